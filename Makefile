@@ -1,0 +1,94 @@
+# otelshim: every flag and target, once. `make help` lists the targets.
+
+VERSION  := 0.1.0
+PREFIX   ?= /usr/local
+LIBDIR   ?= $(PREFIX)/lib/otelshim
+BINDIR   ?= $(PREFIX)/bin
+BUILD    ?= build
+CC       ?= gcc
+SAN      ?=
+
+WARN     := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
+            -Wpointer-arith -Wcast-qual -Wvla -Wundef -Wformat=2 -Werror
+CFLAGS   ?= -O2 -g
+ALL_CFLAGS := -std=c11 -D_GNU_SOURCE $(CFLAGS) $(SAN) -fPIC -fvisibility=hidden -fno-plt \
+            -fno-omit-frame-pointer -fno-semantic-interposition $(WARN) \
+            -DOTELSHIM_VERSION='"$(VERSION)"' -Ishim -Iconfig -Iexporter -I$(BUILD)/gen -MMD -MP
+LDFLAGS_SO := -shared -Wl,-z,now -Wl,-z,relro -Wl,-z,noexecstack -Wl,-z,nodelete \
+            -Wl,--exclude-libs,ALL -Wl,--no-undefined $(SAN)
+
+SHIM_SRC := $(sort $(wildcard shim/*.c shim/*/*.c config/*.c))
+SHIM_ASM := $(sort $(wildcard shim/*.S))
+EXP_SRC  := $(sort $(wildcard exporter/*.c exporter/*/*.c))
+CLI_SRC  := $(sort $(wildcard cli/*.c))
+PROTO    := $(sort $(wildcard exporter/otlp/*.proto))
+UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
+PROG_SRC := $(sort $(wildcard tests/programs/*.c))
+
+obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(filter %.c,$(1))) $(patsubst %.S,$(BUILD)/obj/%.o,$(filter %.S,$(1)))
+SHIM_OBJ := $(call obj,$(SHIM_SRC) $(SHIM_ASM))
+GEN_SRC  := $(patsubst exporter/otlp/%.proto,$(BUILD)/gen/%.pb-c.c,$(PROTO))
+GEN_OBJ  := $(GEN_SRC:.c=.o)
+EXP_OBJ  := $(call obj,$(EXP_SRC)) $(GEN_OBJ)
+CLI_OBJ  := $(call obj,$(CLI_SRC))
+# Units link what they use out of an archive; hooks would replace the test's own libc.
+UNIT_OBJ := $(filter-out $(BUILD)/obj/shim/hooks/% $(BUILD)/obj/shim/init.o $(BUILD)/obj/shim/registry.o,$(SHIM_OBJ))
+
+SHIM := $(BUILD)/libotelshim.so
+EXPORTER := $(BUILD)/libotelshim-exporter.so
+CLI := $(BUILD)/otelshim
+
+.DEFAULT_GOAL := all
+.PHONY: all help deps demo test unit e2e asan bench install uninstall format lint clean programs
+
+all: $(SHIM) $(EXPORTER) $(CLI) ## builds the two objects and the command
+
+help: ## lists the targets
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+
+$(SHIM): $(SHIM_OBJ)
+	$(CC) $(LDFLAGS_SO) -Wl,-soname,libotelshim.so -o $@ $^ -l:libpcre2-8.a
+
+$(EXPORTER): $(EXP_OBJ)
+	$(CC) $(LDFLAGS_SO) -Wl,-soname,libotelshim-exporter.so -o $@ $^ -l:libprotobuf-c.a -lz
+
+$(CLI): $(CLI_OBJ)
+	$(CC) $(SAN) -o $@ $^
+
+$(BUILD)/obj/%.o: %.c | $(GEN_SRC)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+$(BUILD)/obj/%.o: %.S
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+$(BUILD)/gen/%.pb-c.c: exporter/otlp/%.proto
+	@mkdir -p $(@D)
+	protoc-c --proto_path=exporter/otlp --c_out=$(BUILD)/gen $<
+
+# Generated code is not held to our warnings.
+$(BUILD)/gen/%.o: $(BUILD)/gen/%.c
+	$(CC) -O2 -g -fPIC -fvisibility=hidden $(SAN) -I$(BUILD)/gen -c -o $@ $<
+
+$(BUILD)/unit.a: $(UNIT_OBJ) $(EXP_OBJ)
+	@rm -f $@
+	ar rcs $@ $^
+
+UNIT_BIN := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
+$(BUILD)/unit/%: tests/unit/%.c $(BUILD)/unit.a
+	@mkdir -p $(@D)
+	$(CC) $(filter-out -fvisibility=hidden,$(ALL_CFLAGS)) -Wno-unused-parameter -o $@ $< $(BUILD)/unit.a \
+	    -lcriterion -l:libpcre2-8.a -l:libprotobuf-c.a -lz -lpthread
+
+PROG_BIN := $(patsubst tests/programs/%.c,$(BUILD)/programs/%,$(PROG_SRC))
+programs: $(PROG_BIN) ## builds the small programs that the end-to-end tests run
+# A program may name libraries on its first line: /* libs: -lcurl */
+$(BUILD)/programs/%: tests/programs/%.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O1 -g -Wall -Werror -o $@ $< $$(sed -n '1s,^/\* libs: \(.*\) \*/$$,\1,p' $<) -lpthread
+
+clean: ## removes everything built
+	rm -rf $(BUILD)
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,111 @@
+/*
+ * The effective configuration: read once from the environment, then immutable.
+ *
+ * Rules for values are the OpenTelemetry specification's (an empty value is an
+ * unset one; a bad value is reported in one line, and the default holds). All
+ * texts are copied into the configuration's own memory: a program may overwrite
+ * its environment (setproctitle, clearenv). Memory comes from mmap, never from
+ * the program's malloc, and stays for the life of the process.
+ */
+#ifndef OTELSHIM_CONFIG_H
+#define OTELSHIM_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "diag.h"
+
+/* Bounds, each a row in docs/LIMITS.md. */
+#define CONFIG_MAX_VALUE 65536u    /* bytes of one variable; longer ones are refused */
+#define CONFIG_MAX_HEADERS 64u
+#define CONFIG_MAX_RESOURCE_ATTRIBUTES 128u
+#define CONFIG_MAX_PATTERNS 128u   /* regular expressions in one excluded-URLs list */
+#define CONFIG_MAX_FOLLOW_VARS 128u /* OTEL_* variables handed to children again */
+
+enum exporter_kind { EXPORTER_OTLP = 1 << 0, EXPORTER_CONSOLE = 1 << 1 };
+enum console_format { CONSOLE_TREE, CONSOLE_JSON };
+enum sampler_kind { SAMPLER_ALWAYS_ON, SAMPLER_ALWAYS_OFF, SAMPLER_RATIO };
+enum propagator { PROPAGATE_TRACECONTEXT = 1 << 0, PROPAGATE_BAGGAGE = 1 << 1 };
+enum process_span_mode { PROCESS_SPAN_AUTO, PROCESS_SPAN_ALWAYS, PROCESS_SPAN_NEVER };
+
+struct config_pair {
+    const char *key;
+    const char *value;
+};
+
+struct url_filter; /* compiled excluded-URLs list; NULL excludes nothing */
+
+struct config {
+    bool disabled;                  /* OTEL_SDK_DISABLED */
+    uint32_t exporters;             /* enum exporter_kind, 0 = none */
+    enum console_format console_format; /* OTEL_SHIM_CONSOLE_FORMAT tree|json */
+    const char *console_collect;    /* OTEL_SHIM_CONSOLE_COLLECT: `otelshim run --console`'s file */
+
+    enum log_level log_level;       /* OTEL_LOG_LEVEL, default LOG_INFO */
+    bool log_level_set;
+    const char *log_file;           /* OTEL_SHIM_LOG_FILE or NULL */
+
+    enum sampler_kind sampler;      /* root sampler */
+    bool sampler_parent_based;
+    double sampler_ratio;           /* 0..1 */
+    uint32_t propagators;           /* enum propagator */
+
+    struct {
+        uint32_t schedule_delay_ms, export_timeout_ms; /* timeout 0 = no limit */
+        uint32_t max_queue_size, max_export_batch_size;
+    } bsp;
+
+    struct {
+        const char *traces_url;     /* full URL, /v1/traces already appended where due */
+        bool url_valid;             /* false: nothing can be sent there, already reported */
+        uint32_t timeout_ms;        /* per attempt, 0 = no limit */
+        const char *certificate, *client_key, *client_certificate; /* paths or NULL */
+        struct config_pair headers[CONFIG_MAX_HEADERS];
+        unsigned nr_headers;
+    } otlp;
+
+    const char *service_name;       /* OTEL_SERVICE_NAME or NULL */
+    struct config_pair resource[CONFIG_MAX_RESOURCE_ATTRIBUTES]; /* OTEL_RESOURCE_ATTRIBUTES */
+    unsigned nr_resource;
+
+    const char *disabled_instrumentations; /* the list, as given, or NULL */
+    enum process_span_mode process_span;
+    bool follow_children;
+    uint32_t exit_timeout_ms;
+    const char *exporter_path;      /* OTEL_SHIM_EXPORTER_PATH: the exporter object, or NULL */
+
+    const char *traceparent, *tracestate, *baggage; /* came in by environment, or NULL */
+
+    const char *ld_preload;         /* as it stood at start, or NULL */
+    const char *follow_vars[CONFIG_MAX_FOLLOW_VARS]; /* "NAME=value" of every OTEL_* at start */
+    unsigned nr_follow_vars;
+};
+
+/*
+ * Reads `envp`. Always yields a usable configuration; mistakes are reported
+ * through diag_config_mistake. NULL only when there is no memory at all.
+ * Constructor only (one thread), uses no malloc.
+ */
+const struct config *config_load(char *const envp[]);
+
+/* The configuration in force; NULL before config_load. */
+extern const struct config *config __attribute__((visibility("hidden")));
+
+/* Whether OTEL_SHIM_DISABLED_INSTRUMENTATIONS (or its OTEL_PYTHON_ fallback) leaves it on. */
+bool config_instrumentation_enabled(const struct config *c, const char *name);
+
+/*
+ * The filter of OTEL_SHIM_<NAME>_EXCLUDED_URLS with its fallbacks for an
+ * instrumentation, name in registry form ("curl"). Constructor only. NULL:
+ * nothing is excluded, and no regular expression engine was started.
+ */
+const struct url_filter *config_url_filter(const struct config *c, const char *name);
+/*
+ * Whether the absolute, unredacted URL is excluded (unanchored search, case
+ * sensitive). Bounded time and stack (match limits), no malloc, no lock; any
+ * thread. A match that hits a limit counts as "not excluded".
+ */
+bool url_filter_excludes(const struct url_filter *filter, const char *url, size_t len);
+
+#endif

@@ -1,0 +1,75 @@
+/*
+ * What lies between the worker (in libotelshim.so) and the exporter object
+ * (libotelshim-exporter.so), which the worker opens when there is something
+ * to send. One function is exported: otelshim_exporter().
+ *
+ * Everything here is called on the background thread only. All but `wait` are
+ * called with the exporter lock held (forks wait for it): they are bursts of
+ * CPU and never block on the network; `wait` is called without it and does
+ * nothing but wait.
+ */
+#ifndef OTELSHIM_EXPORTER_H
+#define OTELSHIM_EXPORTER_H
+
+#include "config.h"
+#include "diag.h"
+#include "sdk/record.h"
+
+#define EXPORTER_ABI 1u
+
+/* What the exporter may ask of its host. */
+struct exporter_host {
+    void (*log)(enum log_level level, const char *format, ...)
+        __attribute__((format(printf, 2, 3)));
+    void (*drop)(enum drop_reason reason, uint64_t n);
+    /* Something moved (bytes sent, connection made, batch taken): an exit that
+     * waits for us goes on waiting. */
+    void (*progress)(void);
+    void (*delivered)(uint64_t spans); /* taken by the collector or written to the console */
+    /* Names of instrumentations by record.scope; NULL past the end. */
+    const char *(*scope_name)(unsigned scope);
+    const char *version;               /* of otelshim */
+    const char *executable_name;       /* basename of the program */
+    int pid;
+    int console_fd;                    /* where the console writes; -1 = nowhere */
+    /* Opens a library for the worker without the program's hooks seeing it. */
+    void *(*dlopen)(const char *name, int flags);
+    void *(*dlsym)(void *handle, const char *name);
+};
+
+struct exporter_ops {
+    uint32_t abi; /* EXPORTER_ABI */
+
+    /* Sets up encoders and transports. 0, or -1 after logging why not. Once. */
+    int (*open)(const struct config *config, const struct exporter_host *host);
+
+    /*
+     * Takes one finished span: copies or encodes it, `record` is not kept.
+     * `real_minus_mono_ns` turns its times into Unix time. False: the queue is
+     * full; the record is left where it is and offered again later.
+     */
+    bool (*accept)(const struct record *record, int64_t real_minus_mono_ns);
+
+    /*
+     * Does what is due at `now_mono_ns`: encodes and starts full batches, moves
+     * transfers on, ends them, retries. `flush`: partial batches are due, too,
+     * and waits between retries are over. Returns when it wants to be called
+     * again (CLOCK_MONOTONIC ns), UINT64_MAX if only new records can bring work.
+     */
+    uint64_t (*run)(uint64_t now_mono_ns, bool flush);
+
+    /* Spans accepted and not yet delivered or dropped. */
+    uint64_t (*pending)(void);
+
+    /* Whether a transfer is under way: then the worker waits with `wait`. */
+    bool (*in_flight)(void);
+
+    /* Waits for the network, at most `max_ns`. Called WITHOUT the lock. */
+    void (*wait)(uint64_t max_ns);
+};
+
+/* The one exported symbol. */
+#define EXPORTER_ENTRY "otelshim_exporter"
+const struct exporter_ops *otelshim_exporter(void);
+
+#endif

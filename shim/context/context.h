@@ -1,0 +1,49 @@
+/*
+ * Which span is the parent of what begins now? (DESIGN section 2, "Context")
+ *
+ *   1. the innermost open call span of this thread, on this stack;
+ *   2. the creator's span, for a thread that was started inside a call, while
+ *      that span is still open;
+ *   3. the process context: the process span, or what came in by TRACEPARENT;
+ *   4. nothing: a new root.
+ */
+#ifndef OTELSHIM_CONTEXT_H
+#define OTELSHIM_CONTEXT_H
+
+#include "call.h"
+
+/*
+ * The parent for an operation that begins now on this thread. False: none, a
+ * root. *link is filled and *has_link set when a process context exists that
+ * must no longer be a parent (servers, long-lived programs; choices.md).
+ */
+bool context_parent(const struct call *call, struct span_context *parent,
+                    struct record_link *link, bool *has_link);
+
+/*
+ * What a child process started now gets as TRACEPARENT. Creates the process
+ * context if there is none and process spans are wanted. False: nothing to pass
+ * on. Async-signal-safe; in a vforked child it changes nothing in memory.
+ */
+bool context_for_child(struct span_context *out);
+
+/*
+ * A handle by which other threads can ask for an open span's context: 0 when the
+ * table (CONTEXT_SLOTS) is full. Ends with span_end/span_abandon.
+ */
+uint32_t context_publish(struct span *span);
+/* False when the span has ended since. */
+bool context_published(uint32_t handle, struct span_context *out);
+/* For span_end only. */
+void context_unpublish(uint32_t handle);
+
+/*
+ * The process context (process span), see hooks/process.c for its life.
+ * `context_process_parent`: what came in through the environment, false if nothing.
+ */
+bool context_process_parent(struct span_context *out);
+/* The process became a server or long-lived: call spans are roots with a link
+ * from now on. Any thread. */
+void context_process_is_server(void);
+
+#endif

@@ -1,0 +1,99 @@
+/*
+ * What a hook file declares, and how it reaches the function behind it.
+ *
+ * One file per library under hooks/, one line in registry.c. A hook file has
+ * a table of the functions it replaces and an `instrumentation` that names it:
+ *
+ *     static struct hook sqlite_hooks[] = { HOOK(sqlite3_step), ... };
+ *     struct instrumentation instr_sqlite = {
+ *         .name = "sqlite3", .hooks = sqlite_hooks, .nr_hooks = COUNT(sqlite_hooks), ...
+ *     };
+ *
+ * HOOK() needs a wrapper of the same name, marked EXPORT, which calls the real
+ * function with REAL(index, name).
+ */
+#ifndef OTELSHIM_HOOK_H
+#define OTELSHIM_HOOK_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define EXPORT __attribute__((visibility("default")))
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+/* One replaced function. */
+struct hook {
+    const char *name;
+    void *wrapper;            /* our function: what dlsym hands out */
+    _Atomic(void *) real;     /* the function behind, NULL until resolved.
+                               * Written by any thread, always with the same value
+                               * for one state of loaded objects: relaxed suffices. */
+    atomic_bool ambiguous;    /* several loaded objects define it: ask the caller */
+};
+
+#define HOOK(fn) { .name = #fn, .wrapper = (void *)(fn) }
+
+/* A library whose calls become spans. `name` is also its configuration key. */
+struct instrumentation {
+    const char *name;
+    struct hook *hooks;
+    unsigned nr_hooks;
+    /* Sonames to look in when the symbol is in no object's global scope
+     * (libraries opened RTLD_LOCAL); NULL-terminated, or NULL: libc only. */
+    const char *const *sonames;
+    /* Names of instrumentations whose hooks pass through while one of our calls
+     * is on the stack; itself always. NULL-terminated, or NULL. */
+    const char *const *suppresses;
+    /* Runs once when the instrumentation is enabled; no program malloc, may be NULL. */
+    void (*init)(void);
+    /* Runs in a forked child at first use: forget handles' spans, locks. May be NULL. */
+    void (*fork_child)(void);
+    /* Set by registry.c. */
+    uint32_t bit;             /* 1 << index */
+    uint32_t suppress_mask;
+    uint8_t index;
+};
+
+/* Slow half of REAL: resolves by DESIGN "Real symbols". NULL when nothing defines it. */
+void *real_resolve(struct hook *hook, const void *caller);
+
+static inline void *real_of(struct hook *hook, const void *caller)
+{
+    void *fn = atomic_load_explicit(&hook->real, memory_order_relaxed);
+    if (likely(fn != NULL) &&
+        likely(!atomic_load_explicit(&hook->ambiguous, memory_order_relaxed)))
+        return fn;
+    return real_resolve(hook, caller);
+}
+
+/*
+ * The function behind `fn`, typed as fn. Each hook file defines `HOOK_TABLE`
+ * (its array) and an enum `fn_index` per entry by the X-macro idiom:
+ * REAL(sqlite3_step)(stmt). Lookups are one load and one branch.
+ */
+#define REAL(fn) \
+    ((__typeof__(&fn))real_of(&HOOK_TABLE[HOOK_##fn], __builtin_return_address(0)))
+
+/*
+ * Makes table and indices from one list:
+ *     #define CURL_HOOKS(X) X(curl_easy_init) X(curl_easy_perform)
+ *     HOOK_LIST(curl_hooks, CURL_HOOKS)
+ *     #define HOOK_TABLE curl_hooks
+ */
+#define HOOK_INDEX_(fn) HOOK_##fn,
+#define HOOK_ENTRY_(fn) HOOK(fn),
+#define HOOK_LIST(table, LIST)      \
+    enum { LIST(HOOK_INDEX_) };     \
+    static struct hook table[] = { LIST(HOOK_ENTRY_) }
+
+/* registry.c */
+extern struct instrumentation *const registry[];
+extern const unsigned registry_count;
+/* Finds the hook for a name, NULL if we do not replace it. Any thread. */
+struct hook *registry_find_hook(const char *name, struct instrumentation **owner);
+
+#endif

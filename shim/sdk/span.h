@@ -1,0 +1,124 @@
+/*
+ * Spans on the program's threads: start, end, attributes.
+ *
+ * A span that is open is a small struct that its hook owns (on the stack for a
+ * call, in a handle table for a transfer or statement). Attributes are not
+ * collected while it is open: a hook knows them when the operation ends, and
+ * writes them straight into the thread's ring then:
+ *
+ *     struct span span;
+ *     span_start(&span, &instr_dns, SPAN_CLIENT, &call);
+ *     ... the real call ...
+ *     struct span_writer w;
+ *     if (span_end(&span, &w)) {          // false: sampled out, or no room
+ *         span_name(&w, "dns.lookup", 10);
+ *         span_string(&w, ATTR_DNS_QUESTION_NAME, host, strlen(host), RECORD_MAX_VALUE);
+ *         span_commit(&w);
+ *     }
+ *
+ * Between span_end() and span_commit() only the writer's functions may be
+ * called: the thread's ring is reserved. Nothing here allocates, locks or
+ * blocks. Not reentrant from a signal handler for one span; a handler's own
+ * spans that would land inside a reservation are dropped (DROP_REENTRANT).
+ */
+#ifndef OTELSHIM_SDK_SPAN_H
+#define OTELSHIM_SDK_SPAN_H
+
+#include "sdk/record.h"
+#include "sdk/semconv.h"
+
+struct call;
+struct instrumentation;
+
+/* W3C trace context of one span. Text lives for the whole process (or is NULL). */
+struct span_context {
+    uint8_t trace_id[16]; /* all zero: no context */
+    uint8_t span_id[8];
+    uint8_t flags;        /* W3C: 0x01 sampled, 0x02 random trace id */
+    bool remote;          /* came from outside this process */
+    const char *tracestate;
+    const char *baggage;
+};
+
+static inline bool span_context_is_valid(const struct span_context *c)
+{
+    uint64_t t[2], s;
+    memcpy(t, c->trace_id, 16);
+    memcpy(&s, c->span_id, 8);
+    return (t[0] | t[1]) != 0 && s != 0;
+}
+
+static inline bool span_context_is_sampled(const struct span_context *c)
+{
+    return c->flags & 1;
+}
+
+/* An open span. Plain data: may be copied, moved between threads with its handle. */
+struct span {
+    struct span_context context;
+    uint8_t parent_span_id[8];
+    bool open;          /* between start and end */
+    bool has_parent;
+    bool parent_remote;
+    bool has_link;
+    uint8_t kind;
+    uint8_t scope;      /* registry index */
+    uint32_t process_generation; /* made in this process: a forked child ignores it */
+    uint32_t published; /* context slot other threads may hold, 0 = none; see context.h */
+    uint64_t start_mono_ns;
+    struct record_link link; /* valid with has_link */
+};
+
+/* Where attributes are being written; see span_end. Opaque to hooks. */
+struct span_writer {
+    struct record *record;
+    unsigned char *at, *limit;
+    struct ring *ring;
+};
+
+/*
+ * Starts a span as a child of the current context (context.h), or of `parent`
+ * in the second form (NULL: a new root). Always yields a valid context, sampled
+ * or not, that can be injected. `call` may be NULL outside of a hook.
+ */
+void span_start(struct span *span, const struct instrumentation *instr, enum span_kind kind,
+                const struct call *call);
+void span_start_with_parent(struct span *span, const struct instrumentation *instr,
+                            enum span_kind kind, const struct span_context *parent);
+/* Moves the start back, for an operation whose beginning was seen earlier. */
+static inline void span_set_start(struct span *span, uint64_t mono_ns)
+{
+    span->start_mono_ns = mono_ns;
+}
+
+/*
+ * Ends the span now. True: `w` is ready and must be committed. False: nothing
+ * to write (sampled out, already ended, made in another process, ring full or
+ * none; drops are counted here). Either way the span is no longer open and no
+ * thread inherits it any more.
+ */
+bool span_end(struct span *span, struct span_writer *w);
+/* As span_end with an end of the caller's, not before the span's start. */
+bool span_end_at(struct span *span, struct span_writer *w, uint64_t end_mono_ns);
+/* Forgets an open span without a record: the operation was not one after all. */
+void span_abandon(struct span *span);
+
+/* Attributes: cut at `max` bytes (never inside a UTF-8 sequence). */
+void span_name(struct span_writer *w, const char *text, size_t len);
+void span_string(struct span_writer *w, enum attr_key key, const char *text, size_t len,
+                 size_t max);
+void span_int(struct span_writer *w, enum attr_key key, int64_t value);
+void span_double(struct span_writer *w, enum attr_key key, double value);
+/* A list of texts, each cut at RECORD_MAX_VALUE; the whole counts as one attribute. */
+void span_string_array(struct span_writer *w, enum attr_key key, const char *const texts[],
+                       unsigned nr_texts);
+void span_event(struct span_writer *w, enum event_name name, uint64_t mono_ns);
+/* Status Error. The text of error.type goes along; `type` may be NULL. */
+void span_error(struct span_writer *w, const char *type);
+/* Publishes the record to the background thread and wakes it if it must be woken. */
+void span_commit(struct span_writer *w);
+
+/* CLOCK_MONOTONIC in ns; 0 when the program's sandbox forbids us to ask. */
+uint64_t clock_mono_ns(void);
+
+#endif

@@ -1,0 +1,35 @@
+/*
+ * The background thread: one per process, started when the first record waits.
+ *
+ * It sleeps on a futex until a batch is due, drains the rings, and drives the
+ * exporter object. See docs/ARCHITECTURE.md "The background thread" for its
+ * rules about fds, signals, forks and exits.
+ */
+#ifndef OTELSHIM_WORKER_H
+#define OTELSHIM_WORKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A record was committed: starts or wakes the worker if it must be. `urgent`:
+ * the ring is half full or a batch is complete. Any thread; at most one futex
+ * wake per batch. */
+void worker_notify(bool urgent);
+/* Whether the worker runs in this process. */
+bool worker_is_running(void);
+
+/*
+ * Exports what has been recorded, waiting at most OTEL_SHIM_EXIT_TIMEOUT, and no
+ * longer than 100 ms without progress on the network. For exit and exec.
+ */
+void worker_flush(void);
+/* Ends the thread and waits until the kernel has removed it, after a bounded
+ * flush: before unshare(CLONE_NEWUSER), setns, and when the program's last thread
+ * ends. It starts again at the next record. */
+void worker_stop(void);
+
+/* fork: the lock under which the worker uses libraries. No-ops without a worker. */
+void worker_lock_for_fork(void);
+void worker_unlock_after_fork(void);
+
+#endif
