@@ -4,8 +4,8 @@
  * Rules for values are the OpenTelemetry specification's (an empty value is an
  * unset one; a bad value is reported in one line, and the default holds). All
  * texts are copied into the configuration's own memory: a program may overwrite
- * its environment (setproctitle, clearenv). Memory comes from mmap, never from
- * the program's malloc, and stays for the life of the process.
+ * its environment (setproctitle, clearenv). Memory comes from our .bss and from
+ * mmap, never from the program's malloc, and stays for the life of the process.
  */
 #ifndef OTELSHIM_CONFIG_H
 #define OTELSHIM_CONFIG_H
@@ -27,6 +27,8 @@ enum exporter_kind { EXPORTER_OTLP = 1 << 0, EXPORTER_CONSOLE = 1 << 1 };
 enum console_format { CONSOLE_TREE, CONSOLE_JSON };
 enum sampler_kind { SAMPLER_ALWAYS_ON, SAMPLER_ALWAYS_OFF, SAMPLER_RATIO };
 enum propagator { PROPAGATE_TRACECONTEXT = 1 << 0, PROPAGATE_BAGGAGE = 1 << 1 };
+enum otlp_protocol { OTLP_HTTP_PROTOBUF };
+enum otlp_compression { OTLP_COMPRESSION_NONE };
 enum process_span_mode { PROCESS_SPAN_AUTO, PROCESS_SPAN_ALWAYS, PROCESS_SPAN_NEVER };
 
 struct config_pair {
@@ -49,6 +51,8 @@ struct config {
     enum sampler_kind sampler;      /* root sampler */
     bool sampler_parent_based;
     double sampler_ratio;           /* 0..1 */
+    uint64_t sampler_bound;         /* of trace ids that the root sampler takes, sdk/sampler.h */
+    bool sampler_all;               /* the root sampler takes every trace */
     uint32_t propagators;           /* enum propagator */
 
     struct {
@@ -57,6 +61,8 @@ struct config {
     } bsp;
 
     struct {
+        enum otlp_protocol protocol;
+        enum otlp_compression compression;
         const char *traces_url;     /* full URL, /v1/traces already appended where due */
         bool url_valid;             /* false: nothing can be sent there, already reported */
         uint32_t timeout_ms;        /* per attempt, 0 = no limit */
@@ -84,12 +90,13 @@ struct config {
 
 /*
  * Reads `envp`. Always yields a usable configuration; mistakes are reported
- * through diag_config_mistake. NULL only when there is no memory at all.
+ * through diag_config_mistake. Never NULL; without memory, defaults.
  * Constructor only (one thread), uses no malloc.
  */
 const struct config *config_load(char *const envp[]);
 
-/* The configuration in force; NULL before config_load. */
+/* The configuration in force; NULL before config_load, which sets it at its start so
+ * that the log file holds for mistakes, too. */
 extern const struct config *config __attribute__((visibility("hidden")));
 
 /* Whether OTEL_SHIM_DISABLED_INSTRUMENTATIONS (or its OTEL_PYTHON_ fallback) leaves it on. */

@@ -1,0 +1,100 @@
+/*
+ * The collector's URL: checked so far that a mistake is told at start rather
+ * than at the first export, and joined by the rules of the OTLP exporter.
+ *
+ * A wrong endpoint is not replaced by the default: telemetry that was meant for
+ * one place must not go to another.
+ */
+#include <string.h>
+
+#include "arena.h"
+#include "load.h"
+
+#define TRACES_PATH "v1/traces"
+
+static bool is_port(struct slice s)
+{
+    uint32_t port;
+    return s.len == 0 || (s.len <= 5 && s.at[0] >= '0' && parse_uint(s, 1, 65535, &port));
+}
+
+/* host, host:port, [v6]:port, each maybe behind user@ */
+static bool authority_is_valid(struct slice s)
+{
+    for (size_t at; (at = slice_find(s, '@')) < s.len;)
+        s = slice_from(s, at + 1);
+    size_t end = s.len > 0 && s.at[0] == '[' ? slice_find(s, ']') + 1 : slice_find(s, ':');
+    if (end == 0 || end > s.len || (s.at[0] == '[' && end < 4))
+        return false;
+    struct slice rest = slice_from(s, end);
+    return rest.len == 0 || (rest.at[0] == ':' && is_port(slice_from(rest, 1)));
+}
+
+/* Bytes up to and with "://" of a scheme that we speak, 0 = none. */
+static size_t scheme_bytes(struct slice url)
+{
+    size_t colon = slice_find(url, ':');
+    struct slice scheme = slice_until(url, colon);
+    if (!slice_is_nocase(scheme, "http") && !slice_is_nocase(scheme, "https"))
+        return 0;
+    return url.len > colon + 3 && memcmp(url.at + colon, "://", 3) == 0 ? colon + 3 : 0;
+}
+
+static bool has_forbidden_byte(struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if ((unsigned char)s.at[i] <= 0x20 || (unsigned char)s.at[i] >= 0x7f || s.at[i] == '\\')
+            return true;
+    return false;
+}
+
+/* Offset at which the path stops (query, or the end). */
+static size_t path_end(struct slice url)
+{
+    return slice_find(url, '?');
+}
+
+/* Offset at which the path begins, 0 if this is no URL. */
+static size_t path_start(struct slice url)
+{
+    size_t start = scheme_bytes(url);
+    if (start == 0 || has_forbidden_byte(url))
+        return 0;
+    struct slice rest = slice_from(url, start);
+    size_t host = slice_find(slice_until(rest, path_end(rest)), '/');
+    return authority_is_valid(slice_until(rest, host)) ? start + host : 0;
+}
+
+/* url up to its query, `between`, the query. */
+static const char *join(struct slice url, const char *between)
+{
+    size_t head = path_end(url), middle = strlen(between);
+    char *joined = arena_alloc(url.len + middle + 1);
+    if (joined == NULL)
+        return NULL;
+    memcpy(joined, url.at, head);
+    memcpy(joined + head, between, middle);
+    memcpy(joined + head + middle, url.at + head, url.len - head);
+    return joined;
+}
+
+void load_endpoint(struct config *c, const char *variable, struct slice value, bool is_base)
+{
+    struct slice url = slice_trim(value);
+    url = slice_until(url, slice_find(url, '#'));
+    size_t start = path_start(url), end = path_end(url);
+    c->otlp.traces_url = NULL;
+    if (start > 0) {
+        bool has_path = end > start, has_slash = has_path && url.at[end - 1] == '/';
+        if (is_base)
+            c->otlp.traces_url = join(url, has_slash ? TRACES_PATH : "/" TRACES_PATH);
+        else
+            c->otlp.traces_url = join(url, has_path ? "" : "/");
+    } else {
+        char shown[SHOWN_BYTES];
+        text_shown(value, shown);
+        diag_config_mistake("%s=\"%s\" is not an http:// or https:// URL; "
+                            "nothing is sent over OTLP", variable, shown);
+    }
+    c->otlp.url_valid = c->otlp.traces_url != NULL;
+}

@@ -1,0 +1,455 @@
+/*
+ * config_load(): the environment becomes one struct config.
+ *
+ * One pass copies what is ours (every OTEL_ variable, the context, LD_PRELOAD);
+ * then the rows of schema.h are read in order, each by the function of its type.
+ * A value that a type cannot read leaves the field as it stood: at its default,
+ * or at what a more general variable said. A process without any of our
+ * variables pays for one look at the first bytes of each of its variables.
+ *
+ * Constructor only: one thread, no malloc, no stdio. A forked child keeps it all.
+ */
+#include "config.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "arena.h"
+#include "load.h"
+#include "parse.h"
+#include "schema.h"
+#include "sdk/sampler.h"
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+/* A word that a variable may have as value. */
+struct choice {
+    const char *name;
+    uint32_t value;
+    bool unbuilt; /* the specification knows it, this version does not do it */
+};
+
+static const struct choice log_levels[] = {
+    { "info", LOG_INFO, false },   { "none", LOG_NONE, false },  { "off", LOG_NONE, false },
+    { "error", LOG_ERROR, false }, { "warn", LOG_WARN, false },  { "warning", LOG_WARN, false },
+    { "debug", LOG_DEBUG, false }, { "trace", LOG_TRACE, false }, { NULL, 0, false },
+};
+static const struct choice exporter_kinds[] = {
+    { "otlp", EXPORTER_OTLP, false }, { "console", EXPORTER_CONSOLE, false },
+    { "none", 0, false },             { "zipkin", 0, true },
+    { "otlp/stdout", 0, true },       { NULL, 0, false },
+};
+static const struct choice console_formats[] = {
+    { "tree", CONSOLE_TREE, false }, { "json", CONSOLE_JSON, false }, { NULL, 0, false },
+};
+#define PARENT_BASED (1u << 8)
+static const struct choice samplers[] = {
+    { "parentbased_always_on", SAMPLER_ALWAYS_ON | PARENT_BASED, false },
+    { "parentbased_always_off", SAMPLER_ALWAYS_OFF | PARENT_BASED, false },
+    { "parentbased_traceidratio", SAMPLER_RATIO | PARENT_BASED, false },
+    { "always_on", SAMPLER_ALWAYS_ON, false },
+    { "always_off", SAMPLER_ALWAYS_OFF, false },
+    { "traceidratio", SAMPLER_RATIO, false },
+    { "parentbased_jaeger_remote", 0, true },
+    { "jaeger_remote", 0, true },
+    { "xray", 0, true },
+    { NULL, 0, false },
+};
+static const struct choice propagators[] = {
+    { "tracecontext", PROPAGATE_TRACECONTEXT, false }, { "baggage", PROPAGATE_BAGGAGE, false },
+    { "none", 0, false },   { "b3", 0, true },   { "b3multi", 0, true },
+    { "jaeger", 0, true },  { "xray", 0, true }, { "ottrace", 0, true },
+    { NULL, 0, false },
+};
+static const struct choice otlp_protocols[] = {
+    { "http/protobuf", OTLP_HTTP_PROTOBUF, false }, { "grpc", 0, true },
+    { "http/json", 0, true },                       { NULL, 0, false },
+};
+static const struct choice otlp_compressions[] = {
+    { "none", OTLP_COMPRESSION_NONE, false }, { "gzip", 0, true }, { NULL, 0, false },
+};
+static const struct choice process_span_modes[] = {
+    { "auto", PROCESS_SPAN_AUTO, false },
+    { "always", PROCESS_SPAN_ALWAYS, false },
+    { "never", PROCESS_SPAN_NEVER, false },
+    { NULL, 0, false },
+};
+
+struct variable {
+    const char *name;
+    bool (*load)(struct config *c, const struct variable *v, struct slice value);
+    size_t field;         /* offset in struct config */
+    const struct choice *choices;
+};
+
+/* Where the rules say "as unset": says so and leaves the field alone. Always false. */
+static bool mistake(const struct variable *v, struct slice value, const char *fault,
+                    const char *used)
+{
+    char shown[SHOWN_BYTES];
+    text_shown(value, shown);
+    diag_config_mistake("%s=\"%s\" %s; using %s", v->name, shown, fault, used);
+    return false;
+}
+
+static void *field_of(struct config *c, const struct variable *v)
+{
+    return (char *)c + v->field;
+}
+
+static bool load_BOOL(struct config *c, const struct variable *v, struct slice value)
+{
+    bool on;
+    if (!parse_bool(value, &on))
+        mistake(v, value, "is neither true nor false", "false");
+    memcpy(field_of(c, v), &on, sizeof on);
+    return true;
+}
+
+static bool load_number(struct config *c, const struct variable *v, struct slice value,
+                        uint32_t min)
+{
+    uint32_t number;
+    memcpy(&number, field_of(c, v), sizeof number);
+    if (!parse_uint(value, min, PARSE_UINT_MAX, &number)) {
+        char shown[SHOWN_BYTES];
+        text_shown(value, shown);
+        diag_config_mistake("%s=\"%s\" is not a whole number from %u to %u; using %u", v->name,
+                            shown, min, PARSE_UINT_MAX, number);
+        return false;
+    }
+    memcpy(field_of(c, v), &number, sizeof number);
+    return true;
+}
+
+static bool load_MS(struct config *c, const struct variable *v, struct slice value)
+{
+    return load_number(c, v, value, 0);
+}
+
+static bool load_COUNT(struct config *c, const struct variable *v, struct slice value)
+{
+    return load_number(c, v, value, 1);
+}
+
+/* Values are our own copies already: the field may point into them. */
+static bool load_PATH(struct config *c, const struct variable *v, struct slice value)
+{
+    memcpy(field_of(c, v), &value.at, sizeof value.at);
+    return true;
+}
+
+static bool load_NAMES(struct config *c, const struct variable *v, struct slice value)
+{
+    return load_PATH(c, v, value);
+}
+
+static bool load_TEXT(struct config *c, const struct variable *v, struct slice value)
+{
+    if (!utf8_is_valid(value.at, value.len))
+        return mistake(v, value, "is not UTF-8", "the default");
+    return load_PATH(c, v, value);
+}
+
+static const struct choice *choice_find(const struct choice *choices, struct slice word)
+{
+    for (const struct choice *choice = choices; choice->name != NULL; choice++)
+        if (slice_is_nocase(word, choice->name))
+            return choice;
+    return NULL;
+}
+
+static bool choose(const struct variable *v, struct slice value, uint32_t *out)
+{
+    const struct choice *choice = choice_find(v->choices, slice_trim(value));
+    const char *used = v->choices->name;
+    for (const struct choice *other = v->choices; other->name != NULL; other++)
+        if (!other->unbuilt && other->value == *out) {
+            used = other->name;
+            break;
+        }
+    if (choice == NULL)
+        return mistake(v, value, "is not known", used);
+    if (choice->unbuilt)
+        return mistake(v, value, "is not supported by this version", used);
+    *out = choice->value;
+    return true;
+}
+
+static bool load_CHOICE(struct config *c, const struct variable *v, struct slice value)
+{
+    uint32_t chosen;
+    memcpy(&chosen, field_of(c, v), sizeof chosen);
+    if (!choose(v, value, &chosen))
+        return false;
+    memcpy(field_of(c, v), &chosen, sizeof chosen);
+    return true;
+}
+
+static bool load_SAMPLER(struct config *c, const struct variable *v, struct slice value)
+{
+    uint32_t chosen = c->sampler | (c->sampler_parent_based ? PARENT_BASED : 0);
+    if (!choose(v, value, &chosen))
+        return false;
+    c->sampler = (enum sampler_kind)(chosen & ~PARENT_BASED);
+    c->sampler_parent_based = chosen & PARENT_BASED;
+    return true;
+}
+
+/* Means something to the ratio samplers only, which no default names. */
+static bool load_RATIO(struct config *c, const struct variable *v, struct slice value)
+{
+    if (c->sampler != SAMPLER_RATIO)
+        return true;
+    if (!parse_ratio(value, &c->sampler_ratio))
+        return mistake(v, value, "is not a number from 0 to 1", "1.0");
+    return true;
+}
+
+/*
+ * A list of words. `none` empties it; words not understood are left out; a list
+ * in which nothing was understood counts as unset. A word that the specification
+ * knows and we do not is understood: who asks for b3 alone does not get W3C.
+ */
+static bool load_FLAGS(struct config *c, const struct variable *v, struct slice value)
+{
+    struct slice item, first_bad = { "", 0 }, rest = value;
+    uint32_t flags = 0;
+    unsigned bad = 0, understood = 0;
+    bool none = false;
+    while (parse_list_next(&rest, &item)) {
+        const struct choice *choice = choice_find(v->choices, item);
+        if ((choice == NULL || choice->unbuilt) && bad++ == 0)
+            first_bad = item;
+        if (choice == NULL)
+            continue;
+        understood++;
+        flags |= choice->value;
+        none |= strcmp(choice->name, "none") == 0;
+    }
+    if (bad > 0) {
+        char shown[SHOWN_BYTES];
+        text_shown(first_bad, shown);
+        diag_config_mistake("%s: \"%s\" is not supported by this version%s; %s", v->name, shown,
+                            bad > 1 ? ", nor are others of the list" : "",
+                            understood ? "left out" : "the default holds");
+    }
+    if (understood == 0)
+        return false;
+    if (none)
+        flags = 0;
+    memcpy(field_of(c, v), &flags, sizeof flags);
+    return true;
+}
+
+static bool load_ENDPOINT(struct config *c, const struct variable *v, struct slice value)
+{
+    load_endpoint(c, v->name, value, true);
+    return true;
+}
+
+static bool load_TRACES_ENDPOINT(struct config *c, const struct variable *v, struct slice value)
+{
+    load_endpoint(c, v->name, value, false);
+    return true;
+}
+
+static bool load_HEADERS(struct config *c, const struct variable *v, struct slice value)
+{
+    load_headers(c, v->name, value);
+    return true;
+}
+
+static bool load_ATTRIBUTES(struct config *c, const struct variable *v, struct slice value)
+{
+    load_attributes(c, v->name, value);
+    return true;
+}
+
+/* Looked up by config_url_filter(), with names that depend on the instrumentation. */
+static bool load_PATTERNS(struct config *c, const struct variable *v, struct slice value)
+{
+    (void)c, (void)v, (void)value;
+    return true;
+}
+
+static bool load_NOT_READ(struct config *c, const struct variable *v, struct slice value)
+{
+    (void)c;
+    return mistake(v, value, "is not read by this version", "the other variables");
+}
+
+static const struct variable variables[] = {
+#define VAR(name, type, field, choices, default_text, effect) \
+    { name, load_##type, offsetof(struct config, field), choices },
+    CONFIG_VARIABLES(VAR)
+#undef VAR
+};
+
+/* Constructor only. The struct lies in .bss: no memory to ask for, none to fail. */
+static struct config loaded;
+const struct config *config;
+
+static void set_defaults(struct config *c)
+{
+    memset(c, 0, sizeof *c);
+    c->exporters = EXPORTER_OTLP;
+    c->log_level = LOG_INFO;
+    c->sampler_parent_based = true;
+    c->sampler_ratio = 1;
+    c->propagators = PROPAGATE_TRACECONTEXT | PROPAGATE_BAGGAGE;
+    c->bsp.schedule_delay_ms = 5000;
+    c->bsp.export_timeout_ms = 30000;
+    c->bsp.max_queue_size = 2048;
+    c->bsp.max_export_batch_size = 512;
+    c->otlp.traces_url = "http://localhost:4318/v1/traces";
+    c->otlp.url_valid = true;
+    c->otlp.timeout_ms = 10000;
+    c->follow_children = true;
+    c->exit_timeout_ms = 2000;
+}
+
+/* What one pass over the environment found. Values are our copies. */
+struct found {
+    const char *values[COUNT(variables)];
+    unsigned too_many, too_long;
+};
+
+/* The value if `entry` is "NAME=value", else NULL. */
+static const char *value_of(const char *entry, const char *name)
+{
+    size_t len = strlen(name);
+    return strncmp(entry, name, len) == 0 && entry[len] == '=' ? entry + len + 1 : NULL;
+}
+
+static bool is_ours(const char *entry)
+{
+    return strncmp(entry, "OTEL_", 5) == 0;
+}
+
+/* Bytes of the value of "NAME=value", 0 without one. */
+static size_t value_bytes(const char *entry)
+{
+    const char *equals = strchr(entry, '=');
+    return equals != NULL ? strlen(equals + 1) : 0;
+}
+
+static void keep_variable(struct config *c, struct found *found, const char *entry)
+{
+    size_t len = value_bytes(entry);
+    if (len == 0)
+        return; /* an empty value is an unset one */
+    if (len > CONFIG_MAX_VALUE) {
+        found->too_long++;
+        return;
+    }
+    if (c->nr_follow_vars == CONFIG_MAX_FOLLOW_VARS) {
+        found->too_many++;
+        return;
+    }
+    const char *copy = arena_copy(entry, strlen(entry));
+    if (copy == NULL)
+        return;
+    c->follow_vars[c->nr_follow_vars++] = copy;
+    for (size_t i = 0; i < COUNT(variables); i++) {
+        const char *value = value_of(copy, variables[i].name);
+        if (value != NULL && found->values[i] == NULL) /* as getenv: the first one holds */
+            found->values[i] = value;
+    }
+}
+
+/* A variable that is not OTEL_*: the context, and what loaded us. */
+static void keep_other(const char **field, const char *entry, const char *name)
+{
+    const char *value = value_of(entry, name);
+    if (value == NULL || *value == '\0' || *field != NULL)
+        return;
+    size_t len = strlen(value);
+    if (len <= CONFIG_MAX_VALUE)
+        *field = arena_copy(value, len);
+}
+
+static void keep_entry(struct config *c, struct found *found, const char *entry)
+{
+    switch (entry[0]) { /* most entries of a stranger's environment end here */
+    case 'O':
+        if (is_ours(entry))
+            keep_variable(c, found, entry);
+        break;
+    case 'T':
+        keep_other(&c->traceparent, entry, "TRACEPARENT");
+        keep_other(&c->tracestate, entry, "TRACESTATE");
+        break;
+    case 'B':
+        keep_other(&c->baggage, entry, "BAGGAGE");
+        break;
+    case 'L':
+        keep_other(&c->ld_preload, entry, "LD_PRELOAD");
+        break;
+    }
+}
+
+/* Names only: what does not fit is not looked at. */
+static void report_unread(char *const envp[], const struct found *found)
+{
+    for (size_t i = 0; found->too_long > 0 && envp[i] != NULL; i++) {
+        size_t len = is_ours(envp[i]) ? value_bytes(envp[i]) : 0;
+        if (len > CONFIG_MAX_VALUE)
+            diag_config_mistake("%.*s: %zu bytes are more than the %u that are read; ignored",
+                                (int)(strchr(envp[i], '=') - envp[i] > 64
+                                          ? 64 : strchr(envp[i], '=') - envp[i]),
+                                envp[i], len, CONFIG_MAX_VALUE);
+    }
+    if (found->too_many > 0)
+        diag_config_mistake("more than %u OTEL_ variables; %u are ignored",
+                            CONFIG_MAX_FOLLOW_VARS, found->too_many);
+}
+
+/* What two variables say together. `batch_set`: the batch size was asked for. */
+static void settle(struct config *c, bool batch_set)
+{
+    if (c->bsp.max_export_batch_size > c->bsp.max_queue_size) {
+        if (batch_set)
+            diag_config_mistake("OTEL_BSP_MAX_EXPORT_BATCH_SIZE=%u is more than "
+                                "OTEL_BSP_MAX_QUEUE_SIZE; using %u",
+                                c->bsp.max_export_batch_size, c->bsp.max_queue_size);
+        c->bsp.max_export_batch_size = c->bsp.max_queue_size;
+    }
+    sampler_prepare(c);
+}
+
+const struct config *config_load(char *const envp[])
+{
+    struct config *c = &loaded;
+    struct found found = { .too_many = 0 };
+    bool batch_set = false;
+    set_defaults(c);
+    config = c; /* from here on mistakes go where OTEL_SHIM_LOG_FILE says */
+    for (size_t i = 0; envp != NULL && envp[i] != NULL; i++)
+        keep_entry(c, &found, envp[i]);
+    for (size_t i = 0; i < COUNT(variables); i++) {
+        const struct variable *v = &variables[i];
+        if (found.values[i] == NULL)
+            continue;
+        bool good = v->load(c, v, slice_of(found.values[i]));
+        if (v->field == offsetof(struct config, log_level) && v->load == load_CHOICE)
+            c->log_level_set = good;
+        if (v->field == offsetof(struct config, bsp.max_export_batch_size))
+            batch_set = good;
+    }
+    if (found.too_long > 0 || found.too_many > 0)
+        report_unread(envp, &found);
+    settle(c, batch_set);
+    return c;
+}
+
+bool config_instrumentation_enabled(const struct config *c, const char *name)
+{
+    if (c->disabled_instrumentations == NULL)
+        return true;
+    struct slice rest = slice_of(c->disabled_instrumentations), item;
+    while (parse_list_next(&rest, &item))
+        if (slice_is(item, "*") || slice_is(item, name))
+            return false;
+    return true;
+}

@@ -1,0 +1,23 @@
+/*
+ * Parts of config_load() that have a file of their own. Constructor only.
+ */
+#ifndef OTELSHIM_LOAD_H
+#define OTELSHIM_LOAD_H
+
+#include "config.h"
+#include "parse.h"
+
+/*
+ * pairs.c: comma lists of key=value. What cannot be used is reported by
+ * variable; header values never are.
+ */
+void load_headers(struct config *c, const char *variable, struct slice value);
+void load_attributes(struct config *c, const char *variable, struct slice value);
+
+/*
+ * endpoint.c: the URL that traces go to. A base endpoint gets /v1/traces, a
+ * traces endpoint is used as it is. Reports what is no URL.
+ */
+void load_endpoint(struct config *c, const char *variable, struct slice value, bool is_base);
+
+#endif
