@@ -7,6 +7,7 @@ BINDIR   ?= $(PREFIX)/bin
 BUILD    ?= build
 CC       ?= gcc
 SAN      ?=
+JOBS     ?= $(shell nproc)
 
 WARN     := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
             -Wpointer-arith -Wcast-qual -Wvla -Wundef -Wformat=2 -Werror
@@ -39,7 +40,7 @@ EXPORTER := $(BUILD)/libotelshim-exporter.so
 CLI := $(BUILD)/otelshim
 
 .DEFAULT_GOAL := all
-.PHONY: all help deps demo test unit e2e asan bench install uninstall format lint clean programs
+.PHONY: all help deps demo test unit unit-programs e2e asan bench install uninstall format lint clean programs
 
 all: $(SHIM) $(EXPORTER) $(CLI) ## builds the two objects and the command
 
@@ -81,12 +82,66 @@ $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/unit.a
 	$(CC) $(filter-out -fvisibility=hidden,$(ALL_CFLAGS)) -Wno-unused-parameter -o $@ $< $(BUILD)/unit.a \
 	    -lcriterion -l:libpcre2-8.a -l:libprotobuf-c.a -lz -lpthread
 
-PROG_BIN := $(patsubst tests/programs/%.c,$(BUILD)/programs/%,$(PROG_SRC))
+PROG_BIN := $(patsubst tests/programs/%.c,$(BUILD)/programs/%,$(PROG_SRC)) \
+            $(patsubst tests/programs/%.cc,$(BUILD)/programs/%,$(wildcard tests/programs/*.cc))
 programs: $(PROG_BIN) ## builds the small programs that the end-to-end tests run
 # A program may name libraries on its first line: /* libs: -lcurl */
 $(BUILD)/programs/%: tests/programs/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -O1 -g -Wall -Werror -o $@ $< $$(sed -n '1s,^/\* libs: \(.*\) \*/$$,\1,p' $<) -lpthread
+$(BUILD)/programs/%: tests/programs/%.cc
+	@mkdir -p $(@D)
+	$(CXX) -std=gnu++17 -O1 -g -Wall -Werror -o $@ $< $$(sed -n '1s,^/\* libs: \(.*\) \*/$$,\1,p' $<) -lpthread
+
+deps: ## installs by apt what is missing to build, test and check
+	@scripts/deps.sh demo test lint
+
+demo: ## traces curl, sqlite3 and python3 against a local web server
+	@scripts/deps.sh demo
+	@$(MAKE) --no-print-directory -s -j$(JOBS) all
+	@BUILD=$(BUILD) scripts/demo.sh
+
+test: ## runs every test; ends with `N passed, N failed, N skipped`
+	@scripts/deps.sh test
+	@$(MAKE) --no-print-directory -s -j$(JOBS) all programs unit-programs
+	@BUILD=$(BUILD) scripts/test.sh
+
+unit-programs: $(UNIT_BIN)
+
+unit: $(UNIT_BIN) ## runs the unit tests
+	@BUILD=$(BUILD) scripts/test.sh unit
+
+e2e: all programs ## runs real programs with and without the shim
+	@BUILD=$(BUILD) scripts/test.sh e2e
+
+# The programs under test stay as they are; the sanitizer's run-time is preloaded before the shim.
+asan: ## runs units and end-to-end tests under AddressSanitizer and UBSan
+	@$(MAKE) --no-print-directory -s -j$(JOBS) BUILD=build/asan CFLAGS='-O1 -g' \
+	    SAN='-fsanitize=address,undefined -fno-sanitize-recover=undefined' all programs unit-programs
+	@BUILD=build/asan ASAN_OPTIONS=detect_leaks=0 \
+	    OTELSHIM_PRELOAD_FIRST="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libubsan.so)" \
+	    scripts/test.sh unit e2e
+
+bench: all ## measures what tracing costs
+	@scripts/deps.sh bench
+	@BUILD=$(BUILD) tests/bench/run
+
+install: all ## copies the objects to LIBDIR and the command to BINDIR
+	install -d $(DESTDIR)$(LIBDIR) $(DESTDIR)$(BINDIR)
+	install -m 755 $(SHIM) $(EXPORTER) $(DESTDIR)$(LIBDIR)
+	install -m 755 $(CLI) $(DESTDIR)$(BINDIR)
+
+uninstall: ## removes what install copied
+	rm -f $(DESTDIR)$(LIBDIR)/$(notdir $(SHIM)) $(DESTDIR)$(LIBDIR)/$(notdir $(EXPORTER))
+	rm -f $(DESTDIR)$(BINDIR)/$(notdir $(CLI))
+	-rmdir $(DESTDIR)$(LIBDIR) 2>/dev/null
+
+format: ## lays out every C file by .clang-format
+	@git ls-files '*.c' '*.h' '*.cc' | xargs clang-format -i
+
+lint: ## clang build, clang-tidy, cppcheck, layout and script checks
+	@scripts/deps.sh lint
+	@JOBS=$(JOBS) scripts/lint.sh
 
 clean: ## removes everything built
 	rm -rf $(BUILD)

@@ -1,0 +1,99 @@
+#!/bin/sh
+# Installs by apt what is missing for a task, and nothing else.
+#
+#   scripts/deps.sh [build|test|lint|bench]...      default: build test
+#
+# Costs one dpkg-query when everything is there. Without root it prints the
+# line to run and stops. Packages that bring a server (nginx, redis) must not
+# leave one running: Debian asks /usr/sbin/policy-rc.d before it starts a
+# service, so one that forbids it stands there while apt works; units that
+# apt enabled for the next boot are disabled again.
+set -eu
+
+# One package per word; a|b|c: any of them will do, the first is installed.
+build='gcc libc6-dev make
+    libcurl4-openssl-dev|libcurl4-gnutls-dev libcurl4 libc-ares-dev libc-ares2
+    libprotobuf-c-dev protobuf-c-compiler libpcre2-dev libsqlite3-dev zlib1g-dev'
+demo='curl sqlite3 python3'
+test='g++ libcriterion-dev curl sqlite3 python3 nginx-light|nginx-core|nginx-full|nginx
+    openssl php-cli php-sqlite3 perl libdbd-sqlite3-perl redis-server git bash
+    findutils util-linux procps binutils'
+lint='clang clang-format clang-tidy cppcheck shellcheck'
+bench='valgrind gcc libsqlite3-dev python3 util-linux'
+
+units='nginx.service redis-server.service'
+policy=/usr/sbin/policy-rc.d
+
+groups=${*:-build test}
+wanted=
+for group in $groups; do
+    case $group in
+    build) wanted="$wanted $build" ;;
+    demo) wanted="$wanted $build $demo" ;;
+    test) wanted="$wanted $build $test" ;;
+    lint) wanted="$wanted $build $lint" ;;
+    bench) wanted="$wanted $build $bench" ;;
+    *) echo "deps.sh: no group '$group' (build demo test lint bench)" >&2; exit 2 ;;
+    esac
+done
+
+if ! command -v dpkg-query >/dev/null; then
+    echo "deps.sh: no Debian system; the packages' Debian names are:" $wanted >&2
+    exit 1
+fi
+
+# " name name … " of all that is installed.
+installed=" $(dpkg-query -W -f '${db:Status-Status} ${Package}\n' | sed -n 's/^installed //p' | tr '\n' ' ')"
+missing=
+for choice in $wanted; do
+    found=
+    for package in $(echo "$choice" | tr '|' ' '); do
+        case $installed in *" $package "*) found=1 ;; esac
+    done
+    first=${choice%%|*}
+    case " $missing " in *" $first "*) found=1 ;; esac
+    [ -n "$found" ] || missing="$missing $first"
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" -ne 0 ]; then
+    echo "deps.sh: missing packages; as root run:" >&2
+    echo "    apt-get install --no-install-recommends$missing" >&2
+    exit 1
+fi
+
+kept=
+restore() {
+    if [ -n "$kept" ]; then mv -f "$kept" "$policy"; else rm -f "$policy"; fi
+}
+if [ -e "$policy" ]; then
+    kept=$policy.otelshim-kept
+    mv -f "$policy" "$kept"
+fi
+trap restore EXIT
+trap 'exit 1' HUP INT TERM
+printf '#!/bin/sh\nexit 101\n' > "$policy"
+chmod 755 "$policy"
+
+export DEBIAN_FRONTEND=noninteractive
+install() {
+    # shellcheck disable=SC2086  # a list
+    apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=300 \
+        -o Dpkg::Use-Pty=0 $missing
+}
+echo "deps.sh: installing$missing" >&2
+# Lists of packages may be absent (containers) or too old: one update, then again.
+# shellcheck disable=SC2086
+if ! apt-cache show $missing >/dev/null 2>&1 || ! install; then
+    apt-get update -q
+    install
+fi
+
+for unit in $units; do
+    case " $missing " in
+    *" ${unit%.service} "* | *" ${unit%.service}-light "*)
+        if command -v systemctl >/dev/null; then
+            systemctl disable --quiet "$unit" >/dev/null 2>&1 || true
+        fi ;;
+    esac
+done

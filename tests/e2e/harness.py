@@ -1,0 +1,445 @@
+"""
+One end-to-end case: a real program, run bare and run under the shim.
+
+What the program's user can see (stdout, stderr, exit status or signal, and
+roughly its time) must be the same; then the spans that arrived at the sink
+are held against the golden file. How to write a case: tests/README.md.
+
+Every case runs in a process of its own (see `run`), which is the subreaper
+of whatever the program leaves behind: a case ends when all of that has ended.
+Sink and web server are threads of that process.
+"""
+import ctypes
+import os
+import re
+import shutil
+import signal
+import string
+import subprocess
+import time
+
+import golden
+import servers
+from sink import Sink
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.path.abspath(os.environ.get("OTELSHIM_BUILD", os.path.join(ROOT, "build")))
+# A sanitizer's run-time must come first in LD_PRELOAD (make asan sets it).
+PRELOAD_FIRST = os.environ.get("OTELSHIM_PRELOAD_FIRST", "")
+SANITIZED = bool(PRELOAD_FIRST)
+PR_SET_CHILD_SUBREAPER = 36
+LEFTOVER_TIMEOUT_S = 10
+OUTPUT_MAX = 8 << 20
+
+CASES = []
+SUMMARY_LINE = re.compile(r"^otelshim\[(\d+)\]: debug: spans made=(\d+) delivered=(\d+) dropped=(\d+)(.*)$")
+LOG_LINE = re.compile(r"^otelshim\[\d+\]: (error|warn|info|debug|trace): .")
+
+
+class Failure(Exception):
+    """The case failed; the text says all there is to say."""
+
+
+class Case:
+    def __init__(self, name, argv, **options):
+        self.name, self.argv = name, argv
+        take = options.pop
+        self.golden = take("golden", name)        # file in tests/golden, None: check() does it
+        self.check = take("check", None)          # check(run): raise Failure or return None
+        self.exit = take("exit", 0)               # what the bare run must end with; -N: signal N
+        self.stdout = take("stdout", None)        # regex the bare run's stdout must match
+        self.stderr = take("stderr", None)
+        self.filter = take("filter", None)        # filter(bytes) before outputs are compared
+        self.env = take("env", {})                # for both runs; None values are removed
+        self.shim_env = take("shim_env", {})      # for the run under the shim
+        self.stdin = take("stdin", "")
+        self.sink = take("sink", "ok")            # sink.py's behaviours; "refused": nobody listens
+        self.sink_tls = take("sink_tls", False)
+        self.web = take("web", None)              # "plain" (or None), "nginx": what $WEB is
+        self.files = take("files", {})            # name -> text, written into $TMP before each run
+        self.prepare = take("prepare", None)      # prepare(run): before each run
+        self.parallel = take("parallel", False)   # siblings have no order
+        self.early_children = take("early_children", False)
+        self.log = take("log", [])                # regexes: a warning or error each, exactly once
+        self.log_any = take("log_any", [])        # regexes: warnings and errors that may come, too
+        self.lost = take("lost", 0)               # spans that may vanish uncounted; None: any
+        self.expect_drops = take("expect_drops", False)
+        self.injects = take("injects", True)      # each web request must carry its span's traceparent
+        self.timeout = take("timeout", 30)
+        self.slack = take("slack", 3.0)           # seconds the run under the shim may take longer
+        self.needs = take("needs", [])            # commands that must be there
+        self.skip = take("skip", None)            # skip(): reason or None
+        self.secrets = take("secrets", [])
+        self.bare_only_env = take("bare_env", {})
+        self.wrap = take("wrap", [])              # argv put before the program in both runs
+        self.preload = take("preload", True)      # False: the case brings LD_PRELOAD itself
+        self.compare = take("compare", True)      # False: check() compares
+        if options:
+            raise TypeError(f"case {name}: no option {sorted(options)}")
+
+
+def case(name, argv, **options):
+    """Registers a case. Names are unique; cases/*.py call this when imported."""
+    if any(c.name == name for c in CASES):
+        raise ValueError(f"two cases are named {name}")
+    CASES.append(Case(name, argv, **options))
+
+
+class Outcome:
+    """What the outside saw of one run."""
+
+    def __init__(self, code, out, err, seconds):
+        self.code, self.out, self.err, self.seconds = code, out, err, seconds
+
+
+class Run:
+    """The state of one case while it runs; what check() and prepare() get."""
+
+    def __init__(self, the_case, directory, shared):
+        self.case, self.dir = the_case, directory
+        self.tmp = os.path.join(directory, "tmp")
+        self.log_path = os.path.join(directory, "shim.log")
+        self.shared = shared                      # paths made once for all cases (CA)
+        self.traced = False
+        self.web = self.sink = self.nginx = None
+        self.bare = self.shim = None
+        self.spans, self.roots = [], []
+        self.made = self.delivered = self.dropped = 0
+        self.reasons, self.log_lines, self.summaries = {}, [], []
+
+    # ---- set-up
+
+    def variables(self):
+        out = {"TMP": self.tmp, "ROOT": ROOT, "BUILD": BUILD, "PROGRAMS": f"{BUILD}/programs",
+               "SHIM": f"{BUILD}/libotelshim.so", "OTELSHIM": f"{BUILD}/otelshim",
+               "PYTHON": "/usr/bin/python3", "HERE": os.path.join(ROOT, "tests/e2e"),
+               "CA": self.shared.get("ca", ""), "LOG": self.log_path, "UID": os.getuid()}
+        if self.web:
+            out.update(WEB=f"http://127.0.0.1:{self.web.port}", WEB_PORT=self.web.port, PORT=self.web.port)
+        if self.nginx:
+            out.update(NGINX=f"http://127.0.0.1:{self.nginx.port}", NGINX_PORT=self.nginx.port,
+                       NGINX_TLS=f"https://localhost:{self.nginx.tls_port}",
+                       NGINX_TLS_PORT=self.nginx.tls_port)
+        out["CLOSED_PORT"] = self.closed_port
+        if self.sink:
+            out["SINK_PORT"] = self.sink.port
+        return out
+
+    def fill(self, text):
+        return string.Template(text).safe_substitute({k: str(v) for k, v in self.variables().items()})
+
+    def environment(self):
+        env = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+               "HOME": self.tmp, "TMPDIR": self.tmp, "LANG": "C.UTF-8", "TERM": "dumb"}
+        env.update(self.case.env)
+        if self.traced:
+            env.update(self.shim_environment())
+            env.update(self.case.shim_env)
+        else:
+            env.update(self.case.bare_only_env)
+        return {k: self.fill(v) for k, v in env.items() if v is not None}
+
+    def shim_environment(self):
+        scheme, host = ("https", "localhost") if self.case.sink_tls else ("http", "127.0.0.1")
+        port = self.sink.port if self.sink else self.closed_port
+        env = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"{scheme}://{host}:{port}",
+               "OTEL_SHIM_LOG_FILE": self.log_path, "OTEL_LOG_LEVEL": "debug",
+               "OTEL_SHIM_SPOOL_DIR": "none"}
+        if self.case.sink_tls:
+            env["OTEL_EXPORTER_OTLP_CERTIFICATE"] = self.shared["ca"]
+        if self.case.preload:
+            env["LD_PRELOAD"] = " ".join(filter(None, (PRELOAD_FIRST, f"{BUILD}/libotelshim.so")))
+        if SANITIZED:
+            env["ASAN_OPTIONS"] = "detect_leaks=0:verify_asan_link_order=0:abort_on_error=1"
+            env["UBSAN_OPTIONS"] = "print_stacktrace=1:halt_on_error=1"
+        return env
+
+    def fresh_files(self):
+        shutil.rmtree(self.tmp, ignore_errors=True)
+        os.makedirs(self.tmp)
+        for name, text in self.case.files.items():
+            with open(os.path.join(self.tmp, name), "w") as f:
+                f.write(self.fill(text))
+        if self.case.prepare:
+            self.case.prepare(self)
+
+    # ---- one run of the program
+
+    def execute(self, traced):
+        self.traced = traced
+        self.fresh_files()
+        if self.web:
+            self.web.requests.clear()
+        if self.nginx:
+            self.nginx.forget()
+        argv = [self.fill(a) for a in self.case.wrap + self.case.argv]
+        start = time.monotonic()
+        process = subprocess.Popen(argv, cwd=self.tmp, env=self.environment(), stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   start_new_session=True)
+        try:
+            out, err = process.communicate(self.fill(self.case.stdin).encode(), self.case.timeout)
+        except subprocess.TimeoutExpired:
+            where = stacks(process.pid)
+            kill_descendants(self.own_children())
+            out, err = process.communicate()
+            raise Failure(f"{'under the shim' if traced else 'bare'}: still running after "
+                          f"{self.case.timeout} s\n{where}stdout: {shown(out)}\nstderr: {shown(err)}") from None
+        seconds = time.monotonic() - start
+        self.wait_for_leftovers(traced)
+        return Outcome(process.returncode, out, err, seconds)
+
+    def own_children(self):
+        return {self.nginx.process.pid} if self.nginx else set()
+
+    def wait_for_leftovers(self, traced):
+        """Reaps what the program left behind (daemons); none may stay for long."""
+        deadline = time.monotonic() + LEFTOVER_TIMEOUT_S
+        while True:
+            reap(self.own_children())
+            left = descendants(self.own_children())
+            if not left:
+                return
+            if time.monotonic() > deadline:
+                names = ", ".join(describe_process(p) for p in left)
+                kill_descendants(self.own_children())
+                raise Failure(f"{'under the shim' if traced else 'bare'}: left running: {names}")
+            time.sleep(0.01)
+
+    # ---- what came of it
+
+    def read_log(self):
+        try:
+            with open(self.log_path, errors="replace") as f:
+                self.log_lines = f.read().splitlines()
+        except FileNotFoundError:
+            self.log_lines = []
+        for line in self.log_lines:
+            m = SUMMARY_LINE.match(line)
+            if not m:
+                continue
+            self.summaries.append(line)
+            self.made += int(m[2])
+            self.delivered += int(m[3])
+            self.dropped += int(m[4])
+            for reason, count in re.findall(r"(\w+)=(\d+)", m[5]):
+                self.reasons[reason] = self.reasons.get(reason, 0) + int(count)
+
+    def figures(self):
+        received = len(self.spans)
+        text = f"spans made {self.made}, received {received}, dropped {self.dropped}"
+        if self.reasons:
+            text += " (" + ", ".join(f"{k} {v}" for k, v in sorted(self.reasons.items())) + ")"
+        return text
+
+    def show_log(self, limit=30):
+        lines = self.log_lines[-limit:]
+        return "\n".join("  log: " + line for line in lines)
+
+
+# ---------------------------------------------------------------- processes
+
+def children_of(pid):
+    out = []
+    try:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/children") as f:
+                out += [int(p) for p in f.read().split()]
+    except OSError:
+        pass
+    return out
+
+
+def descendants(but=()):
+    out, queue = [], [os.getpid()]
+    while queue:
+        for child in children_of(queue.pop()):
+            if child not in but:
+                out.append(child)
+                queue.append(child)
+    return out
+
+
+def reap(but=()):
+    """Takes the exit status of adopted children; subprocess's own are gone by now."""
+    for pid in children_of(os.getpid()):
+        if pid not in but:
+            try:
+                os.waitpid(pid, os.WNOHANG)
+            except ChildProcessError:
+                pass
+
+
+def kill_descendants(but=()):
+    for pid in descendants(but):
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    deadline = time.monotonic() + 2
+    while descendants(but) and time.monotonic() < deadline:
+        reap(but)
+        time.sleep(0.01)
+
+
+def describe_process(pid):
+    try:
+        with open(f"/proc/{pid}/cmdline") as f:
+            return f"{pid} {f.read().replace(chr(0), ' ').strip()[:80]}"
+    except OSError:
+        return str(pid)
+
+
+def stacks(pid):
+    """Where a stuck program stands: per thread the kernel's wait channel, and gdb's view if it is there."""
+    lines = []
+    for p in [pid] + descendants():
+        try:
+            for task in os.listdir(f"/proc/{p}/task"):
+                with open(f"/proc/{p}/task/{task}/wchan") as f, open(f"/proc/{p}/task/{task}/comm") as g:
+                    lines.append(f"  {p}/{task} {g.read().strip()}: {f.read()}")
+        except OSError:
+            pass
+    if shutil.which("gdb"):
+        for p in ([pid] + descendants())[:4]:
+            try:
+                shot = subprocess.run(["gdb", "-p", str(p), "-batch", "-ex", "thread apply all bt 12"],
+                                      capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL)
+                lines += ["  " + l for l in shot.stdout.splitlines() if l.startswith(("#", "Thread"))][:60]
+            except (subprocess.TimeoutExpired, OSError):
+                pass
+    return "\n".join(lines) + "\n"
+
+
+def shown(raw, limit=1500):
+    text = raw.decode("utf-8", "backslashreplace")
+    return text if len(text) <= limit else text[:limit] + f"… ({len(text)} characters)"
+
+
+# ---------------------------------------------------------------- the rules
+
+def how_ended(code):
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit {code}"
+
+
+def check_bare(run):
+    """The program itself must do what the case is about, or the comparison says nothing."""
+    the_case, bare = run.case, run.bare
+    if bare.code != the_case.exit:
+        raise Failure(f"bare: {how_ended(bare.code)}, must be {how_ended(the_case.exit)}\n"
+                      f"stdout: {shown(bare.out)}\nstderr: {shown(bare.err)}")
+    for name, pattern, raw in (("stdout", the_case.stdout, bare.out), ("stderr", the_case.stderr, bare.err)):
+        if pattern is not None and not re.search(run.fill(pattern), raw.decode("utf-8", "replace")):
+            raise Failure(f"bare: {name} does not match {pattern!r}: {shown(raw)}")
+
+
+def check_same(run):
+    """C2 as its user sees it."""
+    bare, shim = run.bare, run.shim
+    problems = []
+    if shim.code != bare.code:
+        problems.append(f"bare: {how_ended(bare.code)}, under the shim: {how_ended(shim.code)}")
+    clean = run.case.filter or (lambda raw: raw)
+    for name, a, b in (("stdout", bare.out, shim.out), ("stderr", bare.err, shim.err)):
+        if clean(a) != clean(b):
+            problems.append(f"{name} differs\n  bare: {shown(a)}\n  shim: {shown(b)}")
+    if shim.seconds > bare.seconds + run.case.slack * (10 if SANITIZED else 1):
+        problems.append(f"bare {bare.seconds:.2f} s, under the shim {shim.seconds:.2f} s")
+    if problems:
+        raise Failure("\n".join(problems))
+
+
+def check_log(run):
+    """Our log holds well-formed lines; warnings and errors only those the case names, each once."""
+    for line in run.log_lines:
+        if not LOG_LINE.match(line):
+            raise Failure(f"malformed log line: {line!r}")
+    wanted = list(run.case.log)
+    for line in run.log_lines:
+        if LOG_LINE.match(line)[1] not in ("error", "warn"):
+            continue
+        hit = next((p for p in wanted if re.search(run.fill(p), line)), None)
+        if hit is not None:
+            wanted.remove(hit)
+        elif not any(re.search(run.fill(p), line) for p in run.case.log_any):
+            raise Failure(f"unexpected in our log: {line}")
+    if wanted:
+        raise Failure(f"our log does not say {wanted}")
+
+
+def check_count(run):
+    received = len(run.spans)
+    if run.sink and run.sink.errors:
+        raise Failure("protocol errors: " + "; ".join(run.sink.errors[:5]))
+    if not run.case.expect_drops and run.dropped:
+        raise Failure("spans were dropped")
+    if run.case.lost is None:
+        return
+    lost = run.made - received - run.dropped
+    if not 0 <= lost <= run.case.lost:
+        raise Failure(f"made {run.made} is not received {received} + dropped {run.dropped}")
+    if run.case.sink == "ok" and run.case.lost == 0 and run.delivered != received:
+        raise Failure(f"the shim believes {run.delivered} delivered, the sink got {received}")
+
+
+def check_injection(run):
+    """Each request that reached a web server carried the ids of a CLIENT span that we received."""
+    if not run.case.injects:
+        return
+    known = {(s["trace_id"], s["span_id"]) for s in run.spans if s["kind"] == "CLIENT"}
+    for server in filter(None, (run.web, run.nginx)):
+        for path, traceparent in server.seen():
+            m = re.fullmatch(r"00-([0-9a-f]{32})-([0-9a-f]{16})-0[0-3]", traceparent)
+            if not m or (m[1], m[2]) not in known:
+                raise Failure(f"request {path} came with traceparent {traceparent or 'none'}, "
+                              "which is no CLIENT span's")
+
+
+def check_golden(run):
+    the_case = run.case
+    problems = list(golden.check_spans(run.spans, the_case.secrets, the_case.early_children))
+    run.roots = golden.build_forest(run.spans)
+    if the_case.golden is not None:
+        path = os.path.join(ROOT, "tests/golden", the_case.golden + ".json")
+        expected = golden.load(path, run.variables())
+        problems += golden.compare(expected, run.roots, the_case.parallel)
+    if problems:
+        raise Failure("\n".join(problems))
+
+
+def perform(run):
+    """Runs the case to its end. Raises Failure; leaves nothing running."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    the_case = run.case
+    run.closed_port = servers.closed_port()
+    try:
+        run.web = servers.Web()
+        if the_case.web == "nginx":
+            run.nginx = servers.Nginx(os.path.join(run.dir, "nginx"), run.shared)
+        run.bare = run.execute(False)
+        check_bare(run)
+        for server in filter(None, (run.web, run.nginx)):
+            for path, traceparent in server.seen():
+                if traceparent and the_case.injects:
+                    raise Failure(f"bare: request {path} came with a traceparent")
+        if the_case.sink != "refused":
+            tls = run.shared if the_case.sink_tls else {}
+            run.sink = Sink(the_case.sink, cert=tls.get("cert"), key=tls.get("key"),
+                            out=os.path.join(run.dir, "spans.jsonl"))
+        run.shim = run.execute(True)
+        run.read_log()
+        run.spans = run.sink.accepted_spans() if run.sink else []
+        if the_case.compare:
+            check_same(run)
+        check_count(run)
+        check_golden(run)
+        check_injection(run)
+        check_log(run)
+        if the_case.check:
+            the_case.check(run)
+    finally:
+        if run.nginx:
+            run.nginx.close()
+        if run.sink:
+            run.sink.close()
+        kill_descendants()
