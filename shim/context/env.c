@@ -1,0 +1,235 @@
+/*
+ * Builds a child's environment in two passes over the program's: one that decides
+ * (scan), one that writes pointers and the few new strings (build). Memory is
+ * used from both ends: the pointer array grows up, strings grow down.
+ */
+#include "context/env.h"
+
+#include <stdint.h>
+
+#include "context/traceparent.h"
+
+struct memory {
+    char **pointers; /* next free entry */
+    char *strings;   /* lowest byte in use */
+    bool full;
+};
+
+/* What the program's own environment holds. */
+struct findings {
+    const char *traceparent, *tracestate, *baggage, *ld_preload; /* values, NULL = missing */
+    bool set_context, set_baggage, set_preload, add_variables;
+};
+
+/* The value of "NAME=value" when the name is `name`; else NULL. */
+static const char *value_of(const char *entry, const char *name, size_t name_len)
+{
+    if (strncmp(entry, name, name_len) != 0 || entry[name_len] != '=')
+        return NULL;
+    return entry + name_len + 1;
+}
+
+#define VALUE_OF(entry, name) value_of(entry, name, sizeof(name) - 1)
+
+static bool is_same(const char *a, const char *b)
+{
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+/* Calls it with each entry of a list; the loader separates by colons and blanks. */
+static const char *next_library(const char *list, size_t *len)
+{
+    list += strspn(list, ": ");
+    *len = strcspn(list, ": ");
+    return *len > 0 ? list : NULL;
+}
+
+static bool is_our_library(const char *path, size_t len)
+{
+    size_t n = sizeof ENV_LIBRARY - 1;
+    return len >= n && memcmp(path + len - n, ENV_LIBRARY, n) == 0 &&
+           (len == n || path[len - n - 1] == '/');
+}
+
+bool env_preloads_us(const char *list)
+{
+    size_t len;
+    for (const char *at = list; at != NULL && (at = next_library(at, &len)) != NULL; at += len) {
+        if (is_our_library(at, len))
+            return true;
+    }
+    return false;
+}
+
+/* Ours is there, but by a relative path: it would be searched in the child's directory. */
+static bool preloads_us_relatively(const char *list)
+{
+    size_t len;
+    for (const char *at = list; at != NULL && (at = next_library(at, &len)) != NULL; at += len) {
+        if (is_our_library(at, len) && at[0] != '/' && memchr(at, '/', len) != NULL)
+            return true;
+    }
+    return false;
+}
+
+static struct findings scan(char *const envp[], const struct env_inputs *in)
+{
+    struct findings f = { 0 };
+    for (; *envp != NULL; envp++) {
+        const char *entry = *envp, *value;
+        /* One look at the first letter spares most entries four comparisons. */
+        if (entry[0] == 'T' && (value = VALUE_OF(entry, "TRACEPARENT")) && !f.traceparent)
+            f.traceparent = value;
+        else if (entry[0] == 'T' && (value = VALUE_OF(entry, "TRACESTATE")) && !f.tracestate)
+            f.tracestate = value;
+        else if (entry[0] == 'B' && (value = VALUE_OF(entry, "BAGGAGE")) && !f.baggage)
+            f.baggage = value;
+        else if (entry[0] == 'L' && (value = VALUE_OF(entry, "LD_PRELOAD")) && !f.ld_preload)
+            f.ld_preload = value;
+    }
+    const struct config *c = in->config;
+    bool own_parent = f.traceparent != NULL && !is_same(f.traceparent, c->traceparent);
+    f.set_context = in->context != NULL && (c->propagators & PROPAGATE_TRACECONTEXT) &&
+                    !own_parent;
+    bool own_baggage = f.baggage != NULL && !is_same(f.baggage, c->baggage);
+    f.set_baggage = in->context != NULL && (c->propagators & PROPAGATE_BAGGAGE) &&
+                    in->context->baggage != NULL && !own_baggage &&
+                    !is_same(in->context->baggage, f.baggage);
+    if (c->follow_children && in->library != NULL) {
+        f.add_variables = !env_preloads_us(f.ld_preload);
+        f.set_preload = f.add_variables || preloads_us_relatively(f.ld_preload);
+    }
+    return f;
+}
+
+static void add_pointer(struct memory *m, char *entry)
+{
+    /* One entry is kept for the terminating NULL. */
+    if (m->full || (size_t)(m->strings - (char *)m->pointers) < 2 * sizeof(char *)) {
+        m->full = true;
+        return;
+    }
+    *m->pointers++ = entry;
+}
+
+/* Room for a string of `len` bytes and its zero; NULL when there is none. */
+static char *add_string(struct memory *m, size_t len)
+{
+    if (m->full || (size_t)(m->strings - (char *)m->pointers) < len + 1 + 2 * sizeof(char *)) {
+        m->full = true;
+        return NULL;
+    }
+    m->strings -= len + 1;
+    m->strings[len] = 0;
+    return m->strings;
+}
+
+static void add_variable(struct memory *m, const char *name_and_equals, const char *value,
+                         size_t value_len)
+{
+    size_t name_len = strlen(name_and_equals);
+    char *text = add_string(m, name_len + value_len);
+    if (text == NULL)
+        return;
+    memcpy(text, name_and_equals, name_len);
+    memcpy(text + name_len, value, value_len);
+    add_pointer(m, text);
+}
+
+static void add_context(struct memory *m, const struct span_context *context)
+{
+    char text[TRACEPARENT_LEN + 1];
+    traceparent_format(context, text);
+    add_variable(m, "TRACEPARENT=", text, TRACEPARENT_LEN);
+    const char *state = context->tracestate;
+    size_t len = state != NULL ? tracestate_fit(state, strlen(state), TRACESTATE_MAX) : 0;
+    if (len > 0)
+        add_variable(m, "TRACESTATE=", state, len);
+}
+
+/* The program's list with our object in it once, by its absolute path, at the end. */
+static void add_preload(struct memory *m, const char *list, const char *library)
+{
+    static const char name[] = "LD_PRELOAD=";
+    size_t library_len = strlen(library);
+    size_t room = sizeof name - 1 + library_len + 1 + (list ? strlen(list) : 0);
+    char *text = add_string(m, room);
+    if (text == NULL)
+        return;
+    char *to = text;
+    memcpy(to, name, sizeof name - 1);
+    to += sizeof name - 1;
+    size_t len;
+    for (const char *at = list; at != NULL && (at = next_library(at, &len)) != NULL; at += len) {
+        if (is_our_library(at, len))
+            continue;
+        memcpy(to, at, len);
+        to += len;
+        *to++ = ':';
+    }
+    memcpy(to, library, library_len);
+    to[library_len] = 0;
+    add_pointer(m, text);
+}
+
+static bool is_set(char *const envp[], const char *entry)
+{
+    size_t name_len = strcspn(entry, "=");
+    for (; *envp != NULL; envp++) {
+        if (value_of(*envp, entry, name_len) != NULL)
+            return true;
+    }
+    return false;
+}
+
+/* An entry of the program's that the new ones replace. */
+static bool is_replaced(const struct findings *f, const char *entry)
+{
+    switch (entry[0]) {
+    case 'T':
+        return f->set_context &&
+               (VALUE_OF(entry, "TRACEPARENT") || VALUE_OF(entry, "TRACESTATE"));
+    case 'B':
+        return f->set_baggage && VALUE_OF(entry, "BAGGAGE");
+    case 'L':
+        return f->set_preload && VALUE_OF(entry, "LD_PRELOAD");
+    default:
+        return false;
+    }
+}
+
+char **env_for_child(char *const envp[], const struct env_inputs *in, void *memory, size_t size)
+{
+    static char *const nothing[] = { NULL };
+    if (envp == NULL) /* Linux takes it for an empty one */
+        envp = nothing;
+    struct findings f = scan(envp, in);
+    if (!f.set_context && !f.set_baggage && !f.set_preload)
+        return NULL;
+
+    size_t align = -(uintptr_t)memory % sizeof(char *);
+    if (size < align + sizeof(char *))
+        return NULL;
+    char **built = (char **)((char *)memory + align);
+    struct memory m = { built, (char *)memory + size, false };
+
+    for (char *const *e = envp; *e != NULL; e++) {
+        if (!is_replaced(&f, *e))
+            add_pointer(&m, *e);
+    }
+    if (f.set_context)
+        add_context(&m, in->context);
+    if (f.set_baggage)
+        add_variable(&m, "BAGGAGE=", in->context->baggage, strlen(in->context->baggage));
+    if (f.set_preload)
+        add_preload(&m, f.ld_preload, in->library);
+    for (unsigned i = 0; f.add_variables && i < in->config->nr_follow_vars; i++) {
+        const char *entry = in->config->follow_vars[i];
+        if (!is_set(envp, entry))
+            add_variable(&m, "", entry, strlen(entry));
+    }
+    if (m.full)
+        return NULL;
+    *m.pointers = NULL;
+    return built;
+}
