@@ -79,6 +79,7 @@ struct config {
     enum process_span_mode process_span;
     bool follow_children;
     uint32_t exit_timeout_ms;
+    bool keep_deepbind;             /* OTEL_SHIM_KEEP_DEEPBIND: the program's dlopen flags stay */
     const char *exporter_path;      /* OTEL_SHIM_EXPORTER_PATH: the exporter object, or NULL */
 
     const char *traceparent, *tracestate, *baggage; /* came in by environment, or NULL */

@@ -111,6 +111,8 @@
         "Whether a program's own life is a span: auto = of a command that did something")     \
     VAR("OTEL_SHIM_FOLLOW_CHILDREN", BOOL, follow_children, NULL, "true",                     \
         "Children with a cleared environment get LD_PRELOAD and the OTEL_ variables again")   \
+    VAR("OTEL_SHIM_KEEP_DEEPBIND", BOOL, keep_deepbind, NULL, "false",                        \
+        "Leave RTLD_DEEPBIND in the program's dlopen calls (libraries opened so are not seen)") \
     VAR("OTEL_SHIM_EXIT_TIMEOUT", MS, exit_timeout_ms, NULL, "2000",                          \
         "Longest time that a program's end waits for the last export")                        \
     VAR("OTEL_SHIM_EXPORTER_PATH", PATH, exporter_path, NULL, "beside libotelshim.so",        \

@@ -59,7 +59,8 @@ struct process_state {
     atomic_uint mine;       /* 1: the state is this process's */
     uint32_t generation;    /* distinguishes a child's state from its parent's */
     int pid;
-    unsigned char reserved[4084];
+    int *main_tid_address;  /* the kernel zeroes it when the main thread ends, NULL = unknown */
+    unsigned char reserved[4072];
 };
 extern struct process_state *process_state __attribute__((visibility("hidden")));
 

@@ -12,6 +12,7 @@
     DROP(RING_FULL, "ring_full")         /* the background thread did not keep up */ \
     DROP(NO_RING, "no_ring")             /* more threads than rings, or no memory */ \
     DROP(REENTRANT, "reentrant")         /* a signal handler hit a record in the making */ \
+    DROP(CORRUPT, "corrupt")             /* a ring was overwritten by the program */ \
     DROP(TABLE_FULL, "table_full")       /* more handles than a handle table holds */ \
     DROP(QUEUE_FULL, "queue_full")       /* exporter queue (OTEL_BSP_MAX_QUEUE_SIZE) */ \
     DROP(NO_EXPORTER, "no_exporter")     /* the exporter object could not be loaded */ \
@@ -34,6 +35,10 @@ enum log_level { LOG_NONE, LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG, LOG_TRACE }
 /* Counts `n` lost spans. Any thread, any context. */
 void diag_drop(enum drop_reason reason, uint64_t n);
 uint64_t diag_dropped(enum drop_reason reason);
+/* The reason's name in logs and docs. */
+const char *diag_drop_name(enum drop_reason reason);
+/* A forked child counts from zero. */
+void diag_fork_child(void);
 
 /*
  * One line to our log, "otelshim[PID]: level: text\n", at most 512 bytes, in a
@@ -46,5 +51,8 @@ void diag_log(enum log_level level, const char *format, ...)
 /* As diag_log(LOG_WARN), but stderr also when OTEL_LOG_LEVEL is unset: for
  * mistakes in the configuration, one line each, at start. */
 void diag_config_mistake(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Where mistakes go instead of stderr (OTEL_SHIM_LOG_FILE); set by config_load
+ * before it reports any. NULL: stderr. */
+extern const char *diag_log_file;
 
 #endif

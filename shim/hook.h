@@ -32,14 +32,17 @@ struct hook {
     _Atomic(void *) real;     /* the function behind, NULL until resolved.
                                * Written by any thread, always with the same value
                                * for one state of loaded objects: relaxed suffices. */
-    atomic_bool ambiguous;    /* several loaded objects define it: ask the caller */
+    atomic_uint valid_for;    /* real_generation for which `real` is the one answer;
+                               * 0: several objects define it, the caller decides */
 };
 
-#define HOOK(fn) { .name = #fn, .wrapper = (void *)(fn) }
+/* By way of an integer: a pointer to a noreturn function counts as qualified. */
+#define HOOK(fn) { .name = #fn, .wrapper = (void *)(uintptr_t)(fn) }
 
 /* A library whose calls become spans. `name` is also its configuration key. */
 struct instrumentation {
     const char *name;
+    bool core;                /* part of the machinery: cannot be disabled by name */
     struct hook *hooks;
     unsigned nr_hooks;
     /* Sonames to look in when the symbol is in no object's global scope
@@ -52,6 +55,9 @@ struct instrumentation {
     void (*init)(void);
     /* Runs in a forked child at first use: forget handles' spans, locks. May be NULL. */
     void (*fork_child)(void);
+    /* Called when no loaded object defines a function that the program calls all
+     * the same (a weak reference): returns the library's "failed". NULL: returns 0. */
+    long (*missing)(void);
     /* Set by registry.c. */
     uint32_t bit;             /* 1 << index */
     uint32_t suppress_mask;
@@ -61,12 +67,14 @@ struct instrumentation {
 /* Slow half of REAL: resolves by DESIGN "Real symbols". NULL when nothing defines it. */
 void *real_resolve(struct hook *hook, const void *caller);
 
+/* Counts loads and unloads of objects: what was resolved before is looked at again. */
+extern atomic_uint real_generation __attribute__((visibility("hidden")));
+
 static inline void *real_of(struct hook *hook, const void *caller)
 {
-    void *fn = atomic_load_explicit(&hook->real, memory_order_relaxed);
-    if (likely(fn != NULL) &&
-        likely(!atomic_load_explicit(&hook->ambiguous, memory_order_relaxed)))
-        return fn;
+    if (likely(atomic_load_explicit(&hook->valid_for, memory_order_relaxed) ==
+               atomic_load_explicit(&real_generation, memory_order_relaxed)))
+        return atomic_load_explicit(&hook->real, memory_order_relaxed);
     return real_resolve(hook, caller);
 }
 
@@ -90,7 +98,20 @@ static inline void *real_of(struct hook *hook, const void *caller)
     enum { LIST(HOOK_INDEX_) };     \
     static struct hook table[] = { LIST(HOOK_ENTRY_) }
 
+/* real.c: resolves every libc function once, in the constructor. */
+void real_init(void);
+/* A library was, or is about to be, loaded or unloaded: look again. Any thread. */
+void real_objects_changed(void);
+/* libc's handle for the real dlsym. */
+void *real_libc_handle(void);
+/* Whether several loaded objects define it, or that is not known for sure now. */
+bool real_is_ambiguous(struct hook *hook);
+/* Whether any loaded object but ours defines it. */
+bool real_exists(struct hook *hook);
+
 /* registry.c */
+/* Gives every instrumentation its bit and masks; constructor. */
+void registry_init(void);
 extern struct instrumentation *const registry[];
 extern const unsigned registry_count;
 /* Finds the hook for a name, NULL if we do not replace it. Any thread. */

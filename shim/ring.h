@@ -24,20 +24,19 @@
 #define RING_SCRATCH_BYTES (48u * 1024) /* the thread's scratch (exec, URLs) */
 #define RING_COUNT 52u                  /* 52 x (256 + 48 + 4) KB < 16 MB a process */
 
-enum ring_state { RING_FREE, RING_OWNED, RING_ORPHANED };
-
 struct ring {
     /* Owner's cache line. */
     _Atomic uint32_t head;   /* bytes ever written, modulo 2^32 */
     uint32_t cached_tail;    /* owner's last view of tail: saves a shared read per record */
+    uint32_t reserved_at;    /* where the record in the making begins */
     uint32_t unkicked;       /* records since the worker was last woken */
+    uint64_t made;           /* spans ever committed; the worker reads it for its report */
     uint32_t owner_tid;
-    uint64_t made;           /* spans ever committed; read by the worker for the record */
-    unsigned char pad1[40];
+    uint32_t slot;
+    unsigned char pad1[32];
     /* Worker's cache line. */
     _Atomic uint32_t tail;
-    _Atomic uint32_t state;  /* enum ring_state; owner sets ORPHANED at its end */
-    unsigned char pad2[56];
+    unsigned char pad2[60];
 };
 
 /* Bytes to write a record of at most `max` bytes into, contiguous; NULL when full. */
@@ -56,9 +55,13 @@ struct ring *ring_of_thread(void);
 void *ring_scratch(struct ring *ring);
 /* The thread ends: its ring goes back once it is drained. */
 void ring_release(struct ring *ring);
-/* Every ring ever used, for the worker: index 0 .. ring_count()-1. */
-unsigned ring_count(void);
+/* Ring `index` of RING_COUNT, NULL if nobody has used it yet. Worker. */
 struct ring *ring_at(unsigned index);
+/* Bytes waiting; the owner's or the worker's view. */
+uint32_t ring_used(struct ring *ring);
+/* Frees the rings of threads that ended unseen (cancelled, raw exit), if a thread
+ * is in want of one. Worker. */
+void ring_reap(void);
 /* Forked child, first use: the parent's rings are not mapped here. */
 void ring_fork_child(void);
 

@@ -28,8 +28,18 @@ void worker_flush(void);
  * ends. It starts again at the next record. */
 void worker_stop(void);
 
-/* fork: the lock under which the worker uses libraries. No-ops without a worker. */
-void worker_lock_for_fork(void);
+/*
+ * The end of the process, by whatever way: a last flush, then the worker is
+ * parked under the lock for good, and our log gets its line of counts. Once;
+ * later records are lost and counted.
+ */
+void worker_end_of_process(void);
+
+/*
+ * fork: the lock under which the worker uses libraries; taken before the real
+ * call and given back in the parent. False: not taken, nothing to give back.
+ */
+bool worker_lock_for_fork(void);
 void worker_unlock_after_fork(void);
 
 #endif

@@ -118,6 +118,9 @@ void span_error(struct span_writer *w, const char *type);
 /* Publishes the record to the background thread and wakes it if it must be woken. */
 void span_commit(struct span_writer *w);
 
+/* Whether unsampled operations are recorded, too (for metrics). Constructor only. */
+extern bool span_record_unsampled;
+
 /* CLOCK_MONOTONIC in ns; 0 when the program's sandbox forbids us to ask. */
 uint64_t clock_mono_ns(void);
 

@@ -1,0 +1,27 @@
+#include "fork_lock.h"
+
+#include <limits.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+void fork_lock_acquire(struct fork_lock *lock)
+{
+    uint32_t ticket = atomic_fetch_add_explicit(&lock->next, 1, memory_order_relaxed);
+    for (;;) {
+        /* Pairs with the release below: what the last holder did is visible. */
+        uint32_t serving = atomic_load_explicit(&lock->serving, memory_order_acquire);
+        if (serving == ticket)
+            return;
+        syscall(SYS_futex, &lock->serving, FUTEX_WAIT_PRIVATE, serving, NULL, NULL, 0);
+    }
+}
+
+void fork_lock_release(struct fork_lock *lock)
+{
+    uint32_t serving = atomic_load_explicit(&lock->serving, memory_order_relaxed) + 1;
+    atomic_store_explicit(&lock->serving, serving, memory_order_seq_cst);
+    /* Somebody holds a later ticket: they all wait on one word, each looks for its own. */
+    if (atomic_load_explicit(&lock->next, memory_order_seq_cst) != serving)
+        syscall(SYS_futex, &lock->serving, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+}

@@ -1,0 +1,87 @@
+/*
+ * The ways a process ends: what is recorded goes out before, within bounds.
+ *
+ * exit() and return from main are seen by handlers. One is registered as main
+ * begins, so it runs after all of the program's own; one right after the exporter
+ * has opened its libraries, so it runs before they are torn down. Whichever comes
+ * first does the work. _exit and quick_exit run no such handlers: hooked.
+ */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "hooks/core.h"
+#include "hooks/process.h"
+#include "process_state.h"
+#include "worker.h"
+
+typedef int main_fn(int argc, char **argv, char **envp);
+int __libc_start_main(main_fn *main, int argc, char **argv, void (*init)(void),
+                      void (*fini)(void), void (*rtld_fini)(void), void *stack_end);
+void worker_exit_handlers(void);
+
+#define EXIT_HOOKS(X) X(_exit) X(_Exit) X(quick_exit) X(__libc_start_main)
+HOOK_LIST(exit_hooks, EXIT_HOOKS);
+#define HOOK_TABLE exit_hooks
+
+struct instrumentation instr_exit = {
+    .name = "exit", .core = true, .hooks = exit_hooks, .nr_hooks = COUNT(exit_hooks)
+};
+
+static void end_of_process(int status)
+{
+    int saved_errno = errno;
+    if (core_is_on(&instr_exit)) {
+        process_span_end(status & 0xff);
+        worker_end_of_process();
+    }
+    errno = saved_errno;
+}
+
+static void exit_handler(int status, void *unused)
+{
+    (void)unused;
+    end_of_process(status);
+}
+
+void worker_exit_handlers(void)
+{
+    on_exit(exit_handler, NULL);
+}
+
+/* The program's own main; written before it runs, by the only thread. */
+static main_fn *program_main;
+
+static int main_with_handler(int argc, char **argv, char **envp)
+{
+    on_exit(exit_handler, NULL);
+    return program_main(argc, argv, envp);
+}
+
+EXPORT int __libc_start_main(main_fn *main, int argc, char **argv, void (*init)(void),
+                             void (*fini)(void), void (*rtld_fini)(void), void *stack_end)
+{
+    program_main = main;
+    return REAL(__libc_start_main)(call_enabled_mask != 0 ? main_with_handler : main, argc, argv,
+                                   init, fini, rtld_fini, stack_end);
+}
+
+EXPORT void _exit(int status)
+{
+    end_of_process(status);
+    REAL(_exit)(status);
+    __builtin_unreachable();
+}
+
+EXPORT void _Exit(int status)
+{
+    end_of_process(status);
+    REAL(_Exit)(status);
+    __builtin_unreachable();
+}
+
+EXPORT void quick_exit(int status)
+{
+    end_of_process(status);
+    REAL(quick_exit)(status);
+    __builtin_unreachable();
+}

@@ -1,0 +1,92 @@
+/*
+ * The list of instrumentations: one line each, in the order of their scope ids.
+ */
+#include <string.h>
+
+#include "hook.h"
+
+#define INSTRUMENTATIONS(X) \
+    X(instr_fork)           \
+    X(instr_exit)           \
+    X(instr_thread)         \
+    X(instr_loader)         \
+    X(instr_unwind)         \
+    X(instr_catch)
+
+#define X(name) extern struct instrumentation name;
+INSTRUMENTATIONS(X)
+#undef X
+
+struct instrumentation *const registry[] = {
+#define X(name) &name,
+    INSTRUMENTATIONS(X)
+#undef X
+};
+const unsigned registry_count = COUNT(registry);
+
+/* Hash of all hooked names: dlsym is called thousands of times by some programs.
+ * Written by the constructor only; read by any thread. */
+#define NAME_SLOTS 1024u
+static struct {
+    struct hook *hook;
+    struct instrumentation *owner;
+} names[NAME_SLOTS];
+
+static uint32_t name_hash(const char *name)
+{
+    uint32_t h = 2166136261u;
+    for (; *name != 0; name++)
+        h = (h ^ (unsigned char)*name) * 16777619u;
+    return h;
+}
+
+static struct instrumentation *find(const char *name)
+{
+    for (unsigned i = 0; i < registry_count; i++) {
+        if (strcmp(registry[i]->name, name) == 0)
+            return registry[i];
+    }
+    return NULL;
+}
+
+static void add_names(struct instrumentation *instr)
+{
+    for (unsigned i = 0; i < instr->nr_hooks; i++) {
+        uint32_t slot = name_hash(instr->hooks[i].name) % NAME_SLOTS;
+        while (names[slot].hook != NULL)
+            slot = (slot + 1) % NAME_SLOTS;
+        names[slot].hook = &instr->hooks[i];
+        names[slot].owner = instr;
+    }
+}
+
+void registry_init(void)
+{
+    for (unsigned i = 0; i < registry_count; i++) {
+        registry[i]->index = (uint8_t)i;
+        registry[i]->bit = 1u << i;
+        add_names(registry[i]);
+    }
+    for (unsigned i = 0; i < registry_count; i++) {
+        struct instrumentation *instr = registry[i];
+        instr->suppress_mask = instr->bit;
+        for (const char *const *s = instr->suppresses; s != NULL && *s != NULL; s++) {
+            const struct instrumentation *other = find(*s);
+            if (other != NULL)
+                instr->suppress_mask |= other->bit;
+        }
+    }
+}
+
+struct hook *registry_find_hook(const char *name, struct instrumentation **owner)
+{
+    uint32_t slot = name_hash(name) % NAME_SLOTS;
+    for (; names[slot].hook != NULL; slot = (slot + 1) % NAME_SLOTS) {
+        if (strcmp(names[slot].hook->name, name) == 0) {
+            if (owner != NULL)
+                *owner = names[slot].owner;
+            return names[slot].hook;
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,221 @@
+/*
+ * Rings and the memory they lie in; see ring.h for who writes what.
+ */
+#include "ring.h"
+
+#include <stddef.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "call.h"
+#include "diag.h"
+#include "process_state.h"
+
+/* One ring's memory: header page, scratch, data. */
+#define HEADER_BYTES 4096u
+#define SLOT_BYTES (HEADER_BYTES + RING_SCRATCH_BYTES + RING_DATA_BYTES)
+#define REGION_BYTES ((size_t)RING_COUNT * SLOT_BYTES)
+#define RING_MASK (RING_DATA_BYTES - 1)
+
+_Static_assert((RING_DATA_BYTES & RING_MASK) == 0, "a power of two");
+_Static_assert(REGION_BYTES <= 16u << 20, "the bound of docs/LIMITS.md");
+_Static_assert(sizeof(struct ring) <= HEADER_BYTES, "header fits its page");
+_Static_assert(RECORD_MAX_BYTES * 4 <= RING_DATA_BYTES, "a ring holds several records");
+
+/* The region: made by the first thread that records, read by all. A forked child
+ * does not have it mapped and makes its own (ring_fork_child). */
+static _Atomic(unsigned char *) region;
+
+/* Who has which slot of the region: moved by CAS, by threads and by the worker.
+ * CLAIMED: its memory is not accessible yet. Zeroed in a forked child. */
+enum slot_state { SLOT_FREE, SLOT_CLAIMED, SLOT_OWNED, SLOT_ORPHANED };
+static _Atomic uint32_t slots[RING_COUNT];
+/* A thread found no slot: the worker shall look for threads that ended unseen. */
+static atomic_bool ring_wanted;
+
+#define REGION_FAILED ((unsigned char *)1)
+
+/*
+ * The one place that ring memory comes from. Reserved without access, so that
+ * neither overcommit nor mlockall(MCL_FUTURE) charges for rings never used.
+ */
+static unsigned char *ring_memory_reserve(void)
+{
+    void *p = mmap(NULL, REGION_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                   -1, 0);
+    if (p == MAP_FAILED)
+        return NULL;
+    madvise(p, REGION_BYTES, MADV_DONTFORK);
+    madvise(p, REGION_BYTES, MADV_NOHUGEPAGE); /* a touched page must not cost 2 MB */
+    return p;
+}
+
+static unsigned char *region_get(void)
+{
+    unsigned char *r = atomic_load_explicit(&region, memory_order_acquire);
+    if (r == NULL) {
+        unsigned char *made = ring_memory_reserve();
+        unsigned char *wanted = made != NULL ? made : REGION_FAILED;
+        if (atomic_compare_exchange_strong(&region, &r, wanted))
+            r = wanted;
+        else if (made != NULL)
+            munmap(made, REGION_BYTES);
+    }
+    return r == REGION_FAILED ? NULL : r;
+}
+
+static struct ring *ring_of_slot(unsigned char *base, unsigned index)
+{
+    return (struct ring *)(void *)(base + (size_t)index * SLOT_BYTES);
+}
+
+static unsigned char *ring_data(struct ring *ring)
+{
+    return (unsigned char *)ring + HEADER_BYTES + RING_SCRATCH_BYTES;
+}
+
+void *ring_scratch(struct ring *ring)
+{
+    return (unsigned char *)ring + HEADER_BYTES;
+}
+
+struct ring *ring_at(unsigned index)
+{
+    uint32_t state = atomic_load_explicit(&slots[index], memory_order_acquire);
+    if (state != SLOT_OWNED && state != SLOT_ORPHANED)
+        return NULL;
+    return ring_of_slot(atomic_load_explicit(&region, memory_order_acquire), index);
+}
+
+static bool is_drained(struct ring *ring)
+{
+    return atomic_load_explicit(&ring->tail, memory_order_acquire) ==
+           atomic_load_explicit(&ring->head, memory_order_relaxed);
+}
+
+/* Takes slot `index` if it was never used, or its thread ended and it is drained. */
+static struct ring *claim_slot(unsigned char *base, unsigned index)
+{
+    uint32_t state = atomic_load_explicit(&slots[index], memory_order_acquire);
+    struct ring *ring = ring_of_slot(base, index);
+    if (state == SLOT_FREE &&
+        atomic_compare_exchange_strong(&slots[index], &state, SLOT_CLAIMED)) {
+        bool usable = mprotect(ring, SLOT_BYTES, PROT_READ | PROT_WRITE) == 0;
+        atomic_store_explicit(&slots[index], usable ? SLOT_OWNED : SLOT_FREE,
+                              memory_order_release);
+        return usable ? ring : NULL;
+    }
+    if (state == SLOT_ORPHANED && is_drained(ring) &&
+        atomic_compare_exchange_strong(&slots[index], &state, SLOT_OWNED))
+        return ring;
+    return NULL;
+}
+
+struct ring *ring_of_thread(void)
+{
+    struct thread_state *t = &thread_state;
+    if (likely(t->ring != NULL))
+        return t->ring;
+    unsigned char *base = region_get();
+    for (unsigned i = 0; base != NULL && i < RING_COUNT; i++) {
+        struct ring *ring = claim_slot(base, i);
+        if (ring == NULL)
+            continue;
+        ring->owner_tid = (uint32_t)syscall(SYS_gettid);
+        ring->slot = i;
+        ring->unkicked = 0;
+        ring->cached_tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
+        t->ring = ring;
+        return ring;
+    }
+    atomic_store_explicit(&ring_wanted, true, memory_order_relaxed);
+    return NULL;
+}
+
+void ring_release(struct ring *ring)
+{
+    atomic_store_explicit(&slots[ring->slot], SLOT_ORPHANED, memory_order_release);
+}
+
+void ring_reap(void)
+{
+    if (!atomic_exchange_explicit(&ring_wanted, false, memory_order_relaxed))
+        return;
+    for (unsigned i = 0; i < RING_COUNT; i++) {
+        struct ring *ring = ring_at(i);
+        if (ring != NULL && syscall(SYS_tgkill, process_state->pid, ring->owner_tid, 0) != 0 &&
+            errno == ESRCH)
+            ring_release(ring);
+    }
+}
+
+void ring_fork_child(void)
+{
+    atomic_store(&region, NULL);
+    atomic_store(&ring_wanted, false);
+    for (unsigned i = 0; i < RING_COUNT; i++)
+        atomic_store_explicit(&slots[i], SLOT_FREE, memory_order_relaxed);
+}
+
+void *ring_reserve(struct ring *ring, uint32_t max)
+{
+    uint32_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
+    uint32_t to_end = RING_DATA_BYTES - (head & RING_MASK);
+    uint32_t pad = to_end < max ? to_end : 0;
+    if (head + pad + max - ring->cached_tail > RING_DATA_BYTES) {
+        ring->cached_tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
+        if (head + pad + max - ring->cached_tail > RING_DATA_BYTES)
+            return NULL;
+    }
+    if (pad != 0) {
+        /* Not visible before the record behind it is committed. */
+        struct record *r = (struct record *)(void *)(ring_data(ring) + (head & RING_MASK));
+        r->size = pad;
+        r->type = RECORD_PAD;
+    }
+    ring->reserved_at = head + pad;
+    return ring_data(ring) + (ring->reserved_at & RING_MASK);
+}
+
+void ring_commit(struct ring *ring, uint32_t bytes)
+{
+    /* Pairs with ring_peek's acquire: the record's bytes are there before its head. */
+    atomic_store_explicit(&ring->head, ring->reserved_at + bytes, memory_order_release);
+}
+
+const struct record *ring_peek(struct ring *ring)
+{
+    for (;;) {
+        uint32_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
+        uint32_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
+        uint32_t used = head - tail;
+        if (used == 0)
+            return NULL;
+        const struct record *r =
+            (const struct record *)(void *)(ring_data(ring) + (tail & RING_MASK));
+        uint32_t to_end = RING_DATA_BYTES - (tail & RING_MASK);
+        if (r->size == 0 || r->size % RECORD_ALIGN != 0 || r->size > used || r->size > to_end) {
+            /* Cannot happen by our own writing: a stray store of the program. */
+            atomic_store_explicit(&ring->tail, head, memory_order_release);
+            diag_drop(DROP_CORRUPT, 1);
+            return NULL;
+        }
+        if (r->type != RECORD_PAD)
+            return r;
+        atomic_store_explicit(&ring->tail, tail + r->size, memory_order_release);
+    }
+}
+
+void ring_consume(struct ring *ring, const struct record *record)
+{
+    uint32_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
+    /* Pairs with ring_reserve's acquire: we are done reading before the owner writes. */
+    atomic_store_explicit(&ring->tail, tail + record->size, memory_order_release);
+}
+
+uint32_t ring_used(struct ring *ring)
+{
+    return atomic_load_explicit(&ring->head, memory_order_relaxed) -
+           atomic_load_explicit(&ring->tail, memory_order_acquire);
+}

@@ -1,0 +1,347 @@
+/*
+ * The background thread's life: started with the first record, asleep until a
+ * batch is due, parked or ended when the process ends.
+ *
+ * `state` is both its futex and what producers look at. A producer commits its
+ * record, then looks at the state; the worker sets its state, then looks at the
+ * rings: with a full fence between on both sides one of the two sees the other.
+ *
+ *     NONE      no thread
+ *     STARTING  being created
+ *     RUNNING   awake: will look at the rings again before it sleeps
+ *     ARMED     asleep until a batch is due; only urgent records wake it
+ *     IDLE      asleep for good: the next record wakes it
+ *     WOKEN     a record came (from IDLE);  KICKED  look at once
+ *     FAILED    no thread could be started; tried again at a flush
+ */
+#include "worker.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "call.h"
+#include "config.h"
+#include "diag.h"
+#include "fork_lock.h"
+#include "process_state.h"
+#include "ring.h"
+#include "worker_thread.h"
+
+enum worker_state { NONE, STARTING, RUNNING, ARMED, IDLE, WOKEN, KICKED, FAILED };
+
+/* Bound: the thread's stack. libcurl with a TLS handshake stays below 100 KB. */
+#define STACK_BYTES (256u * 1024)
+/* No progress on the network for so long ends an exit's wait (choices.md). */
+#define STALL_NS 100000000ull
+
+/* All of it is reset in a forked child (worker_fork_child). */
+static struct {
+    _Atomic uint32_t state;        /* enum worker_state; any thread */
+    _Atomic uint32_t progress;     /* counts steps; futex of who waits for a flush */
+    _Atomic uint32_t flush_wanted; /* raised by who flushes */
+    _Atomic uint32_t flush_done;   /* raised by the worker up to flush_wanted */
+    atomic_bool stop;              /* the thread shall end */
+    atomic_bool on_network;        /* the worker waits for the collector */
+    atomic_uint waiters;           /* threads in worker_flush: progress must wake */
+    atomic_bool ending;            /* the process ends: nothing starts any more */
+    pthread_t thread;              /* written before state leaves STARTING by start() */
+} worker;
+
+static struct fork_lock lock;
+
+static void futex_wake(_Atomic uint32_t *word)
+{
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+}
+
+static void futex_wait(_Atomic uint32_t *word, uint32_t value, uint64_t ns)
+{
+    struct timespec t = { (time_t)(ns / 1000000000u), (long)(ns % 1000000000u) };
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, &t, NULL, 0);
+}
+
+bool worker_is_running(void)
+{
+    uint32_t s = atomic_load_explicit(&worker.state, memory_order_acquire);
+    return s != NONE && s != FAILED;
+}
+
+void worker_fork_child(void)
+{
+    memset(&worker, 0, sizeof worker);
+    lock = (struct fork_lock){ 0 };
+    diag_fork_child();
+    worker_thread_fork_child();
+}
+
+static void *thread_main(void *unused)
+{
+    (void)unused;
+    thread_state.suppressed = THREAD_IS_OURS;
+    thread_state.frame = UINTPTR_MAX;
+    thread_state.generation = process_state->generation;
+    worker_thread_run();
+    return NULL;
+}
+
+/* Creates the thread with all signals blocked: it must never run a handler of the
+ * program's. errno is the caller's business. */
+static bool create_thread(void)
+{
+    sigset_t all, before;
+    pthread_attr_t attr;
+    sigfillset(&all);
+    if (pthread_attr_init(&attr) != 0)
+        return false;
+    pthread_attr_setstacksize(&attr, STACK_BYTES);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = worker_pthread_create(&worker.thread, &attr, thread_main, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attr);
+    return error == 0;
+}
+
+static bool start(uint32_t from)
+{
+    if (atomic_load(&worker.ending) ||
+        !atomic_compare_exchange_strong(&worker.state, &from, STARTING))
+        return false;
+    int saved_errno = errno;
+    bool ok = create_thread();
+    if (!ok) {
+        atomic_store(&worker.state, FAILED);
+        diag_log(LOG_ERROR, "no background thread could be started (%s): spans of this "
+                            "process are lost",
+                 strerrordesc_np(errno) != NULL ? strerrordesc_np(errno) : "unknown error");
+    }
+    errno = saved_errno;
+    return ok;
+}
+
+static __attribute__((noinline)) void notify_slow(uint32_t state, bool urgent)
+{
+    if (state == NONE) {
+        start(NONE);
+        return;
+    }
+    uint32_t wanted = urgent ? KICKED : WOKEN;
+    if ((state == IDLE || state == ARMED || state == WOKEN) &&
+        atomic_compare_exchange_strong(&worker.state, &state, wanted))
+        futex_wake(&worker.state);
+}
+
+void worker_notify(bool urgent)
+{
+    /* Pairs with the fence in worker_sleep: see the head of this file. */
+    atomic_thread_fence(memory_order_seq_cst);
+    uint32_t state = atomic_load_explicit(&worker.state, memory_order_relaxed);
+    if (likely(state == RUNNING || (state == ARMED && !urgent) || state == KICKED))
+        return;
+    int saved_errno = errno;
+    notify_slow(state, urgent);
+    errno = saved_errno;
+}
+
+/* ---- for the thread itself (worker_thread.c) ---- */
+
+void worker_set_running(void)
+{
+    atomic_store_explicit(&worker.state, RUNNING, memory_order_relaxed);
+}
+
+bool worker_flush_is_wanted(void)
+{
+    return atomic_load(&worker.flush_wanted) != atomic_load(&worker.flush_done);
+}
+
+uint32_t worker_flush_ticket(void)
+{
+    return atomic_load(&worker.flush_wanted);
+}
+
+void worker_flush_finished(uint32_t ticket)
+{
+    atomic_store(&worker.flush_done, ticket);
+    worker_progress();
+}
+
+void worker_progress(void)
+{
+    atomic_fetch_add(&worker.progress, 1);
+    if (atomic_load(&worker.waiters) != 0)
+        futex_wake(&worker.progress);
+}
+
+bool worker_must_stop(void)
+{
+    return atomic_load(&worker.stop);
+}
+
+void worker_on_network(bool waits)
+{
+    atomic_store(&worker.on_network, waits);
+}
+
+void worker_take_lock(void)
+{
+    fork_lock_acquire(&lock);
+}
+
+void worker_drop_lock(void)
+{
+    fork_lock_release(&lock);
+}
+
+/* Waits on our word and on the main thread's id, which the kernel clears and wakes
+ * when that thread ends: a process whose last own thread is gone must not live on
+ * because of us. futex_waitv needs Linux 5.16; without it only our word is waited
+ * on, and once a minute the worker looks. */
+static void wait_idle(uint32_t value, uint64_t ns)
+{
+    int *main_tid = process_state->main_tid_address;
+    int tid_now = main_tid != NULL ? __atomic_load_n(main_tid, __ATOMIC_RELAXED) : 0;
+    struct futex_waitv waits[2] = {
+        { .val = value, .uaddr = (uintptr_t)&worker.state, .flags = FUTEX_32 | FUTEX_PRIVATE_FLAG },
+        { .val = (uint32_t)tid_now, .uaddr = (uintptr_t)main_tid, .flags = FUTEX_32 },
+    };
+    if (tid_now != 0) {
+        struct timespec until;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        uint64_t at = (uint64_t)until.tv_nsec + ns % 1000000000u;
+        until.tv_sec += (time_t)(ns / 1000000000u + at / 1000000000u);
+        until.tv_nsec = (long)(at % 1000000000u);
+        long r = syscall(SYS_futex_waitv, waits, 2, 0, ns == UINT64_MAX ? NULL : &until,
+                         CLOCK_MONOTONIC);
+        if (r >= 0 || errno != ENOSYS)
+            return;
+    }
+    uint64_t minute = 60000000000ull;
+    futex_wait(&worker.state, value, ns < minute ? ns : minute);
+}
+
+enum worker_wake worker_sleep(uint64_t ns, bool idle)
+{
+    uint32_t value = idle ? IDLE : ARMED;
+    atomic_store_explicit(&worker.state, value, memory_order_relaxed);
+    /* Pairs with the fence in worker_notify: a record whose producer saw us awake
+     * is seen here, before we sleep. */
+    atomic_thread_fence(memory_order_seq_cst);
+    if (worker_flush_is_wanted() || worker_must_stop() || (idle && worker_records_wait())) {
+        worker_set_running();
+        return worker_flush_is_wanted() || worker_must_stop() ? WAKE_NOW : WAKE_RECORD;
+    }
+    wait_idle(value, ns);
+    uint32_t state = atomic_exchange(&worker.state, RUNNING);
+    if (state == KICKED || worker_flush_is_wanted() || worker_must_stop())
+        return WAKE_NOW;
+    return state == WOKEN ? WAKE_RECORD : WAKE_TIMEOUT;
+}
+
+bool worker_main_thread_ended(void)
+{
+    int *main_tid = process_state->main_tid_address;
+    return main_tid != NULL && __atomic_load_n(main_tid, __ATOMIC_RELAXED) == 0;
+}
+
+/* ---- flush, stop, fork: threads of the program ---- */
+
+static void kick(void)
+{
+    uint32_t state = atomic_load(&worker.state);
+    while (state == IDLE || state == ARMED || state == WOKEN) {
+        if (atomic_compare_exchange_weak(&worker.state, &state, KICKED)) {
+            futex_wake(&worker.state);
+            return;
+        }
+    }
+}
+
+/* Until the worker reports `ticket` done, the deadline, or a stall on the network. */
+static void wait_for_flush(uint32_t ticket)
+{
+    uint64_t now = clock_mono_ns();
+    uint64_t deadline = now + (uint64_t)config->exit_timeout_ms * 1000000u;
+    uint64_t moved_at = now;
+    uint32_t seen = atomic_load(&worker.progress);
+    atomic_fetch_add(&worker.waiters, 1);
+    while ((int32_t)(atomic_load(&worker.flush_done) - ticket) < 0 && now < deadline &&
+           worker_is_running()) {
+        uint64_t stalled = now - moved_at;
+        if (stalled >= STALL_NS && atomic_load(&worker.on_network))
+            break;
+        uint64_t ns = stalled < STALL_NS ? STALL_NS - stalled : STALL_NS / 10;
+        futex_wait(&worker.progress, seen, ns < deadline - now ? ns : deadline - now);
+        now = clock_mono_ns();
+        uint32_t progress = atomic_load(&worker.progress);
+        if (progress != seen)
+            moved_at = now;
+        seen = progress;
+    }
+    atomic_fetch_sub(&worker.waiters, 1);
+}
+
+void worker_flush(void)
+{
+    if (!process_enter() || atomic_load(&worker.ending))
+        return;
+    if (!worker_is_running()) {
+        if (!worker_records_wait())
+            return;
+        start(atomic_load(&worker.state));
+    }
+    if (!worker_is_running())
+        return;
+    uint32_t ticket = atomic_fetch_add(&worker.flush_wanted, 1) + 1;
+    kick();
+    wait_for_flush(ticket);
+}
+
+void worker_end_of_process(void)
+{
+    worker_flush();
+    if (!process_enter() || atomic_exchange(&worker.ending, true))
+        return;
+    /* Never given back: from here on no library is used on our thread while the
+     * program's exit handlers take them down. */
+    if (worker_is_running())
+        fork_lock_acquire(&lock);
+    worker_report();
+}
+
+void worker_stop(void)
+{
+    if (!process_enter() || !worker_is_running() || atomic_load(&worker.ending))
+        return;
+    worker_flush();
+    atomic_store(&worker.stop, true);
+    kick();
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += 1 + config->exit_timeout_ms / 1000;
+    int error = pthread_timedjoin_np(worker.thread, NULL, &until);
+    atomic_store(&worker.stop, false);
+    if (error == 0)
+        atomic_store(&worker.state, NONE);
+}
+
+bool worker_lock_for_fork(void)
+{
+    if (atomic_load(&worker.ending))
+        return false; /* the lock is ours for good */
+    fork_lock_acquire(&lock);
+    return true;
+}
+
+void worker_unlock_after_fork(void)
+{
+    fork_lock_release(&lock);
+}

@@ -1,0 +1,398 @@
+/*
+ * What the background thread does: leave the program's fds alone, open the
+ * exporter object, drain rings into it, and wait, on its futex or on the network.
+ *
+ * Its fd table is its own (CLOSE_RANGE_UNSHARE): the program can neither see,
+ * close nor inherit what it opens, and it keeps no pipe of the program's open.
+ */
+#include "worker_thread.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/close_range.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "call.h"
+#include "config.h"
+#include "diag.h"
+#include "exporter.h"
+#include "process_state.h"
+#include "ring.h"
+
+/* While a request is under way the worker looks at the rings this often: it can
+ * sleep on the network or on its futex, not on both. Grows while nothing comes. */
+#define NETWORK_SLICE_MIN_NS 10000000ull
+#define NETWORK_SLICE_MAX_NS 100000000ull
+/* After the main thread has ended: how often to look whether others live on. */
+#define LAST_THREAD_LOOK_NS 1000000000ull
+
+/* The worker's own; reset in a forked child. */
+static struct {
+    const struct exporter_ops *exporter;
+    bool exporter_failed;
+    uint64_t delivered;    /* read by whoever reports, at the end */
+    uint64_t due_mono_ns;  /* when the records that wait shall be sent, 0 = none wait */
+    uint64_t wanted_ns;    /* when the exporter wants to run */
+} self;
+
+static const char *scope_name(unsigned scope)
+{
+    return scope < registry_count ? registry[scope]->name : NULL;
+}
+
+static void note_delivered(uint64_t spans)
+{
+    self.delivered += spans;
+}
+
+/* The loader's hooks pass calls of this thread through; named here for the exporter. */
+static void *host_dlopen(const char *name, int flags)
+{
+    void *handle = dlopen(name, flags);
+    real_objects_changed(); /* a second libcurl may be here now */
+    return handle;
+}
+
+static void *host_dlsym(void *handle, const char *name)
+{
+    return dlsym(handle, name);
+}
+
+static const struct exporter_host *host(void)
+{
+    static struct exporter_host h;
+    h = (struct exporter_host){
+        .log = diag_log,
+        .drop = diag_drop,
+        .progress = worker_progress,
+        .delivered = note_delivered,
+        .scope_name = scope_name,
+        .version = OTELSHIM_VERSION,
+        .executable_name = program_invocation_short_name,
+        .pid = process_state->pid,
+        .console_fd = fcntl(2, F_GETFD) >= 0 ? 2 : -1,
+        .dlopen = host_dlopen,
+        .dlsym = host_dlsym,
+    };
+    return &h;
+}
+
+/* Only the console and our log on stderr need an fd of the program's. */
+static void leave_fds(void)
+{
+    bool keep_stderr = (config->exporters & EXPORTER_CONSOLE) ||
+                       (config->log_level_set && config->log_file == NULL);
+    if (!keep_stderr && syscall(SYS_close_range, 0u, ~0u, CLOSE_RANGE_UNSHARE) == 0)
+        return;
+    if (unshare(CLONE_FILES) != 0)
+        return; /* a sandbox: then our fds are the program's, as few as we can */
+    int kept = keep_stderr ? 2 : -1;
+    if (syscall(SYS_close_range, 0u, 1u, 0) == 0 && syscall(SYS_close_range, 3u, ~0u, 0) == 0) {
+        if (kept < 0)
+            close(2);
+        return;
+    }
+    long max = sysconf(_SC_OPEN_MAX);
+    for (int fd = 0; fd < (max > 0 && max < 65536 ? (int)max : 65536); fd++) {
+        if (fd != kept)
+            syscall(SYS_close, fd);
+    }
+}
+
+/* The exporter object: named by the user, else beside us. */
+static bool exporter_file(char path[static 4096])
+{
+    if (config->exporter_path != NULL)
+        return (size_t)snprintf(path, 4096, "%s", config->exporter_path) < 4096;
+    Dl_info info;
+    if (!dladdr((void *)exporter_file, &info) || info.dli_fname == NULL)
+        return false;
+    const char *slash = strrchr(info.dli_fname, '/');
+    size_t dir = slash != NULL ? (size_t)(slash + 1 - info.dli_fname) : 0;
+    return (size_t)snprintf(path, 4096, "%.*slibotelshim-exporter.so", (int)dir,
+                            info.dli_fname) < 4096;
+}
+
+static const struct exporter_ops *open_exporter(void)
+{
+    char path[4096];
+    if (!exporter_file(path)) {
+        diag_log(LOG_ERROR, "where the exporter object lies is unknown: spans are lost; set "
+                            "OTEL_SHIM_EXPORTER_PATH");
+        return NULL;
+    }
+    void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (handle == NULL) {
+        diag_log(LOG_ERROR, "the exporter object cannot be loaded, spans are lost: %s", dlerror());
+        return NULL;
+    }
+    const struct exporter_ops *(*entry)(void) =
+        (const struct exporter_ops *(*)(void))dlsym(handle, EXPORTER_ENTRY);
+    const struct exporter_ops *ops = entry != NULL ? entry() : NULL;
+    if (ops == NULL || ops->abi != EXPORTER_ABI) {
+        diag_log(LOG_ERROR, "%s is of another version than the shim: spans are lost", path);
+        return NULL;
+    }
+    return ops->open(config, host()) == 0 ? ops : NULL;
+}
+
+void worker_exit_handlers(void); /* hooks/exit.c */
+
+/* Under the lock. */
+static bool have_exporter(void)
+{
+    if (self.exporter == NULL && !self.exporter_failed) {
+        self.exporter = open_exporter();
+        self.exporter_failed = self.exporter == NULL;
+        real_objects_changed();
+        worker_exit_handlers();
+        worker_progress();
+    }
+    return self.exporter != NULL;
+}
+
+bool worker_records_wait(void)
+{
+    for (unsigned i = 0; i < RING_COUNT; i++) {
+        struct ring *ring = ring_at(i);
+        if (ring != NULL && ring_used(ring) != 0)
+            return true;
+    }
+    return false;
+}
+
+static int64_t real_minus_mono_ns(void)
+{
+    struct timespec real, mono;
+    clock_gettime(CLOCK_MONOTONIC, &mono);
+    clock_gettime(CLOCK_REALTIME, &real);
+    return (int64_t)(real.tv_sec - mono.tv_sec) * 1000000000 + (real.tv_nsec - mono.tv_nsec);
+}
+
+/* Moves records from one ring to the exporter. False: the exporter's queue is full. */
+static bool drain_ring(struct ring *ring, int64_t offset_ns, uint64_t *moved)
+{
+    const struct record *r;
+    while ((r = ring_peek(ring)) != NULL) {
+        if (self.exporter == NULL)
+            diag_drop(DROP_NO_EXPORTER, 1);
+        else if (r->type == RECORD_SPAN && (r->flags & RECORD_SAMPLED) &&
+                 !self.exporter->accept(r, offset_ns))
+            return false;
+        ring_consume(ring, r);
+        ++*moved;
+    }
+    return true;
+}
+
+/* Under the lock. Number of records moved. Starts at another ring each time, so
+ * that a full queue starves no thread. */
+static uint64_t drain(void)
+{
+    static unsigned first; /* the worker's; harmless in a child */
+    uint64_t moved = 0;
+    int64_t offset_ns = real_minus_mono_ns();
+    first++;
+    for (unsigned i = 0; i < RING_COUNT; i++) {
+        struct ring *ring = ring_at((first + i) % RING_COUNT);
+        if (ring != NULL && !drain_ring(ring, offset_ns, &moved))
+            break;
+    }
+    ring_reap();
+    return moved;
+}
+
+/* One burst: rings into the exporter, exporter forward. */
+static uint64_t burst(bool flush)
+{
+    worker_take_lock();
+    uint64_t moved = 0;
+    if (have_exporter() || worker_records_wait())
+        moved = drain();
+    self.wanted_ns = UINT64_MAX;
+    if (self.exporter != NULL) {
+        for (;;) {
+            self.wanted_ns = self.exporter->run(clock_mono_ns(), flush);
+            uint64_t more = self.exporter->in_flight() ? 0 : drain();
+            moved += more;
+            if (more == 0)
+                break;
+        }
+    }
+    worker_drop_lock();
+    return moved;
+}
+
+static bool in_flight(void)
+{
+    return self.exporter != NULL && self.exporter->in_flight();
+}
+
+static void wait_for_network(uint64_t *slice_ns)
+{
+    uint64_t now = clock_mono_ns();
+    uint64_t ns = self.wanted_ns > now ? self.wanted_ns - now : 0;
+    worker_on_network(true);
+    self.exporter->wait(ns < *slice_ns ? ns : *slice_ns);
+    worker_on_network(false);
+    *slice_ns *= 2;
+    if (*slice_ns > NETWORK_SLICE_MAX_NS)
+        *slice_ns = NETWORK_SLICE_MAX_NS;
+}
+
+/* Sends all there is: done when nothing is pending, or when the exporter has given
+ * up for now (it waits for a retry): whoever waits for the flush waits no more. */
+static void flush(void)
+{
+    uint32_t ticket = worker_flush_ticket();
+    uint64_t slice_ns = NETWORK_SLICE_MIN_NS;
+    burst(true);
+    while (in_flight() && !worker_must_stop()) {
+        wait_for_network(&slice_ns);
+        uint64_t moved = burst(false);
+        if (!in_flight() && (moved != 0 || worker_records_wait()))
+            burst(true);
+    }
+    self.due_mono_ns = 0;
+    worker_flush_finished(ticket);
+}
+
+static unsigned count_threads(void)
+{
+    unsigned n = 0;
+    DIR *dir = opendir("/proc/self/task");
+    if (dir == NULL)
+        return 2; /* unknown: assume that the program lives */
+    for (struct dirent *e; (e = readdir(dir)) != NULL;)
+        n += e->d_name[0] != '.';
+    closedir(dir);
+    return n;
+}
+
+/* The main thread is gone. If ours is the only one left, the program is over and
+ * must not be kept: its exit status is the main thread's own. */
+static void end_if_alone(void)
+{
+    worker_take_lock();
+    bool alone = count_threads() <= 1;
+    worker_drop_lock();
+    if (!alone)
+        return;
+    flush();
+    worker_report();
+    syscall(SYS_exit, 0);
+}
+
+/* Records or a partial batch wait: they are due a schedule delay from now. */
+static void arm(void)
+{
+    if (self.due_mono_ns == 0)
+        self.due_mono_ns =
+            clock_mono_ns() + (uint64_t)config->bsp.schedule_delay_ms * 1000000u;
+}
+
+/* Sleeps until a batch is due, the exporter wants to run, or somebody wakes us; does
+ * what is due then. */
+static void rest(void)
+{
+    uint64_t now = clock_mono_ns();
+    uint64_t until = self.due_mono_ns != 0 ? self.due_mono_ns : UINT64_MAX;
+    until = self.wanted_ns < until ? self.wanted_ns : until;
+    if (worker_main_thread_ended() && until > now + LAST_THREAD_LOOK_NS)
+        until = now + LAST_THREAD_LOOK_NS;
+    uint64_t ns = until == UINT64_MAX ? UINT64_MAX : until > now ? until - now : 0;
+
+    switch (worker_sleep(ns, self.due_mono_ns == 0)) {
+    case WAKE_RECORD:
+        arm();
+        break;
+    case WAKE_NOW:
+        if (worker_flush_is_wanted() || worker_must_stop())
+            break;
+        burst(false);
+        if (self.exporter != NULL && self.exporter->pending() != 0)
+            arm();
+        break;
+    case WAKE_TIMEOUT:
+        now = clock_mono_ns();
+        if (self.due_mono_ns != 0 && now >= self.due_mono_ns) {
+            self.due_mono_ns = 0;
+            burst(true);
+        } else if (self.wanted_ns <= now) {
+            burst(false);
+        }
+        break;
+    }
+}
+
+void worker_thread_run(void)
+{
+    prctl(PR_SET_NAME, "otelshim");
+    leave_fds();
+    uint64_t slice_ns = NETWORK_SLICE_MIN_NS;
+    self.wanted_ns = UINT64_MAX;
+    arm();
+    worker_set_running();
+    while (!worker_must_stop()) {
+        if (worker_flush_is_wanted()) {
+            flush();
+        } else if (in_flight()) {
+            wait_for_network(&slice_ns);
+            if (burst(false) != 0)
+                slice_ns = NETWORK_SLICE_MIN_NS;
+        } else {
+            slice_ns = NETWORK_SLICE_MIN_NS;
+            if (worker_main_thread_ended())
+                end_if_alone();
+            rest();
+        }
+    }
+}
+
+void worker_thread_fork_child(void)
+{
+    memset(&self, 0, sizeof self); /* the parent's handles are dropped, not freed */
+}
+
+/* "spans made=5 delivered=5 dropped=0": once, at the end, for whoever asks (debug). */
+void worker_report(void)
+{
+    if (config->log_level < LOG_DEBUG)
+        return;
+    uint64_t made = 0, dropped = 0;
+    for (unsigned i = 0; i < RING_COUNT; i++) {
+        struct ring *ring = ring_at(i);
+        made += ring != NULL ? ring->made : 0;
+    }
+    made += diag_dropped(DROP_RING_FULL) + diag_dropped(DROP_NO_RING) +
+            diag_dropped(DROP_REENTRANT) + diag_dropped(DROP_TABLE_FULL);
+    for (int i = 0; i < DROP_COUNT; i++)
+        dropped += diag_dropped((enum drop_reason)i);
+    if (made > self.delivered + dropped) {
+        diag_drop(DROP_EXIT, made - self.delivered - dropped);
+        dropped = made - self.delivered;
+    }
+    if (made == 0)
+        return;
+
+    char reasons[256] = "";
+    size_t len = 0;
+    for (int i = 0; i < DROP_COUNT && len < sizeof reasons; i++) {
+        uint64_t n = diag_dropped((enum drop_reason)i);
+        if (n != 0)
+            len += (size_t)snprintf(reasons + len, sizeof reasons - len, " %s=%" PRIu64,
+                                    diag_drop_name((enum drop_reason)i), n);
+    }
+    diag_log(LOG_DEBUG, "spans made=%" PRIu64 " delivered=%" PRIu64 " dropped=%" PRIu64 "%s", made,
+             self.delivered, dropped, reasons);
+}

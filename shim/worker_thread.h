@@ -1,0 +1,36 @@
+/*
+ * Between the worker's control (worker.c) and the thread's own loop
+ * (worker_thread.c). Nobody else includes it.
+ */
+#ifndef OTELSHIM_WORKER_THREAD_H
+#define OTELSHIM_WORKER_THREAD_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* worker_thread.c */
+void worker_thread_run(void);      /* until worker_must_stop() or the process is over */
+void worker_thread_fork_child(void);
+bool worker_records_wait(void);    /* any ring has a record; any thread */
+void worker_report(void);          /* the line of counts, to our log */
+
+/* worker.c, for the thread */
+enum worker_wake { WAKE_NOW, WAKE_RECORD, WAKE_TIMEOUT };
+enum worker_wake worker_sleep(uint64_t ns, bool idle); /* ns UINT64_MAX: until woken */
+void worker_set_running(void);
+void worker_take_lock(void);
+void worker_drop_lock(void);
+bool worker_must_stop(void);
+bool worker_flush_is_wanted(void);
+uint32_t worker_flush_ticket(void);
+void worker_flush_finished(uint32_t ticket);
+void worker_progress(void);
+void worker_on_network(bool waits);
+bool worker_main_thread_ended(void);
+
+/* hooks/thread.c: the real pthread_create */
+int worker_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *),
+                          void *arg);
+
+#endif
