@@ -51,7 +51,7 @@ $(SHIM): $(SHIM_OBJ)
 	$(CC) $(LDFLAGS_SO) -Wl,-soname,libotelshim.so -o $@ $^ -l:libpcre2-8.a
 
 $(EXPORTER): $(EXP_OBJ)
-	$(CC) $(LDFLAGS_SO) -Wl,-soname,libotelshim-exporter.so -o $@ $^ -l:libprotobuf-c.a -lz
+	$(CC) $(LDFLAGS_SO) -Wl,-soname,libotelshim-exporter.so -o $@ $^ -l:libprotobuf-c.a
 
 $(CLI): $(CLI_OBJ)
 	$(CC) $(SAN) -o $@ $^
@@ -80,7 +80,7 @@ UNIT_BIN := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
 $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/unit.a
 	@mkdir -p $(@D)
 	$(CC) $(filter-out -fvisibility=hidden,$(ALL_CFLAGS)) -Wno-unused-parameter -o $@ $< $(BUILD)/unit.a \
-	    -lcriterion -l:libpcre2-8.a -l:libprotobuf-c.a -lz -lpthread
+	    -lcriterion -l:libpcre2-8.a -l:libprotobuf-c.a -lpthread
 
 PROG_BIN := $(patsubst tests/programs/%.c,$(BUILD)/programs/%,$(PROG_SRC)) \
             $(patsubst tests/programs/%.cc,$(BUILD)/programs/%,$(wildcard tests/programs/*.cc))

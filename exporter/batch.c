@@ -1,0 +1,124 @@
+/*
+ * The queue behind batch.h: items one after another, each a head and the bytes
+ * of one Span message.
+ */
+#include "batch.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NS_PER_MS UINT64_C(1000000)
+
+struct item {
+    uint32_t bytes; /* of the span; the next item follows, aligned */
+    uint32_t scope;
+    uint64_t end_mono_ns;
+};
+
+#define ITEM_MAX_BYTES (sizeof(struct item) + OTLP_SPAN_MAX_BYTES + sizeof(struct item))
+static_assert(QUEUE_FIRST_BYTES >= 2 * ITEM_MAX_BYTES, "the first memory holds a span");
+static_assert(BATCH_MAX_BYTES + ITEM_MAX_BYTES + UTF8_REPAIR_GROWTH * CONFIG_MAX_VALUE <
+                  REQUEST_MAX_BYTES / 2,
+              "no request is larger than OTLP allows");
+
+void batch_queue_init(struct batch_queue *queue, struct batch_limits limits)
+{
+    if (limits.max_batch_size > BATCH_MAX_SPANS)
+        limits.max_batch_size = BATCH_MAX_SPANS;
+    if (limits.max_batch_size == 0 || limits.max_batch_size > limits.max_queue_size)
+        limits.max_batch_size = limits.max_queue_size;
+    *queue = (struct batch_queue){ .limits = limits };
+}
+
+static struct item *item_at(const struct batch_queue *queue, size_t offset)
+{
+    return (struct item *)(void *)(queue->memory + offset);
+}
+
+static size_t item_bytes(const struct item *item)
+{
+    size_t bytes = sizeof *item + item->bytes;
+    return (bytes + _Alignof(struct item) - 1) & ~(_Alignof(struct item) - 1);
+}
+
+/* Room at the end: by moving the rest to the front when that frees at least half,
+ * so that each byte is moved once at most; else by growing. */
+static bool make_room(struct batch_queue *queue)
+{
+    size_t used = queue->tail - queue->head;
+    if (queue->capacity - queue->tail >= ITEM_MAX_BYTES)
+        return true;
+    if (queue->capacity && used <= queue->capacity / 2) {
+        memmove(queue->memory, queue->memory + queue->head, used);
+        queue->head = 0;
+        queue->tail = used;
+        return queue->capacity - used >= ITEM_MAX_BYTES;
+    }
+    size_t capacity = queue->capacity ? 2 * queue->capacity : QUEUE_FIRST_BYTES;
+    if (capacity > QUEUE_MAX_BYTES)
+        return false;
+    unsigned char *memory = realloc(queue->memory, capacity);
+    if (!memory)
+        return false;
+    queue->memory = memory;
+    queue->capacity = capacity;
+    return true;
+}
+
+unsigned char *batch_reserve(struct batch_queue *queue)
+{
+    if (queue->nr_spans >= queue->limits.max_queue_size || !make_room(queue))
+        return NULL;
+    return queue->memory + queue->tail + sizeof(struct item);
+}
+
+void batch_commit(struct batch_queue *queue, unsigned scope, size_t bytes, uint64_t end_mono_ns)
+{
+    struct item *item = item_at(queue, queue->tail);
+    *item = (struct item){ (uint32_t)bytes, scope, end_mono_ns };
+    if (queue->nr_spans++ == 0)
+        queue->oldest_mono_ns = end_mono_ns;
+    queue->tail += item_bytes(item);
+}
+
+uint64_t batch_due_at(const struct batch_queue *queue)
+{
+    uint64_t delay_ns = queue->limits.schedule_delay_ms * NS_PER_MS;
+    if (queue->nr_spans == 0)
+        return UINT64_MAX;
+    return queue->oldest_mono_ns + delay_ns;
+}
+
+bool batch_is_due(const struct batch_queue *queue, uint64_t now_mono_ns, bool flush)
+{
+    if (queue->nr_spans == 0)
+        return false;
+    return flush || queue->nr_spans >= queue->limits.max_batch_size ||
+           now_mono_ns >= batch_due_at(queue);
+}
+
+unsigned batch_peek(const struct batch_queue *queue, struct otlp_span *spans)
+{
+    unsigned n = 0;
+    size_t bytes = 0, at = queue->head;
+    while (n < queue->nr_spans && n < queue->limits.max_batch_size && bytes < BATCH_MAX_BYTES) {
+        const struct item *item = item_at(queue, at);
+        spans[n++] = (struct otlp_span){ item->scope, queue->memory + at + sizeof *item,
+                                         item->bytes };
+        bytes += item->bytes;
+        at += item_bytes(item);
+    }
+    return n;
+}
+
+void batch_remove(struct batch_queue *queue, unsigned nr_spans)
+{
+    for (unsigned i = 0; i < nr_spans; i++)
+        queue->head += item_bytes(item_at(queue, queue->head));
+    queue->nr_spans -= nr_spans;
+    if (queue->nr_spans == 0)
+        queue->head = queue->tail = 0;
+    else
+        queue->oldest_mono_ns = item_at(queue, queue->head)->end_mono_ns;
+}

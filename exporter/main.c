@@ -1,0 +1,129 @@
+/*
+ * The exporter object's one entry: the exporters that were chosen, as one.
+ *
+ * A span goes to all of them or to none (a full queue in one makes the span
+ * wait in its ring), so that none of them sees it twice.
+ */
+#include <time.h>
+
+#include "hook.h"
+#include "sink.h"
+#include "transport/http.h"
+
+#define NS_PER_MS UINT64_C(1000000)
+#define MAX_SINKS 2u
+
+/* Background thread; a forked child starts over with open. */
+static struct {
+    const struct exporter_host *host;
+    const struct sink *sinks[MAX_SINKS];
+    unsigned nr_sinks;
+    uint64_t due_ns; /* what run said last: no wait is longer */
+    struct resource resource;
+    struct span_view view;
+} exporter;
+
+static void open_sink(const struct sink *sink, const struct config *c)
+{
+    if (sink->open(c, exporter.host, &exporter.resource) == 0)
+        exporter.sinks[exporter.nr_sinks++] = sink;
+}
+
+static int exporter_open(const struct config *c, const struct exporter_host *host)
+{
+    exporter.host = host;
+    exporter.nr_sinks = 0;
+    resource_detect(&exporter.resource, c, host);
+    if (c->exporters & EXPORTER_OTLP)
+        open_sink(&otlp_sink, c);
+    return exporter.nr_sinks ? 0 : -1;
+}
+
+static bool exporter_accept(const struct record *record, int64_t real_minus_mono_ns)
+{
+    if (!(record->flags & RECORD_SAMPLED))
+        return true; /* for metrics only */
+    for (unsigned i = 0; i < exporter.nr_sinks; i++)
+        if (!exporter.sinks[i]->ready())
+            return false;
+    if (!span_view_of(record, real_minus_mono_ns, &exporter.view)) {
+        exporter.host->drop(DROP_REJECTED, 1);
+        return true;
+    }
+    for (unsigned i = 0; i < exporter.nr_sinks; i++)
+        exporter.sinks[i]->accept(&exporter.view);
+    return true;
+}
+
+static uint64_t exporter_run(uint64_t now_mono_ns, bool flush)
+{
+    exporter.due_ns = UINT64_MAX;
+    for (unsigned i = 0; i < exporter.nr_sinks; i++) {
+        uint64_t due_ns = exporter.sinks[i]->run(now_mono_ns, flush);
+        if (due_ns < exporter.due_ns)
+            exporter.due_ns = due_ns;
+    }
+    return exporter.due_ns;
+}
+
+/* A span that several exporters have counts until the last one is done with it. */
+static uint64_t exporter_pending(void)
+{
+    uint64_t most = 0;
+    for (unsigned i = 0; i < exporter.nr_sinks; i++) {
+        uint64_t pending = exporter.sinks[i]->pending();
+        if (pending > most)
+            most = pending;
+    }
+    return most;
+}
+
+static bool exporter_in_flight(void)
+{
+    bool any = false;
+    for (unsigned i = 0; i < exporter.nr_sinks; i++)
+        any |= exporter.sinks[i]->in_flight();
+    return any;
+}
+
+/* Milliseconds to wait, rounded up: to 0 only when something is due already. */
+static int wait_ms(uint64_t max_ns)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    uint64_t now_ns = (uint64_t)now.tv_sec * 1000 * NS_PER_MS + (uint64_t)now.tv_nsec;
+    uint64_t until_due_ns = exporter.due_ns > now_ns ? exporter.due_ns - now_ns : 0;
+    uint64_t ns = until_due_ns < max_ns ? until_due_ns : max_ns;
+    return ns > INT32_MAX * NS_PER_MS ? INT32_MAX : (int)((ns + NS_PER_MS - 1) / NS_PER_MS);
+}
+
+static void exporter_wait(uint64_t max_ns)
+{
+    struct pollfd fds[SINK_MAX_FDS];
+    struct curl_waitfd extra[SINK_MAX_FDS];
+    unsigned n = 0;
+    for (unsigned i = 0; i < exporter.nr_sinks; i++)
+        n += exporter.sinks[i]->fds(fds + n, SINK_MAX_FDS - n);
+    if (!http_is_open()) {
+        poll(fds, n, wait_ms(max_ns));
+        return;
+    }
+    for (unsigned i = 0; i < n; i++)
+        extra[i] = (struct curl_waitfd){ .fd = fds[i].fd, .events = fds[i].events };
+    http_wait(extra, n, wait_ms(max_ns));
+}
+
+static const struct exporter_ops ops = {
+    .abi = EXPORTER_ABI,
+    .open = exporter_open,
+    .accept = exporter_accept,
+    .run = exporter_run,
+    .pending = exporter_pending,
+    .in_flight = exporter_in_flight,
+    .wait = exporter_wait,
+};
+
+EXPORT const struct exporter_ops *otelshim_exporter(void)
+{
+    return &ops;
+}

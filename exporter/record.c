@@ -1,0 +1,234 @@
+/*
+ * Record to span view. A record is hostile until it went through here: what
+ * leaves is bounded, has known keys, each once (the last value wins, as when an
+ * attribute is set again), payloads of the size their type demands, and UTF-8.
+ */
+#include "span_view.h"
+
+/* Bits of Span.flags and Link.flags; the low eight are W3C's. */
+#define FLAG_SAMPLED 0x01u
+#define FLAG_RANDOM 0x02u
+#define FLAG_REMOTE_KNOWN 0x100u
+#define FLAG_REMOTE 0x200u
+
+#define TEXT(s) { (const unsigned char *)(s), sizeof(s) - 1 }
+
+static const struct text attribute_names[ATTR_COUNT] = {
+#define X(id, text) [ATTR_##id] = TEXT(text),
+    SEMCONV_ATTRIBUTES(X)
+#undef X
+};
+
+static const struct text event_names[EVENT_COUNT] = {
+#define X(id, text) [EVENT_##id] = TEXT(text),
+    SEMCONV_EVENTS(X)
+#undef X
+};
+
+struct text attribute_name(uint8_t key)
+{
+    return attribute_names[key];
+}
+
+struct text event_name_text(uint8_t name)
+{
+    return event_names[name];
+}
+
+bool string_array_next(const struct field_view *array, size_t *pos, struct text *out)
+{
+    uint16_t len;
+    if (*pos + sizeof len > array->len)
+        return false;
+    memcpy(&len, array->data + *pos, sizeof len);
+    if (len > array->len - *pos - sizeof len)
+        return false;
+    *out = (struct text){ array->data + *pos + sizeof len, len };
+    *pos += sizeof len + len;
+    return true;
+}
+
+/* The text itself, or its repaired copy in the view's own room. The room holds
+ * every byte of a record three times over: it cannot run out. */
+static struct text valid_text(struct span_view *view, const unsigned char *data, size_t len)
+{
+    if (utf8_is_valid(data, len))
+        return (struct text){ data, len };
+    unsigned char *out = view->repaired + view->repaired_bytes;
+    size_t bytes = utf8_repair(data, len, out);
+    view->repaired_bytes += (uint32_t)bytes;
+    return (struct text){ out, bytes };
+}
+
+static void repair_string(struct span_view *view, struct field_view *field)
+{
+    struct text text = valid_text(view, field->data, field->len);
+    field->data = text.data;
+    field->len = (uint16_t)text.len;
+}
+
+/* Whole texts only; a cut last one is left out. */
+static void repair_string_array(struct span_view *view, struct field_view *field)
+{
+    size_t pos = 0;
+    struct text text;
+    bool valid = true;
+    while (string_array_next(field, &pos, &text))
+        valid &= utf8_is_valid(text.data, text.len);
+    field->len = (uint16_t)pos;
+    if (valid)
+        return;
+
+    unsigned char *start = view->repaired + view->repaired_bytes, *at = start;
+    for (pos = 0; string_array_next(field, &pos, &text);) {
+        uint16_t bytes = (uint16_t)utf8_repair(text.data, text.len, at + sizeof bytes);
+        memcpy(at, &bytes, sizeof bytes);
+        at += sizeof bytes + bytes;
+    }
+    field->data = start;
+    field->len = (uint16_t)(at - start);
+    view->repaired_bytes += field->len;
+}
+
+static bool payload_is_sound(const struct field_view *field)
+{
+    switch (field->type) {
+    case FIELD_INT:
+    case FIELD_DOUBLE:
+        return field->len == 8;
+    case FIELD_BOOL:
+        return field->len == 1;
+    default:
+        return true;
+    }
+}
+
+/* `slots[key]` is the attribute's place plus one, 0 while it was not seen. */
+static void take_attribute(struct span_view *view, struct field_view field,
+                           uint8_t slots[static ATTR_COUNT])
+{
+    if (field.key == ATTR_NONE || field.key >= ATTR_COUNT || !payload_is_sound(&field) ||
+        (slots[field.key] == 0 && view->nr_attributes == VIEW_MAX_ATTRIBUTES)) {
+        view->dropped_attributes++;
+        return;
+    }
+    if (field.type == FIELD_STRING)
+        repair_string(view, &field);
+    else if (field.type == FIELD_STRING_ARRAY)
+        repair_string_array(view, &field);
+    if (slots[field.key] == 0)
+        slots[field.key] = (uint8_t)++view->nr_attributes;
+    view->attributes[slots[field.key] - 1] = field;
+}
+
+static void take_event(struct span_view *view, const struct field_view *field,
+                       int64_t real_minus_mono_ns)
+{
+    uint64_t mono_ns;
+    if (field->key == EVENT_NONE || field->key >= EVENT_COUNT || field->len != sizeof mono_ns ||
+        view->nr_events == VIEW_MAX_EVENTS) {
+        view->dropped_events++;
+        return;
+    }
+    memcpy(&mono_ns, field->data, sizeof mono_ns);
+    view->events[view->nr_events++] =
+        (struct event_view){ field->key, mono_ns + (uint64_t)real_minus_mono_ns };
+}
+
+static void take_link(struct span_view *view, const struct field_view *field)
+{
+    if (field->len != sizeof(struct record_link) || view->nr_links == VIEW_MAX_LINKS) {
+        view->dropped_links++;
+        return;
+    }
+    memcpy(&view->links[view->nr_links++], field->data, sizeof(struct record_link));
+}
+
+static void take_field(struct span_view *view, const struct field_view *field,
+                       int64_t real_minus_mono_ns, uint8_t slots[static ATTR_COUNT])
+{
+    switch (field->type) {
+    case FIELD_NAME:
+        view->name = valid_text(view, field->data, field->len);
+        break;
+    case FIELD_TRACESTATE:
+        view->tracestate = valid_text(view, field->data, field->len);
+        break;
+    case FIELD_STATUS_MESSAGE:
+        view->status_message = valid_text(view, field->data, field->len);
+        break;
+    case FIELD_STRING:
+    case FIELD_INT:
+    case FIELD_DOUBLE:
+    case FIELD_BOOL:
+    case FIELD_STRING_ARRAY:
+        take_attribute(view, *field, slots);
+        break;
+    case FIELD_EVENT:
+        take_event(view, field, real_minus_mono_ns);
+        break;
+    case FIELD_LINK:
+        take_link(view, field);
+        break;
+    default:
+        view->dropped_attributes++;
+    }
+}
+
+static bool is_zero(const uint8_t *id, size_t len)
+{
+    uint8_t any = 0;
+    for (size_t i = 0; i < len; i++)
+        any |= id[i];
+    return any == 0;
+}
+
+bool span_view_of(const struct record *record, int64_t real_minus_mono_ns,
+                  struct span_view *view)
+{
+    if (record->type != RECORD_SPAN || record->size < sizeof *record ||
+        record->size > RECORD_MAX_BYTES || is_zero(record->trace_id, 16) ||
+        is_zero(record->span_id, 8))
+        return false;
+
+    memset(view, 0, offsetof(struct span_view, attributes));
+    view->record = record;
+    view->dropped_attributes = record->dropped_attributes;
+    view->start_unix_ns = record->start_mono_ns + (uint64_t)real_minus_mono_ns;
+    view->end_unix_ns = record->end_mono_ns + (uint64_t)real_minus_mono_ns;
+    if (record->end_mono_ns < record->start_mono_ns)
+        view->end_unix_ns = view->start_unix_ns;
+
+    uint8_t slots[ATTR_COUNT] = { 0 };
+    struct field_view field;
+    for (size_t pos = 0; record_next_field(record, &pos, &field);)
+        take_field(view, &field, real_minus_mono_ns, slots);
+    return true;
+}
+
+uint8_t span_view_kind(const struct span_view *view)
+{
+    uint8_t kind = view->record->kind;
+    return kind == SPAN_SERVER || kind == SPAN_CLIENT ? kind : SPAN_INTERNAL;
+}
+
+uint32_t span_view_flags(const struct span_view *view)
+{
+    uint8_t flags = view->record->flags;
+    return FLAG_REMOTE_KNOWN | (flags & RECORD_PARENT_REMOTE ? FLAG_REMOTE : 0) |
+           (flags & RECORD_SAMPLED ? FLAG_SAMPLED : 0) |
+           (flags & RECORD_RANDOM_TRACE_ID ? FLAG_RANDOM : 0);
+}
+
+uint32_t link_flags(const struct record_link *link)
+{
+    return FLAG_REMOTE_KNOWN | (link->remote ? FLAG_REMOTE : 0) | link->flags;
+}
+
+const struct field_view *span_view_find(const struct span_view *view, enum attr_key key)
+{
+    for (unsigned i = 0; i < view->nr_attributes; i++)
+        if (view->attributes[i].key == key)
+            return &view->attributes[i];
+    return NULL;
+}

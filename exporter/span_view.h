@@ -1,0 +1,65 @@
+/*
+ * One span as exporters see it: a record taken apart, checked, with Unix times
+ * and valid UTF-8. Points into the record (or into its own repair room) and
+ * dies with it.
+ */
+#ifndef OTELSHIM_SPAN_VIEW_H
+#define OTELSHIM_SPAN_VIEW_H
+
+#include "sdk/record.h"
+#include "sdk/semconv.h"
+#include "utf8.h"
+
+/* Bounds: the specification's default limits of one span. */
+#define VIEW_MAX_ATTRIBUTES 128u
+#define VIEW_MAX_EVENTS 128u
+#define VIEW_MAX_LINKS 128u
+
+/* Bytes, not zero-terminated. */
+struct text {
+    const unsigned char *data;
+    size_t len;
+};
+
+struct event_view {
+    uint8_t name; /* enum event_name */
+    uint64_t unix_ns;
+};
+
+struct span_view {
+    const struct record *record; /* ids, kind, scope, flags */
+    uint64_t start_unix_ns, end_unix_ns;
+    struct text name, tracestate, status_message;
+    unsigned nr_attributes, nr_events, nr_links;
+    uint32_t dropped_attributes, dropped_events, dropped_links;
+    uint32_t repaired_bytes; /* of `repaired` in use */
+    struct field_view attributes[VIEW_MAX_ATTRIBUTES]; /* keys unique and known */
+    struct event_view events[VIEW_MAX_EVENTS];
+    struct record_link links[VIEW_MAX_LINKS];
+    unsigned char repaired[UTF8_REPAIR_GROWTH * RECORD_MAX_BYTES];
+};
+
+/*
+ * Takes `record` apart. False: not a span that could be sent (no ids, or no
+ * sound header). Fields that make no sense are left out and counted; a field
+ * that does not fit ends the record.
+ */
+bool span_view_of(const struct record *record, int64_t real_minus_mono_ns,
+                  struct span_view *view);
+
+/* OTLP's Span.kind (never 0), Span.flags and Link.flags. */
+uint8_t span_view_kind(const struct span_view *view);
+uint32_t span_view_flags(const struct span_view *view);
+uint32_t link_flags(const struct record_link *link);
+
+/* The attribute `key`, NULL if the span has none. */
+const struct field_view *span_view_find(const struct span_view *view, enum attr_key key);
+
+/* The next text of a FIELD_STRING_ARRAY; *pos starts at 0. */
+bool string_array_next(const struct field_view *array, size_t *pos, struct text *out);
+
+/* Names by id; `key` and `name` must be known ones. */
+struct text attribute_name(uint8_t key);
+struct text event_name_text(uint8_t name);
+
+#endif

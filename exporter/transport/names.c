@@ -1,0 +1,297 @@
+/*
+ * The lookups of names.h. A channel of c-ares is made for one round of lookups
+ * and taken down after it: rounds are rare, and the next one reads
+ * /etc/resolv.conf anew.
+ */
+#include "names.h"
+
+#include <ares.h>
+#include <arpa/inet.h>
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#define NS_PER_MS UINT64_C(1000000)
+#define NAME_MAX_BYTES 256u
+#define QUERY_TIMEOUT_MS 2000
+#define QUERY_TRIES 2
+/* "[" address "]," each, after "name:port:" */
+#define LIST_MAX_BYTES (NAME_MAX_BYTES + 8u + NAMES_MAX_ADDRESSES * (INET6_ADDRSTRLEN + 3u))
+#define LOOPBACK_LIST "127.0.0.1,[::1]"
+
+#define ARES_FUNCTIONS(X)                                                              \
+    X(library_init) X(init_options) X(destroy) X(getaddrinfo) X(freeaddrinfo) X(getsock) \
+    X(process_fd) X(timeout) X(strerror)
+
+struct ares_api {
+#define X(fn) __typeof__(ares_##fn) *fn;
+    ARES_FUNCTIONS(X)
+#undef X
+};
+
+struct name {
+    char host[NAME_MAX_BYTES];
+    unsigned port;
+    bool optional;
+    bool known;    /* `list` is good */
+    bool asked;    /* a lookup is under way */
+    bool failed;   /* the last lookup found nothing */
+    char list[LIST_MAX_BYTES];
+    struct curl_slist node;
+};
+
+/* Background thread; a forked child starts over with names_init. */
+static struct {
+    const struct exporter_host *host;
+    struct ares_api ares;
+    bool loaded, unusable;
+    ares_channel channel;
+    bool channel_open;
+    uint64_t fresh_until_ns;
+    const char *error;
+    unsigned nr;
+    struct name names[NAMES_MAX];
+} names;
+
+void names_init(const struct exporter_host *host)
+{
+    memset(&names, 0, sizeof names);
+    names.host = host;
+    names.error = "";
+}
+
+static bool is_numeric(const char *host)
+{
+    unsigned char address[sizeof(struct in6_addr)];
+    return host[0] == '[' || inet_pton(AF_INET, host, address) == 1 ||
+           inet_pton(AF_INET6, host, address) == 1;
+}
+
+/* RFC 6761: these never reach a resolver. */
+static bool is_localhost(const char *host)
+{
+    size_t len = strlen(host);
+    if (len && host[len - 1] == '.')
+        len--;
+    if (len < 9 || strncasecmp(host + len - 9, "localhost", 9) != 0)
+        return false;
+    return len == 9 || host[len - 10] == '.';
+}
+
+void names_add(const char *host, unsigned port, bool optional)
+{
+    if (is_numeric(host) || strlen(host) >= NAME_MAX_BYTES || names.nr == NAMES_MAX)
+        return; /* a name too long for DNS fails in libcurl without a lookup */
+    struct name *name = &names.names[names.nr++];
+    strcpy(name->host, host);
+    name->port = port;
+    name->optional = optional;
+    if (is_localhost(host)) {
+        snprintf(name->list, sizeof name->list, "%s:%u:%s", host, port, LOOPBACK_LIST);
+        name->known = true;
+        names.fresh_until_ns = UINT64_MAX; /* unless another name is looked up */
+    }
+}
+
+static const struct {
+    const char *name;
+    size_t offset;
+} functions[] = {
+#define X(fn) { "ares_" #fn, offsetof(struct ares_api, fn) },
+    ARES_FUNCTIONS(X)
+#undef X
+};
+
+static bool load(void)
+{
+    if (names.loaded || names.unusable)
+        return names.loaded;
+    names.unusable = true;
+    names.error = "libcares.so.2, which looks names up, cannot be loaded";
+    void *handle = names.host->dlopen("libcares.so.2", RTLD_NOW | RTLD_LOCAL);
+    if (!handle)
+        return false;
+    for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
+        void *fn = names.host->dlsym(handle, functions[i].name);
+        if (!fn)
+            return false;
+        memcpy((char *)&names.ares + functions[i].offset, &fn, sizeof fn);
+    }
+    if (names.ares.library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS)
+        return false;
+    names.unusable = false;
+    names.loaded = true;
+    return true;
+}
+
+/* "name:port:1.2.3.4,[::1]" */
+static void make_list(struct name *name, const struct ares_addrinfo *result)
+{
+    size_t used = (size_t)snprintf(name->list, sizeof name->list, "%s:%u:", name->host, name->port);
+    unsigned n = 0;
+    for (const struct ares_addrinfo_node *node = result->nodes; node; node = node->ai_next) {
+        char text[INET6_ADDRSTRLEN];
+        const struct sockaddr_in *v4 = (const void *)node->ai_addr;
+        const struct sockaddr_in6 *v6 = (const void *)node->ai_addr;
+        bool is_v6 = node->ai_family == AF_INET6;
+        if (n == NAMES_MAX_ADDRESSES || (!is_v6 && node->ai_family != AF_INET))
+            continue;
+        if (!inet_ntop(node->ai_family, is_v6 ? (const void *)&v6->sin6_addr : &v4->sin_addr, text,
+                       sizeof text))
+            continue;
+        used += (size_t)snprintf(name->list + used, sizeof name->list - used,
+                                 is_v6 ? "%s[%s]" : "%s%s", n ? "," : "", text);
+        n++;
+    }
+    name->known = n > 0;
+    name->failed = n == 0;
+}
+
+static void looked_up(void *argument, int status, int timeouts, struct ares_addrinfo *result)
+{
+    struct name *name = argument;
+    (void)timeouts;
+    name->asked = false;
+    name->failed = status != ARES_SUCCESS;
+    if (status == ARES_SUCCESS && result)
+        make_list(name, result);
+    else if (status != ARES_EDESTRUCTION)
+        names.error = names.ares.strerror(status);
+    if (result)
+        names.ares.freeaddrinfo(result);
+}
+
+static bool open_channel(void)
+{
+    struct ares_options options = { .timeout = QUERY_TIMEOUT_MS, .tries = QUERY_TRIES };
+    if (!load())
+        return false;
+    int status = names.ares.init_options(&names.channel, &options,
+                                         ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES);
+    if (status != ARES_SUCCESS)
+        names.error = names.ares.strerror(status);
+    names.channel_open = status == ARES_SUCCESS;
+    return names.channel_open;
+}
+
+static void close_channel(void)
+{
+    if (names.channel_open)
+        names.ares.destroy(names.channel);
+    names.channel_open = false;
+}
+
+static bool any_asked(void)
+{
+    bool asked = false;
+    for (unsigned i = 0; i < names.nr; i++)
+        asked |= names.names[i].asked;
+    return asked;
+}
+
+static void ask(void)
+{
+    const struct ares_addrinfo_hints hints = { .ai_family = AF_UNSPEC };
+    bool usable = open_channel();
+    for (unsigned i = 0; i < names.nr; i++) {
+        struct name *name = &names.names[i];
+        if (is_localhost(name->host))
+            continue;
+        name->failed = !usable;
+        name->asked = usable;
+        if (usable)
+            names.ares.getaddrinfo(names.channel, name->host, NULL, &hints, looked_up, name);
+    }
+}
+
+/* After a round: an address known from before is better than none. */
+static enum names_state outcome(uint64_t now_mono_ns)
+{
+    close_channel();
+    bool failed = false;
+    for (unsigned i = 0; i < names.nr; i++) {
+        failed |= names.names[i].failed;
+        if (!names.names[i].known && !names.names[i].optional)
+            return NAMES_FAILED;
+    }
+    names.fresh_until_ns = failed ? 0 : now_mono_ns + NAMES_FRESH_MS * NS_PER_MS;
+    return NAMES_READY;
+}
+
+enum names_state names_step(uint64_t now_mono_ns)
+{
+    if (names.nr == 0 || now_mono_ns < names.fresh_until_ns)
+        return NAMES_READY;
+    if (!names.channel_open) {
+        ask();
+    } else {
+        struct curl_waitfd fds[NAMES_MAX_FDS];
+        unsigned n = names_fds(fds);
+        for (unsigned i = 0; i < n; i++)
+            names.ares.process_fd(names.channel, fds[i].fd,
+                                  fds[i].events & CURL_WAIT_POLLOUT ? fds[i].fd : ARES_SOCKET_BAD);
+        names.ares.process_fd(names.channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+    }
+    return any_asked() ? NAMES_BUSY : outcome(now_mono_ns);
+}
+
+void names_forget(void)
+{
+    for (unsigned i = 0; i < names.nr; i++)
+        if (!is_localhost(names.names[i].host))
+            names.fresh_until_ns = 0;
+}
+
+void names_cancel(void)
+{
+    close_channel();
+    for (unsigned i = 0; i < names.nr; i++)
+        names.names[i].asked = false;
+}
+
+const char *names_error(void)
+{
+    return names.error;
+}
+
+struct curl_slist *names_resolve_list(void)
+{
+    struct curl_slist *list = NULL;
+    for (unsigned i = 0; i < names.nr; i++) {
+        struct name *name = &names.names[i];
+        if (!name->known)
+            continue;
+        name->node = (struct curl_slist){ name->list, list };
+        list = &name->node;
+    }
+    return list;
+}
+
+unsigned names_fds(struct curl_waitfd fds[static NAMES_MAX_FDS])
+{
+    ares_socket_t sockets[ARES_GETSOCK_MAXNUM];
+    unsigned n = 0;
+    if (!names.channel_open)
+        return 0;
+    int mask = names.ares.getsock(names.channel, sockets, ARES_GETSOCK_MAXNUM);
+    for (unsigned i = 0; i < ARES_GETSOCK_MAXNUM && n < NAMES_MAX_FDS; i++) {
+        short events = 0;
+        if (ARES_GETSOCK_READABLE(mask, i))
+            events |= CURL_WAIT_POLLIN;
+        if (ARES_GETSOCK_WRITABLE(mask, i))
+            events |= CURL_WAIT_POLLOUT;
+        if (events)
+            fds[n++] = (struct curl_waitfd){ .fd = sockets[i], .events = events };
+    }
+    return n;
+}
+
+uint64_t names_due_at(uint64_t now_mono_ns)
+{
+    struct timeval room, limit = { .tv_sec = QUERY_TIMEOUT_MS / 1000 };
+    if (!names.channel_open)
+        return now_mono_ns;
+    const struct timeval *due = names.ares.timeout(names.channel, &limit, &room);
+    return now_mono_ns + (uint64_t)due->tv_sec * 1000 * NS_PER_MS + (uint64_t)due->tv_usec * 1000;
+}

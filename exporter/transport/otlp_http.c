@@ -1,0 +1,312 @@
+/*
+ * OTLP over HTTP: a batch's way from the queue to the collector.
+ *
+ *   IDLE ─ batch due ─► RESOLVING ─► SENDING ─► IDLE   delivered, or given up
+ *                           ▲           │
+ *                           └─ WAITING ◄┘              to be tried again
+ *
+ * One batch is under way at a time; the queue fills meanwhile. All attempts of
+ * a batch end within OTEL_BSP_EXPORT_TIMEOUT, each within
+ * OTEL_EXPORTER_OTLP_TIMEOUT. A flush ends a wait between attempts, and an
+ * attempt that began in a flush is the batch's last: the program is about to
+ * go, it is not held up by a collector that is not there.
+ */
+#include <stdlib.h>
+#include <time.h>
+
+#include "batch.h"
+#include "http.h"
+#include "names.h"
+#include "otlp/otlp.h"
+#include "retry.h"
+#include "sink.h"
+
+#define NS_PER_MS UINT64_C(1000000)
+
+enum state { IDLE, RESOLVING, SENDING, WAITING };
+
+/* Background thread; a forked child starts over with open. */
+static struct {
+    const struct exporter_host *host;
+    struct otlp_encoder *encoder;
+    struct batch_queue queue;
+    struct otlp_span *batch; /* room for one batch's list */
+    uint64_t export_timeout_ns, attempt_timeout_ns; /* UINT64_MAX: no limit */
+
+    enum state state;
+    const unsigned char *request;
+    size_t request_bytes;
+    unsigned request_spans;
+    unsigned attempts;
+    bool last_attempt;
+    uint64_t deadline_ns;         /* of the batch */
+    uint64_t attempt_deadline_ns;
+    uint64_t retry_at_ns;
+    uint32_t random;
+} otlp;
+
+static uint64_t timeout_ns(uint32_t timeout_ms)
+{
+    return timeout_ms ? timeout_ms * NS_PER_MS : UINT64_MAX;
+}
+
+static uint64_t later(uint64_t now_ns, uint64_t delay_ns)
+{
+    return delay_ns > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + delay_ns;
+}
+
+static uint64_t min64(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int otlp_open(const struct config *c, const struct exporter_host *host,
+                     const struct resource *resource)
+{
+    memset(&otlp, 0, sizeof otlp);
+    otlp.host = host;
+    if (!c->otlp.url_valid || !http_open(c, host))
+        return -1;
+    batch_queue_init(&otlp.queue, (struct batch_limits){ c->bsp.max_queue_size,
+                                                         c->bsp.max_export_batch_size,
+                                                         c->bsp.schedule_delay_ms });
+    unsigned max_spans = otlp.queue.limits.max_batch_size;
+    otlp.encoder = otlp_encoder_new(resource, host->version, host->scope_name, max_spans);
+    otlp.batch = malloc(max_spans * sizeof otlp.batch[0]);
+    otlp.export_timeout_ns = timeout_ns(c->bsp.export_timeout_ms);
+    otlp.attempt_timeout_ns = timeout_ns(c->otlp.timeout_ms);
+    otlp.random = (uint32_t)host->pid;
+    if (otlp.encoder && otlp.batch)
+        return 0;
+    host->log(LOG_ERROR, "no memory: spans are not exported");
+    return -1;
+}
+
+static bool otlp_ready(void)
+{
+    return batch_reserve(&otlp.queue) != NULL;
+}
+
+static void otlp_accept(const struct span_view *view)
+{
+    unsigned scope = view->record->scope;
+    unsigned char *out = batch_reserve(&otlp.queue);
+    if (scope >= OTLP_MAX_SCOPES)
+        scope = OTLP_MAX_SCOPES - 1;
+    batch_commit(&otlp.queue, scope, otlp_encode_span(view, out), view->record->end_mono_ns);
+}
+
+/* The batch is over, one way or the other. */
+static void end_batch(void)
+{
+    otlp.request_spans = 0;
+    otlp.state = IDLE;
+    otlp.host->progress();
+}
+
+static void drop_batch(enum drop_reason reason)
+{
+    otlp.host->drop(reason, otlp.request_spans);
+    end_batch();
+}
+
+/* Takes the next batch out of the queue. */
+static void begin_batch(uint64_t now_ns)
+{
+    unsigned n = batch_peek(&otlp.queue, otlp.batch);
+    otlp.request = otlp_encode_request(otlp.encoder, otlp.batch, n, &otlp.request_bytes);
+    otlp.request_spans = n;
+    batch_remove(&otlp.queue, n);
+    otlp.attempts = 0;
+    otlp.deadline_ns = later(now_ns, otlp.export_timeout_ns);
+    if (!otlp.request) {
+        otlp.host->log(LOG_ERROR, "no memory for a batch: %u spans dropped", n);
+        drop_batch(DROP_QUEUE_FULL);
+    }
+}
+
+static void begin_attempt(uint64_t now_ns, bool flush)
+{
+    otlp.attempts++;
+    otlp.last_attempt = flush || otlp.attempts == RETRY_MAX_ATTEMPTS;
+    otlp.attempt_deadline_ns = min64(otlp.deadline_ns, later(now_ns, otlp.attempt_timeout_ns));
+    otlp.state = RESOLVING;
+}
+
+static uint32_t next_random(uint64_t now_ns)
+{
+    otlp.random = (otlp.random ^ (uint32_t)now_ns) * 2654435761u + 12345u;
+    return otlp.random ^ otlp.random >> 15;
+}
+
+/* The attempt failed in a way that may pass. */
+static void fail_attempt(uint64_t now_ns, const char *why, int64_t after_ms)
+{
+    uint64_t delay_ms = retry_delay_ms(otlp.attempts, after_ms, next_random(now_ns));
+    otlp.retry_at_ns = later(now_ns, delay_ms * NS_PER_MS);
+    if (otlp.last_attempt || otlp.retry_at_ns >= otlp.deadline_ns) {
+        otlp.host->log(LOG_WARN, "export failed after %u attempts: %s; %u spans dropped",
+                       otlp.attempts, why, otlp.request_spans);
+        drop_batch(DROP_RETRIES);
+        return;
+    }
+    otlp.host->log(LOG_DEBUG, "export attempt %u failed: %s; next one in %llu ms", otlp.attempts,
+                   why, (unsigned long long)delay_ms);
+    otlp.state = WAITING;
+}
+
+static void deliver(const struct http_result *result)
+{
+    struct otlp_response response = { 0 };
+    uint64_t rejected = 0;
+    if (result->body_total > result->body_bytes ||
+        !otlp_decode_response(result->body, result->body_bytes, &response))
+        otlp.host->log(LOG_DEBUG, "the collector's answer is no ExportTraceServiceResponse");
+    if (response.rejected_spans > 0)
+        rejected = min64((uint64_t)response.rejected_spans, otlp.request_spans);
+    if (rejected || response.message[0])
+        otlp.host->log(LOG_WARN, "the collector rejected %llu of %u spans: %s",
+                       (unsigned long long)rejected, otlp.request_spans, response.message);
+    if (rejected)
+        otlp.host->drop(DROP_REJECTED, rejected);
+    otlp.host->delivered(otlp.request_spans - rejected);
+    end_batch();
+}
+
+static void reject(const char *why, long status)
+{
+    otlp.host->log(LOG_WARN, "the collector refused a batch (%s%ld); %u spans dropped", why,
+                   status, otlp.request_spans);
+    drop_batch(DROP_REJECTED);
+}
+
+static void take_answer(uint64_t now_ns, const struct http_result *result)
+{
+    char why[32];
+    if (result->outcome == HTTP_TOO_LARGE) {
+        reject("answer too large, status ", result->status);
+        return;
+    }
+    if (result->outcome == HTTP_FAILED) {
+        names_forget();
+        fail_attempt(now_ns, result->error, RETRY_AFTER_NONE);
+        return;
+    }
+    switch (retry_verdict(result->status)) {
+    case VERDICT_DELIVERED:
+        deliver(result);
+        break;
+    case VERDICT_RETRY:
+        snprintf(why, sizeof why, "status %ld", result->status);
+        fail_attempt(now_ns, why, result->retry_after_ms);
+        break;
+    case VERDICT_REJECTED:
+        reject("status ", result->status);
+    }
+}
+
+/* A flush began: what was to be tried again later is tried now, once more. */
+static void step_waiting(uint64_t now_ns, bool flush)
+{
+    if (flush || now_ns >= otlp.retry_at_ns)
+        begin_attempt(now_ns, flush);
+}
+
+static void step_resolving(uint64_t now_ns)
+{
+    enum names_state names = names_step(now_ns);
+    if (names == NAMES_FAILED) {
+        fail_attempt(now_ns, names_error(), RETRY_AFTER_NONE);
+    } else if (now_ns >= otlp.attempt_deadline_ns) {
+        names_cancel();
+        fail_attempt(now_ns, "no answer from the name servers in time", RETRY_AFTER_NONE);
+    } else if (names == NAMES_READY) {
+        uint64_t room_ns = otlp.attempt_deadline_ns - now_ns;
+        uint64_t timeout_ms =
+            otlp.attempt_deadline_ns == UINT64_MAX ? 0 : room_ns / NS_PER_MS + 1;
+        otlp.host->progress();
+        if (http_start(otlp.request, otlp.request_bytes, timeout_ms, names_resolve_list()))
+            otlp.state = SENDING;
+        else
+            fail_attempt(now_ns, "no memory for a request", RETRY_AFTER_NONE);
+    }
+}
+
+static void step_sending(uint64_t now_ns)
+{
+    struct http_result result;
+    if (http_step(&result))
+        take_answer(now_ns, &result);
+}
+
+/* One step; false: nothing to do but to wait. */
+static bool step(uint64_t now_ns, bool flush)
+{
+    enum state before = otlp.state;
+    unsigned spans_before = otlp.request_spans;
+    switch (otlp.state) {
+    case IDLE:
+        if (!batch_is_due(&otlp.queue, now_ns, flush))
+            return false;
+        begin_batch(now_ns);
+        if (otlp.request_spans)
+            begin_attempt(now_ns, flush);
+        return true;
+    case WAITING:
+        step_waiting(now_ns, flush);
+        break;
+    case RESOLVING:
+        step_resolving(now_ns);
+        break;
+    case SENDING:
+        step_sending(now_ns);
+    }
+    return otlp.state != before || otlp.request_spans != spans_before;
+}
+
+static uint64_t otlp_run(uint64_t now_ns, bool flush)
+{
+    if (otlp.queue.nr_spans && otlp.queue.oldest_mono_ns > now_ns)
+        otlp.queue.oldest_mono_ns = now_ns; /* no record is from the future */
+    while (step(now_ns, flush))
+        ;
+    switch (otlp.state) {
+    case RESOLVING:
+        return min64(names_due_at(now_ns), otlp.attempt_deadline_ns);
+    case SENDING:
+        return min64(http_due_at(now_ns), otlp.attempt_deadline_ns);
+    case WAITING:
+        return otlp.retry_at_ns;
+    default:
+        return batch_due_at(&otlp.queue);
+    }
+}
+
+static uint64_t otlp_pending(void)
+{
+    return otlp.queue.nr_spans + otlp.request_spans;
+}
+
+static bool otlp_in_flight(void)
+{
+    return otlp.state == RESOLVING || otlp.state == SENDING;
+}
+
+static unsigned otlp_fds(struct pollfd *fds, unsigned max)
+{
+    struct curl_waitfd sockets[NAMES_MAX_FDS];
+    unsigned n = otlp.state == RESOLVING ? names_fds(sockets) : 0;
+    for (unsigned i = 0; i < n && i < max; i++)
+        fds[i] = (struct pollfd){ .fd = sockets[i].fd, .events = sockets[i].events };
+    return n < max ? n : max;
+}
+
+const struct sink otlp_sink = {
+    .open = otlp_open,
+    .ready = otlp_ready,
+    .accept = otlp_accept,
+    .run = otlp_run,
+    .pending = otlp_pending,
+    .in_flight = otlp_in_flight,
+    .fds = otlp_fds,
+};

@@ -1,0 +1,21 @@
+/*
+ * UTF-8 as OTLP demands it. Programs hand us bytes of any encoding; a collector
+ * refuses a whole request for one bad byte in a string.
+ */
+#ifndef OTELSHIM_UTF8_H
+#define OTELSHIM_UTF8_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* A repaired text is at most this many times as long: U+FFFD takes 3 bytes. */
+#define UTF8_REPAIR_GROWTH 3u
+
+/* Bytes of the well-formed sequence at `s` (room of `len` bytes), 0 if there is none. */
+size_t utf8_sequence(const unsigned char *s, size_t len);
+bool utf8_is_valid(const unsigned char *s, size_t len);
+/* Copies `s`, each byte that belongs to no sequence replaced by U+FFFD. `out` has
+ * room for UTF8_REPAIR_GROWTH * len. Returns the bytes written. */
+size_t utf8_repair(const unsigned char *s, size_t len, unsigned char *out);
+
+#endif

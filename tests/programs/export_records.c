@@ -1,0 +1,232 @@
+/* libs: -Ishim -Iconfig -Iexporter */
+/*
+ * Drives the exporter object as the background thread does: opens it, hands it
+ * records, runs and waits until nothing is pending, and prints what became of
+ * them. Settings are key=value arguments, see `settings`.
+ */
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "exporter.h"
+#include "sdk/semconv.h"
+
+static struct config settings = {
+    .exporters = EXPORTER_OTLP,
+    .bsp = { .schedule_delay_ms = 5000, .export_timeout_ms = 30000, .max_queue_size = 2048,
+             .max_export_batch_size = 512 },
+    .otlp = { .url_valid = true, .timeout_ms = 10000 },
+};
+static const char *object = "build/libotelshim-exporter.so";
+static long nr_spans = 1, attributes = 1, flush_at_ms, give_up_ms = 10000, verbose, burst = 1 << 30;
+static long pause_ms, console = -1;
+static uint64_t delivered, progress, dropped[DROP_COUNT], refused, max_run_ns;
+
+static void host_log(enum log_level level, const char *format, ...)
+{
+    va_list args;
+    if (!verbose)
+        return;
+    va_start(args, format);
+    fprintf(stderr, "log[%d]: ", level);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+}
+
+static void host_drop(enum drop_reason reason, uint64_t n) { dropped[reason] += n; }
+static void host_progress(void) { progress++; }
+static void host_delivered(uint64_t n) { delivered += n; }
+static void *host_dlopen(const char *name, int flags) { return dlopen(name, flags); }
+static void *host_dlsym(void *handle, const char *name) { return dlsym(handle, name); }
+
+static const char *host_scope_name(unsigned scope)
+{
+    static const char *const names[] = { "curl", "sqlite3", "dns", "process" };
+    return scope < 4 ? names[scope] : NULL;
+}
+
+static uint64_t clock_ns(clockid_t clock)
+{
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static unsigned char *put(unsigned char *at, uint8_t type, uint8_t key, const void *data, size_t len)
+{
+    struct field head = { type, key, (uint16_t)len };
+    memcpy(at, &head, sizeof head);
+    memcpy(at + sizeof head, data, len);
+    return at + sizeof head + len;
+}
+
+static const struct record *make_record(uint64_t number)
+{
+    static union {
+        struct record record;
+        unsigned char bytes[4096];
+    } u;
+    struct record *r = &u.record;
+    uint64_t id = __builtin_bswap64(number + 1);
+    int64_t status = 200;
+    static const char url[] = "http://localhost:8080/some/path?with=query";
+    memset(r, 0, sizeof *r);
+    r->type = RECORD_SPAN;
+    r->scope = (uint8_t)(number % 2);
+    r->kind = SPAN_CLIENT;
+    r->flags = RECORD_SAMPLED | RECORD_RANDOM_TRACE_ID;
+    r->end_mono_ns = clock_ns(CLOCK_MONOTONIC);
+    r->start_mono_ns = r->end_mono_ns - 1000000;
+    memset(r->trace_id, 0xab, 16);
+    memcpy(r->span_id, &id, 8);
+    unsigned char *at = put(r->fields, FIELD_NAME, 0, "GET", 3);
+    static const struct { uint8_t key; const char *text; } texts[] = {
+        { ATTR_URL_FULL, url }, { ATTR_HTTP_REQUEST_METHOD, "GET" },
+        { ATTR_SERVER_ADDRESS, "localhost" }, { ATTR_NETWORK_PROTOCOL_VERSION, "1.1" },
+        { ATTR_NETWORK_PEER_ADDRESS, "127.0.0.1" },
+    };
+    for (long i = 0; i < attributes && i < 5; i++)
+        at = put(at, FIELD_STRING, texts[i].key, texts[i].text, strlen(texts[i].text));
+    if (attributes > 5)
+        at = put(at, FIELD_INT, ATTR_HTTP_RESPONSE_STATUS_CODE, &status, 8);
+    r->fields_bytes = (uint32_t)(at - r->fields);
+    r->size = (uint32_t)(sizeof *r + r->fields_bytes + 7) & ~7u;
+    return r;
+}
+
+static void set(char *argument)
+{
+    static const struct { const char *key; const char **text; } texts[] = {
+        { "object", &object }, { "url", &settings.otlp.traces_url },
+        { "ca", &settings.otlp.certificate }, { "key", &settings.otlp.client_key },
+        { "cert", &settings.otlp.client_certificate }, { "service", &settings.service_name },
+        { "collect", &settings.console_collect },
+    };
+    static const struct { const char *key; long *number; } numbers[] = {
+        { "spans", &nr_spans }, { "attributes", &attributes }, { "flush_at_ms", &flush_at_ms },
+        { "give_up_ms", &give_up_ms }, { "verbose", &verbose }, { "burst", &burst },
+        { "pause_ms", &pause_ms }, { "console", &console },
+    };
+    static const struct { const char *key; uint32_t *number; } words[] = {
+        { "queue", &settings.bsp.max_queue_size }, { "batch", &settings.bsp.max_export_batch_size },
+        { "delay_ms", &settings.bsp.schedule_delay_ms },
+        { "export_timeout_ms", &settings.bsp.export_timeout_ms },
+        { "timeout_ms", &settings.otlp.timeout_ms }, { "exporters", &settings.exporters },
+    };
+    char *value = strchr(argument, '=');
+    if (!value)
+        exit(2);
+    *value++ = '\0';
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        if (strcmp(argument, texts[i].key) == 0) {
+            *texts[i].text = value;
+            return;
+        }
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        if (strcmp(argument, numbers[i].key) == 0) {
+            *numbers[i].number = atol(value);
+            return;
+        }
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (strcmp(argument, words[i].key) == 0) {
+            *words[i].number = (uint32_t)atol(value);
+            return;
+        }
+    if (strcmp(argument, "json") == 0) {
+        settings.console_format = atol(value) ? CONSOLE_JSON : CONSOLE_TREE;
+        return;
+    }
+    if (strcmp(argument, "header") == 0) {
+        char *colon = strchr(value, ':');
+        if (!colon)
+            exit(2);
+        *colon = '\0';
+        settings.otlp.headers[settings.otlp.nr_headers++] =
+            (struct config_pair){ value, colon + 1 };
+        return;
+    }
+    fprintf(stderr, "unknown setting %s\n", argument);
+    exit(2);
+}
+
+static void print_result(uint64_t started_ns, uint64_t accepted, uint64_t pending)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    printf("accepted=%llu delivered=%llu pending=%llu rejected=%llu retries=%llu queue_full=%llu "
+           "refused=%llu progress=%llu ms=%llu max_run_us=%llu rss_kb=%ld\n",
+           (unsigned long long)accepted, (unsigned long long)delivered, (unsigned long long)pending,
+           (unsigned long long)dropped[DROP_REJECTED], (unsigned long long)dropped[DROP_RETRIES],
+           (unsigned long long)dropped[DROP_QUEUE_FULL], (unsigned long long)refused,
+           (unsigned long long)progress,
+           (unsigned long long)((clock_ns(CLOCK_MONOTONIC) - started_ns) / 1000000),
+           (unsigned long long)(max_run_ns / 1000), usage.ru_maxrss);
+}
+
+static uint64_t timed_run(const struct exporter_ops *ops, bool flush)
+{
+    uint64_t before = clock_ns(CLOCK_MONOTONIC);
+    uint64_t due = ops->run(before, flush);
+    uint64_t took = clock_ns(CLOCK_MONOTONIC) - before;
+    if (took > max_run_ns)
+        max_run_ns = took;
+    return due;
+}
+
+int main(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        set(argv[i]);
+    void *handle = dlopen(object, RTLD_NOW | RTLD_LOCAL);
+    if (!handle) {
+        fprintf(stderr, "%s\n", dlerror());
+        return 2;
+    }
+    const struct exporter_ops *(*entry)(void);
+    *(void **)&entry = dlsym(handle, EXPORTER_ENTRY);
+    const struct exporter_ops *ops = entry();
+    struct exporter_host host = {
+        .log = host_log, .drop = host_drop, .progress = host_progress, .delivered = host_delivered,
+        .scope_name = host_scope_name, .version = "0.1.0", .executable_name = "export_records",
+        .pid = getpid(), .console_fd = (int)console, .dlopen = host_dlopen, .dlsym = host_dlsym,
+    };
+    if (ops->abi != EXPORTER_ABI || ops->open(&settings, &host) != 0) {
+        puts("open=-1");
+        return 1;
+    }
+    int64_t offset = (int64_t)(clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC));
+    uint64_t started = clock_ns(CLOCK_MONOTONIC), accepted = 0, paused_until = 0;
+    for (;;) {
+        uint64_t now = clock_ns(CLOCK_MONOTONIC), elapsed_ms = (now - started) / 1000000;
+        while (accepted < (uint64_t)nr_spans && now >= paused_until) {
+            if (!ops->accept(make_record(accepted), offset)) {
+                refused++;
+                break;
+            }
+            if (++accepted % (uint64_t)burst == 0)
+                paused_until = clock_ns(CLOCK_MONOTONIC) + (uint64_t)pause_ms * 1000000;
+        }
+        bool flush = elapsed_ms >= (uint64_t)flush_at_ms && accepted == (uint64_t)nr_spans;
+        uint64_t due = timed_run(ops, flush);
+        if ((accepted == (uint64_t)nr_spans && ops->pending() == 0) ||
+            elapsed_ms > (uint64_t)give_up_ms)
+            break;
+        now = clock_ns(CLOCK_MONOTONIC);
+        uint64_t wait_ns = due > now ? due - now : 0;
+        if (wait_ns > 10000000)
+            wait_ns = 10000000;
+        if (ops->in_flight())
+            ops->wait(wait_ns);
+        else
+            nanosleep(&(struct timespec){ .tv_nsec = (long)wait_ns }, NULL);
+    }
+    print_result(started, accepted, ops->pending());
+    return 0;
+}
