@@ -10,6 +10,7 @@
 
 #include "call.h"
 #include "config.h"
+#include "context/process_context.h"
 #include "elf_object.h"
 #include "process_state.h"
 #include "sdk/sampler.h"
@@ -49,6 +50,7 @@ __attribute__((constructor)) static void init(void)
     real_init();
     if (!is_second_copy() && (config = config_load(environ)) != NULL && !config->disabled &&
         process_state_create()) {
+        context_init();
         uint32_t mask = 0;
         for (unsigned i = 0; i < registry_count; i++) {
             if (!is_wanted(registry[i]))

@@ -11,7 +11,9 @@
     X(instr_thread)         \
     X(instr_loader)         \
     X(instr_unwind)         \
-    X(instr_catch)
+    X(instr_catch)          \
+    X(instr_process)        \
+    X(instr_dns)
 
 #define X(name) extern struct instrumentation name;
 INSTRUMENTATIONS(X)

@@ -1,0 +1,289 @@
+/*
+ * Which span is the parent of what begins now (rules in context.h).
+ *
+ * Two tables stand behind it: the process context (process_context.h), and slots
+ * through which other threads see an open span's context. A slot's holder word
+ * is 0 (free), SLOT_WRITING, or the handle given out; a handle carries a
+ * generation, so that one kept beyond the span's end never matches again.
+ */
+#include "context/process_context.h"
+
+#include "config.h"
+#include "context/traceparent.h"
+
+#define CONTEXT_SLOTS 256u      /* open spans that other threads can see at once */
+#define SLOT_INDEX_BITS 8u
+#define SLOT_WRITING 1u         /* no handle: its generation would be 0 */
+#define CONTEXT_WORDS (sizeof(struct span_context) / sizeof(uint64_t))
+
+_Static_assert(CONTEXT_SLOTS == 1u << SLOT_INDEX_BITS, "an index fits its bits");
+_Static_assert(sizeof(struct span_context) % sizeof(uint64_t) == 0, "copied by words");
+
+struct slot {
+    _Atomic uint32_t holder;    /* claimed by CAS from any thread, see above */
+    uint32_t generation;        /* written while claimed */
+    /* Written by the claimer, read by anyone: a sequence lock on holder. */
+    _Atomic uint64_t words[CONTEXT_WORDS];
+};
+
+/* Any thread; emptied in a forked child by context_fork_child(). */
+static struct slot slots[CONTEXT_SLOTS];
+/* Where the next search begins; any thread, a hint only. */
+static _Atomic uint32_t slot_hint;
+
+struct process_context process_context;
+
+uint32_t context_publish(struct span *span)
+{
+    uint64_t words[CONTEXT_WORDS];
+    memcpy(words, &span->context, sizeof words);
+    uint32_t start = atomic_load_explicit(&slot_hint, memory_order_relaxed);
+    for (uint32_t i = 0; i < CONTEXT_SLOTS; i++) {
+        uint32_t index = (start + i) % CONTEXT_SLOTS;
+        struct slot *slot = &slots[index];
+        uint32_t free_slot = 0;
+        if (!atomic_compare_exchange_strong_explicit(&slot->holder, &free_slot, SLOT_WRITING,
+                                                     memory_order_acquire,
+                                                     memory_order_relaxed))
+            continue;
+        /* Pairs with the fence in context_published(). */
+        atomic_thread_fence(memory_order_release);
+        for (unsigned w = 0; w < CONTEXT_WORDS; w++)
+            atomic_store_explicit(&slot->words[w], words[w], memory_order_relaxed);
+        slot->generation = (slot->generation + 1) & (UINT32_MAX >> SLOT_INDEX_BITS);
+        slot->generation += slot->generation == 0;
+        uint32_t handle = slot->generation << SLOT_INDEX_BITS | index;
+        atomic_store_explicit(&slot->holder, handle, memory_order_release);
+        atomic_store_explicit(&slot_hint, index + 1, memory_order_relaxed);
+        span->published = handle;
+        return handle;
+    }
+    return 0;
+}
+
+bool context_published(uint32_t handle, struct span_context *out)
+{
+    if (handle <= SLOT_WRITING)
+        return false;
+    struct slot *slot = &slots[handle % CONTEXT_SLOTS];
+    if (atomic_load_explicit(&slot->holder, memory_order_acquire) != handle)
+        return false;
+    uint64_t words[CONTEXT_WORDS];
+    for (unsigned w = 0; w < CONTEXT_WORDS; w++)
+        words[w] = atomic_load_explicit(&slot->words[w], memory_order_relaxed);
+    atomic_thread_fence(memory_order_acquire);
+    if (atomic_load_explicit(&slot->holder, memory_order_relaxed) != handle)
+        return false;
+    memcpy(out, words, sizeof words);
+    return true;
+}
+
+void context_unpublish(uint32_t handle)
+{
+    if (handle <= SLOT_WRITING)
+        return;
+    uint32_t mine = handle;
+    atomic_compare_exchange_strong_explicit(&slots[handle % CONTEXT_SLOTS].holder, &mine, 0,
+                                            memory_order_release, memory_order_relaxed);
+}
+
+/* Values of other processes: both headers travel only when they are well formed. */
+static void carry_text(struct span_context *context, const struct config *c)
+{
+    if (c->tracestate && tracestate_is_valid(c->tracestate, strlen(c->tracestate)))
+        context->tracestate = c->tracestate;
+    if (c->baggage && (c->propagators & PROPAGATE_BAGGAGE) &&
+        baggage_is_valid(c->baggage, strlen(c->baggage)))
+        context->baggage = c->baggage;
+}
+
+void context_init(void)
+{
+    const struct config *c = config;
+    process_context = (struct process_context){ 0 };
+    if (c == NULL)
+        return;
+    process_context.may_end = c->process_span != PROCESS_SPAN_ALWAYS;
+    process_context.start_mono_ns = clock_mono_ns();
+    if (!(c->propagators & PROPAGATE_TRACECONTEXT) || c->traceparent == NULL)
+        return;
+    struct span_context *parent = &process_context.parent;
+    if (!traceparent_parse(c->traceparent, strlen(c->traceparent), parent))
+        return;
+    carry_text(parent, c);
+    atomic_store_explicit(&process_context.flags, PROCESS_PARENT, memory_order_relaxed);
+}
+
+void process_context_begin(const struct instrumentation *instr, uint64_t start_mono_ns)
+{
+    struct process_context *p = &process_context;
+    unsigned flags = atomic_load_explicit(&p->flags, memory_order_relaxed);
+    span_start_with_parent(&p->span, instr, SPAN_INTERNAL,
+                           flags & PROCESS_PARENT ? &p->parent : NULL);
+    span_set_start(&p->span, start_mono_ns);
+    p->start_mono_ns = start_mono_ns;
+    atomic_fetch_or_explicit(&p->flags, PROCESS_SPAN, memory_order_release);
+}
+
+void context_fork_child(const struct span_context *at_fork)
+{
+    struct process_context *p = &process_context;
+    /* at_fork may point into what is overwritten here. */
+    struct span_context parent = { 0 };
+    bool has_parent = at_fork != NULL && span_context_is_valid(at_fork);
+    if (has_parent) {
+        parent = *at_fork;
+        parent.remote = true;
+    }
+    for (unsigned i = 0; i < CONTEXT_SLOTS; i++)
+        if (atomic_load_explicit(&slots[i].holder, memory_order_relaxed) != 0)
+            atomic_store_explicit(&slots[i].holder, 0, memory_order_relaxed);
+    p->parent = parent;
+    p->span.open = false;
+    p->start_mono_ns = clock_mono_ns();
+    atomic_store_explicit(&p->calls, 0, memory_order_relaxed);
+    atomic_store_explicit(&p->flags, PROCESS_FORKED | (has_parent ? PROCESS_PARENT : 0u),
+                          memory_order_release);
+}
+
+/* The context that stands for the process, whether or not it may be a parent. */
+static bool process_own(unsigned flags, struct span_context *out)
+{
+    if (flags & PROCESS_SPAN)
+        *out = process_context.span.context;
+    else if (flags & PROCESS_PARENT)
+        *out = process_context.parent;
+    else
+        return false;
+    return true;
+}
+
+/* A link may only point at what was or will be told. */
+static bool server_link(unsigned flags, struct record_link *link)
+{
+    const struct span_context *target;
+    if (flags & PROCESS_TOLD)
+        target = &process_context.span.context;
+    else if (flags & PROCESS_PARENT)
+        target = &process_context.parent;
+    else
+        return false;
+    memcpy(link->trace_id, target->trace_id, sizeof link->trace_id);
+    memcpy(link->span_id, target->span_id, sizeof link->span_id);
+    link->flags = target->flags;
+    link->remote = target->remote;
+    return true;
+}
+
+void context_process_is_server(void)
+{
+    struct process_context *p = &process_context;
+    if (!p->may_end)
+        return;
+    unsigned before = atomic_fetch_or_explicit(&p->flags, PROCESS_SERVER, memory_order_acq_rel);
+    /* The first to say so tells the span, if others have it as parent. */
+    if (!(before & PROCESS_SERVER) && (before & PROCESS_USED) && p->tell != NULL)
+        p->tell();
+}
+
+/* Whether the process has just outlived its use as a parent. */
+static bool process_is_long_lived(unsigned flags, bool is_call)
+{
+    struct process_context *p = &process_context;
+    if (!p->may_end)
+        return false;
+    if (!(flags & PROCESS_USED) && clock_mono_ns() > p->start_mono_ns + PROCESS_MAX_IDLE_NS)
+        return true;
+    if (!is_call)
+        return false;
+    unsigned calls = atomic_load_explicit(&p->calls, memory_order_relaxed) + 1;
+    atomic_store_explicit(&p->calls, calls, memory_order_relaxed);
+    return calls >= PROCESS_MAX_CALLS;
+}
+
+/* Rule 3. `is_call`: for a call span, which counts; else for a child. */
+static bool process_parent(struct span_context *out, bool is_call)
+{
+    unsigned flags = atomic_load_explicit(&process_context.flags, memory_order_acquire);
+    if (!(flags & (PROCESS_SPAN | PROCESS_PARENT)) || (flags & PROCESS_SERVER))
+        return false;
+    if (process_is_long_lived(flags, is_call)) {
+        context_process_is_server();
+        return false;
+    }
+    if (!(flags & PROCESS_USED))
+        process_context_mark_used();
+    return process_own(flags, out);
+}
+
+void process_context_mark_used(void)
+{
+    atomic_fetch_or_explicit(&process_context.flags, PROCESS_USED, memory_order_relaxed);
+}
+
+/*
+ * Rules 1 and 2: the innermost call of this thread, then what its creator left
+ * it. The guard has dropped calls of other stacks before we come here.
+ */
+static bool thread_parent(const struct thread_state *t, struct span_context *out)
+{
+    const struct span *current = t->current;
+    if (current != NULL && current->open) {
+        *out = current->context;
+        return true;
+    }
+    return t->inherited != 0 && context_published(t->inherited, out);
+}
+
+bool context_parent(const struct call *call, struct span_context *parent,
+                    struct record_link *link, bool *has_link)
+{
+    const struct thread_state *t = call != NULL ? call->thread : &thread_state;
+    *has_link = false;
+    if (thread_parent(t, parent))
+        return true;
+    if (process_parent(parent, true))
+        return true;
+    unsigned flags = atomic_load_explicit(&process_context.flags, memory_order_acquire);
+    *has_link = (flags & PROCESS_SERVER) && server_link(flags, link);
+    return false;
+}
+
+bool context_for_child(struct span_context *out)
+{
+    return thread_parent(&thread_state, out) || process_parent(out, false);
+}
+
+bool context_peek_for_child(struct span_context *out)
+{
+    if (thread_parent(&thread_state, out))
+        return true;
+    unsigned flags = atomic_load_explicit(&process_context.flags, memory_order_acquire);
+    return !(flags & PROCESS_SERVER) && !process_is_long_lived(flags, false) &&
+           process_own(flags, out);
+}
+
+bool context_for_exec(struct span_context *out, bool *tell)
+{
+    unsigned flags = atomic_load_explicit(&process_context.flags, memory_order_acquire);
+    *tell = (flags & PROCESS_SPAN) && !(flags & PROCESS_SERVER) &&
+            ((flags & PROCESS_USED) || !process_context.may_end);
+    if (flags & PROCESS_SERVER)
+        return false;
+    if (*tell)
+        *out = process_context.span.context;
+    else if (flags & PROCESS_PARENT)
+        *out = process_context.parent;
+    else
+        return false;
+    return true;
+}
+
+bool context_process_parent(struct span_context *out)
+{
+    unsigned flags = atomic_load_explicit(&process_context.flags, memory_order_acquire);
+    if (!(flags & PROCESS_PARENT) || (flags & PROCESS_FORKED))
+        return false;
+    *out = process_context.parent;
+    return true;
+}

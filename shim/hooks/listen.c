@@ -1,0 +1,53 @@
+/*
+ * listen and accept tell that this process is a server: one span for its life
+ * would never end, so its calls are traces of their own (process_context.h).
+ * After the first call: one load and one branch.
+ */
+#include <sys/socket.h>
+
+#include "context/process_context.h"
+#include "hooks/process_internal.h"
+
+/* Generation of the process that is known to be a server. Any thread, always the
+ * same value; a forked child has another generation and tells for itself. No
+ * process has this first value. */
+static atomic_uint known_generation = UINT32_MAX;
+
+static __attribute__((noinline)) void tell_server(void)
+{
+    struct call call;
+    if (!call_enter(&call, &instr_process))
+        return;
+    /* A library's own listener (active FTP) makes no server of its program. */
+    if (call.thread->current == NULL) {
+        context_process_is_server();
+        atomic_store_explicit(&known_generation, process_state->generation,
+                              memory_order_relaxed);
+    }
+    call_leave(&call);
+}
+
+static inline void note_server(void)
+{
+    if (unlikely(atomic_load_explicit(&known_generation, memory_order_relaxed) !=
+                 process_state->generation))
+        tell_server();
+}
+
+EXPORT int listen(int fd, int backlog)
+{
+    note_server();
+    return REAL(listen)(fd, backlog);
+}
+
+EXPORT int accept(int fd, __SOCKADDR_ARG address, socklen_t *restrict len)
+{
+    note_server();
+    return REAL(accept)(fd, address, len);
+}
+
+EXPORT int accept4(int fd, __SOCKADDR_ARG address, socklen_t *restrict len, int flags)
+{
+    note_server();
+    return REAL(accept4)(fd, address, len, flags);
+}
