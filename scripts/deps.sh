@@ -38,7 +38,7 @@ for group in $groups; do
 done
 
 if ! command -v dpkg-query >/dev/null; then
-    echo "deps.sh: no Debian system; the packages' Debian names are:" $wanted >&2
+    echo "deps.sh: no Debian system; the packages' Debian names are: $wanted" >&2
     exit 1
 fi
 

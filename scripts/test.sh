@@ -60,7 +60,8 @@ runner() {
     fi
 }
 
-for part in ${*:-unit exports e2e}; do
+[ $# -gt 0 ] || set -- unit exports e2e
+for part in "$@"; do
     case $part in
     unit) unit ;;
     exports) BUILD=$BUILD runner tests/exports.sh ;;

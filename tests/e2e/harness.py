@@ -12,6 +12,7 @@ Sink and web server are threads of that process.
 import ctypes
 import os
 import re
+import resource
 import shutil
 import signal
 import string
@@ -71,7 +72,10 @@ class Case:
         self.skip = take("skip", None)            # skip(): reason or None
         self.secrets = take("secrets", [])
         self.bare_only_env = take("bare_env", {})
-        self.wrap = take("wrap", [])              # argv put before the program in both runs
+        self.vars = take("vars", {})              # more $NAMES for argv, env, golden file
+        self.limits = take("limits", {})          # resource limits, {"NOFILE": 16}, in both runs
+        self.uid = take("uid", None)              # unprivileged user to run as
+        self.outputs = take("outputs", [])        # files in $TMP that must be the same, too
         self.preload = take("preload", True)      # False: the case brings LD_PRELOAD itself
         self.compare = take("compare", True)      # False: check() compares
         if options:
@@ -88,8 +92,9 @@ def case(name, argv, **options):
 class Outcome:
     """What the outside saw of one run."""
 
-    def __init__(self, code, out, err, seconds):
+    def __init__(self, code, out, err, seconds, files):
         self.code, self.out, self.err, self.seconds = code, out, err, seconds
+        self.files = files                        # name -> bytes of `outputs`
 
 
 class Run:
@@ -121,6 +126,7 @@ class Run:
                        NGINX_TLS=f"https://localhost:{self.nginx.tls_port}",
                        NGINX_TLS_PORT=self.nginx.tls_port)
         out["CLOSED_PORT"] = self.closed_port
+        out.update(self.case.vars)
         if self.sink:
             out["SINK_PORT"] = self.sink.port
         return out
@@ -157,6 +163,10 @@ class Run:
     def fresh_files(self):
         shutil.rmtree(self.tmp, ignore_errors=True)
         os.makedirs(self.tmp)
+        if self.case.uid is not None:
+            os.chown(self.tmp, self.case.uid, self.case.uid)
+            with open(self.log_path, "a"):
+                os.chown(self.log_path, self.case.uid, self.case.uid)
         for name, text in self.case.files.items():
             with open(os.path.join(self.tmp, name), "w") as f:
                 f.write(self.fill(text))
@@ -172,11 +182,12 @@ class Run:
             self.web.requests.clear()
         if self.nginx:
             self.nginx.forget()
-        argv = [self.fill(a) for a in self.case.wrap + self.case.argv]
+        argv = [self.fill(a) for a in self.case.argv]
         start = time.monotonic()
         process = subprocess.Popen(argv, cwd=self.tmp, env=self.environment(), stdin=subprocess.PIPE,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                   start_new_session=True)
+                                   start_new_session=True,
+                                   preexec_fn=self.become if self.case.limits or self.case.uid else None)
         try:
             out, err = process.communicate(self.fill(self.case.stdin).encode(), self.case.timeout)
         except subprocess.TimeoutExpired:
@@ -187,7 +198,17 @@ class Run:
                           f"{self.case.timeout} s\n{where}stdout: {shown(out)}\nstderr: {shown(err)}") from None
         seconds = time.monotonic() - start
         self.wait_for_leftovers(traced)
-        return Outcome(process.returncode, out, err, seconds)
+        return Outcome(process.returncode, out, err, seconds,
+                       {name: read_file(os.path.join(self.tmp, name)) for name in self.case.outputs})
+
+    def become(self):
+        """In the child, before exec: limits and user of the case."""
+        for name, value in self.case.limits.items():
+            resource.setrlimit(getattr(resource, "RLIMIT_" + name), (value, value))
+        if self.case.uid is not None:
+            os.setgroups([])
+            os.setgid(self.case.uid)
+            os.setuid(self.case.uid)
 
     def own_children(self):
         return {self.nginx.process.pid} if self.nginx else set()
@@ -224,6 +245,10 @@ class Run:
             self.dropped += int(m[4])
             for reason, count in re.findall(r"(\w+)=(\d+)", m[5]):
                 self.reasons[reason] = self.reasons.get(reason, 0) + int(count)
+
+    def received_nothing(self):
+        if self.spans:
+            raise Failure(f"{len(self.spans)} spans arrived")
 
     def figures(self):
         received = len(self.spans)
@@ -311,6 +336,14 @@ def stacks(pid):
     return "\n".join(lines) + "\n"
 
 
+def read_file(path):
+    try:
+        with open(path, "rb") as f:
+            return f.read()
+    except FileNotFoundError:
+        return None
+
+
 def shown(raw, limit=1500):
     text = raw.decode("utf-8", "backslashreplace")
     return text if len(text) <= limit else text[:limit] + f"… ({len(text)} characters)"
@@ -343,6 +376,12 @@ def check_same(run):
     for name, a, b in (("stdout", bare.out, shim.out), ("stderr", bare.err, shim.err)):
         if clean(a) != clean(b):
             problems.append(f"{name} differs\n  bare: {shown(a)}\n  shim: {shown(b)}")
+    for name in run.case.outputs:
+        if bare.files[name] is None:
+            problems.append(f"bare: wrote no {name}")
+        elif bare.files[name] != shim.files[name]:
+            problems.append(f"{name} differs\n  bare: {shown(bare.files[name])}\n"
+                            f"  shim: {shown(shim.files[name] or b'nothing')}")
     if shim.seconds > bare.seconds + run.case.slack * (10 if SANITIZED else 1):
         problems.append(f"bare {bare.seconds:.2f} s, under the shim {shim.seconds:.2f} s")
     if problems:
@@ -375,10 +414,12 @@ def check_count(run):
         raise Failure("spans were dropped")
     if run.case.lost is None:
         return
+    if not 0 <= run.made - run.delivered - run.dropped <= run.case.lost:
+        raise Failure(f"the shim made {run.made}, delivered {run.delivered}, dropped {run.dropped}")
     lost = run.made - received - run.dropped
     if not 0 <= lost <= run.case.lost:
         raise Failure(f"made {run.made} is not received {received} + dropped {run.dropped}")
-    if run.case.sink == "ok" and run.case.lost == 0 and run.delivered != received:
+    if run.sink and run.case.lost == 0 and run.delivered != received:
         raise Failure(f"the shim believes {run.delivered} delivered, the sink got {received}")
 
 

@@ -9,7 +9,7 @@ line of JSON (with "accepted": whether the client was told 200), and ends at
 SIGTERM with one line: `received=N rejected=N requests=N protocol_errors=N`.
 As a module: Sink(behaviour), then .port, .spans, .errors, .close().
 
-Behaviours, as a comma list: one per request, the last one stays in force.
+Behaviours, separated by `;`: one per request, the last one stays in force.
     ok                    200 and an empty answer
     slow:MS               ok after MS milliseconds
     hang                  accepts, reads, never answers
@@ -149,7 +149,7 @@ class Sink:
                  path="/v1/traces"):
         self.lock = threading.Lock()
         self.closing = threading.Event()
-        self.behaviours = behaviour.split(",")
+        self.behaviours = behaviour.split(";")
         for b in self.behaviours:
             if b.partition(":")[0] not in ("ok", "slow", "hang", "reset", "close", "status", "partial",
                                            "garbage", "flood", "redirect"):

@@ -1,0 +1,65 @@
+"""
+C5: whatever the collector does, the program's output, status and time do not
+change. The program makes two spans (its own and one lookup) and exits.
+"""
+from harness import Failure, case
+
+PROGRAM = ["$PROGRAMS/exit_in_flight"]
+QUICK = {"OTEL_BSP_SCHEDULE_DELAY": "10"}
+
+
+def accounts_add_up(run):
+    if run.made != 2:
+        raise Failure(f"made {run.made} spans, must be 2")
+    if run.made != run.delivered + run.dropped:
+        raise Failure(f"made {run.made}, delivered {run.delivered}, dropped {run.dropped}")
+
+
+def collector(name, behaviour, delivered, sleep_us="0", slack=1.0, check=accounts_add_up, env=None, **options):
+    """`delivered`: whether the spans count as delivered, None: either way."""
+    def checks(run):
+        check(run)
+        if delivered is not None and run.delivered != (2 if delivered else 0):
+            raise Failure(f"delivered {run.delivered}")
+    options.setdefault("log_any", [] if delivered else ["."])
+    case(f"collector_{name}", PROGRAM + [sleep_us], sink=behaviour, golden=None, slack=slack, check=checks,
+         lost=None, expect_drops=not delivered, shim_env=env or {}, **options)
+
+
+collector("answers", "ok", True)
+collector("answers_over_tls", "ok", True, sink_tls=True)
+collector("is_slow", "slow:50", True)
+collector("is_absent", "refused", False, slack=0.5)
+collector("hangs", "hang", False, slack=0.6)
+collector("resets", "reset", False)
+collector("closes", "close", False)
+collector("sends_garbage", "garbage", None)
+collector("never_ends_its_answer", "flood", None, slack=2.5)
+collector("redirects", "redirect", False)
+collector("refuses_for_good", "status:400", False)
+collector("is_forbidden", "status:403", False)
+collector("has_an_error", "status:500", False)
+collector("is_overloaded", "status:503:30", False)
+collector("is_overloaded_until_a_date", "status:429:Wed, 21 Oct 2099 07:28:00 GMT", False)
+collector("sends_a_bad_retry_after", "status:503:soon", False)
+
+
+def one_rejected(run):
+    accounts_add_up(run)
+    if run.reasons.get("rejected") != 1 or run.delivered != 1:
+        raise Failure(f"delivered {run.delivered}, dropped for {run.reasons}")
+
+
+collector("rejects_one_of_two", "partial:1", None, check=one_rejected, log_any=["rejected"])
+
+# A program that lives on gets its spans through when the collector recovers.
+collector("recovers_after_503", "status:503:1;ok", True, sleep_us="2500000", env=QUICK, slack=2.0, log_any=["503"])
+collector("recovers_after_a_reset", "reset;ok", True, sleep_us="3500000", env=QUICK, slack=2.0, log_any=["."])
+collector("recovers_after_closing", "close;ok", True, sleep_us="3500000", env=QUICK, slack=2.0, log_any=["."])
+
+# Exits at every stage of the export.
+for microseconds in (100, 1000, 3000, 10000, 50000):
+    collector(f"is_slow_and_the_program_exits_after_{microseconds}_us", "slow:50", True, sleep_us=str(microseconds),
+              env={"OTEL_BSP_SCHEDULE_DELAY": "1"})
+    collector(f"hangs_and_the_program_exits_after_{microseconds}_us", "hang", False, sleep_us=str(microseconds),
+              env={"OTEL_BSP_SCHEDULE_DELAY": "1"}, slack=0.6)
