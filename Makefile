@@ -19,7 +19,7 @@ LDFLAGS_SO := -shared -Wl,-z,now -Wl,-z,relro -Wl,-z,noexecstack -Wl,-z,nodelete
             -Wl,--exclude-libs,ALL -Wl,--no-undefined $(SAN)
 
 SHIM_SRC := $(sort $(wildcard shim/*.c shim/*/*.c config/*.c))
-SHIM_ASM := $(sort $(wildcard shim/*.S))
+SHIM_ASM := $(sort $(wildcard shim/*/*.S))
 EXP_SRC  := $(sort $(wildcard exporter/*.c exporter/*/*.c))
 CLI_SRC  := $(sort $(wildcard cli/*.c))
 PROTO    := $(sort $(wildcard exporter/otlp/*.proto))

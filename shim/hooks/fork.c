@@ -1,6 +1,6 @@
 /*
  * fork and its kin: the worker's libraries are at rest while the process is
- * copied, and the child starts over with state of its own. vfork is in fork.S:
+ * copied, and the child starts over with state of its own. vfork is in vfork.S:
  * its child runs on the caller's stack, so no frame of ours may lie there.
  */
 #include <pty.h>
@@ -119,7 +119,7 @@ EXPORT int daemon(int nochdir, int noclose)
     return result;
 }
 
-/* fork.S: before the real vfork; returns it. */
+/* vfork.S: before the real vfork; returns it. */
 void *fork_before_vfork(void);
 void *fork_before_vfork(void)
 {

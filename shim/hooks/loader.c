@@ -2,7 +2,7 @@
  * dlsym, dlvsym, dlopen, dlclose: programs that look functions up by name get our
  * hook, and what is loaded later is found.
  *
- * The exported functions are in loader.S; these are their first halves.
+ * The exported functions are in dlsym.S; these are their first halves.
  */
 #include <dlfcn.h>
 #include <link.h>
@@ -13,7 +13,7 @@
 #include "process_state.h"
 
 
-/* Called by loader.S. */
+/* Called by dlsym.S. */
 void *loader_dlsym(void *handle, const char *name, void *unused, void **jump);
 void *loader_dlvsym(void *handle, const char *name, const char *version, void **jump);
 int loader_dlopen(const char *file, int flags, void **jump);

@@ -1,0 +1,172 @@
+/* The ring: one producer, one consumer, nothing lost in silence. */
+#include <criterion/criterion.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "diag.h"
+#include "no_hooks.h"
+#include "ring.h"
+
+TestSuite(ring, .init = become_program, .timeout = 30);
+
+static bool push(struct ring *ring, uint32_t payload, uint32_t max)
+{
+    struct record *r = ring_reserve(ring, max);
+    if (r == NULL)
+        return false;
+    *r = (struct record){ .size = (uint32_t)sizeof *r, .type = RECORD_SPAN };
+    r->dropped_attributes = payload;
+    ring_commit(ring, r->size);
+    return true;
+}
+
+Test(ring, gives_records_back_in_order)
+{
+    struct ring *ring = ring_of_thread();
+    cr_assert_not_null(ring);
+    for (uint32_t i = 0; i < 100; i++)
+        cr_assert(push(ring, i, 1024));
+    for (uint32_t i = 0; i < 100; i++) {
+        const struct record *r = ring_peek(ring);
+        cr_assert_not_null(r);
+        cr_assert_eq(r->dropped_attributes, i);
+        ring_consume(ring, r);
+    }
+    cr_assert_null(ring_peek(ring));
+    cr_assert_eq(ring_used(ring), 0);
+}
+
+Test(ring, a_reservation_not_committed_is_not_seen)
+{
+    struct ring *ring = ring_of_thread();
+    cr_assert_not_null(ring_reserve(ring, 512));
+    cr_assert_null(ring_peek(ring));
+}
+
+Test(ring, refuses_when_full_and_goes_on_when_drained)
+{
+    struct ring *ring = ring_of_thread();
+    uint32_t n = 0;
+    while (push(ring, n, RECORD_MAX_BYTES))
+        n++;
+    cr_assert_gt(n, 1000, "a ring holds more than %u records", n);
+    uint32_t seen = 0;
+    for (const struct record *r; (r = ring_peek(ring)) != NULL; seen++) {
+        cr_assert_eq(r->dropped_attributes, seen);
+        ring_consume(ring, r);
+    }
+    cr_assert_eq(seen, n);
+    cr_assert(push(ring, 7, RECORD_MAX_BYTES));
+}
+
+Test(ring, wraps_with_records_whole)
+{
+    struct ring *ring = ring_of_thread();
+    uint32_t pushed = 0, seen = 0;
+    for (int round = 0; round < 20000; round++) {
+        cr_assert(push(ring, pushed++, RECORD_MAX_BYTES));
+        if (round % 3 != 0)
+            continue;
+        for (const struct record *r; (r = ring_peek(ring)) != NULL;) {
+            cr_assert_eq(r->dropped_attributes, seen++);
+            ring_consume(ring, r);
+        }
+    }
+}
+
+static void *produce(void *arg)
+{
+    struct ring *ring = ring_of_thread();
+    atomic_store((_Atomic(struct ring *) *)arg, ring);
+    for (uint32_t i = 0; i < 300000;)
+        i += push(ring, i, 256);
+    return NULL;
+}
+
+Test(ring, loses_nothing_between_two_threads)
+{
+    _Atomic(struct ring *) ring = NULL;
+    pthread_t thread;
+    cr_assert_eq(pthread_create(&thread, NULL, produce, &ring), 0);
+    while (ring == NULL)
+        continue;
+    for (uint32_t i = 0; i < 300000;) {
+        const struct record *r = ring_peek(ring);
+        if (r == NULL)
+            continue;
+        cr_assert_eq(r->dropped_attributes, i);
+        ring_consume(ring, r);
+        i++;
+    }
+    pthread_join(thread, NULL);
+}
+
+Test(ring, a_stray_store_of_the_program_is_contained)
+{
+    struct ring *ring = ring_of_thread();
+    push(ring, 1, 256);
+    struct record *r = (struct record *)(uintptr_t)ring_peek(ring);
+    r->size = 0x7ffffff0;
+    cr_assert_null(ring_peek(ring));
+    cr_assert_eq(diag_dropped(DROP_CORRUPT), 1);
+    cr_assert(push(ring, 2, 256));
+    cr_assert_eq(ring_peek(ring)->dropped_attributes, 2);
+}
+
+static void *hold(void *arg)
+{
+    *(struct ring **)arg = ring_of_thread();
+    return NULL;
+}
+
+Test(ring, rings_of_ended_threads_are_reused_once_drained)
+{
+    struct ring *first = NULL, *second = NULL;
+    pthread_t thread;
+    pthread_create(&thread, NULL, hold, &first);
+    pthread_join(thread, NULL);
+    push(first, 1, 256);
+    ring_release(first);
+    pthread_create(&thread, NULL, hold, &second);
+    pthread_join(thread, NULL);
+    cr_assert_neq(first, second, "not drained yet");
+    ring_consume(first, ring_peek(first));
+    struct ring *third = NULL;
+    pthread_create(&thread, NULL, hold, &third);
+    pthread_join(thread, NULL);
+    cr_assert_eq(first, third);
+}
+
+Test(ring, more_threads_than_rings_get_none_until_the_dead_are_found)
+{
+    struct ring *ring = NULL;
+    pthread_t thread;
+    for (unsigned i = 0; i < RING_COUNT; i++) {
+        pthread_create(&thread, NULL, hold, &ring);
+        pthread_join(thread, NULL);
+        cr_assert_not_null(ring);
+    }
+    cr_assert_null(ring_of_thread());
+    ring_reap();
+    cr_assert_not_null(ring_of_thread());
+}
+
+Test(ring, a_forked_child_has_rings_of_its_own)
+{
+    struct ring *ring = ring_of_thread();
+    push(ring, 1, 256);
+    pid_t pid = fork();
+    if (pid == 0) {
+        process_adopt();
+        bool empty = ring_at(0) == NULL;
+        struct ring *own = ring_of_thread();
+        _exit(empty && own != NULL && push(own, 2, 256) ? 0 : 1);
+    }
+    int status;
+    waitpid(pid, &status, 0);
+    cr_assert_eq(status, 0);
+    cr_assert_eq(ring_peek(ring)->dropped_attributes, 1);
+}
