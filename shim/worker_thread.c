@@ -250,18 +250,26 @@ static void wait_for_network(uint64_t *slice_ns)
         *slice_ns = NETWORK_SLICE_MAX_NS;
 }
 
-/* Sends all there is: done when nothing is pending, or when the exporter has given
- * up for now (it waits for a retry): whoever waits for the flush waits no more. */
+/*
+ * Sends all there is: done when nothing is pending, or when the exporter has given
+ * up for now (it waits for a retry): whoever waits for the flush waits no more.
+ */
 static void flush(void)
 {
     uint32_t ticket = worker_flush_ticket();
     uint64_t slice_ns = NETWORK_SLICE_MIN_NS;
+    uint64_t left = UINT64_MAX;
     burst(true);
-    while (in_flight() && !worker_must_stop()) {
-        wait_for_network(&slice_ns);
-        uint64_t moved = burst(false);
-        if (!in_flight() && (moved != 0 || worker_records_wait()))
-            burst(true);
+    while (!worker_must_stop() && self.exporter != NULL) {
+        if (in_flight()) {
+            wait_for_network(&slice_ns);
+        } else {
+            uint64_t now_left = self.exporter->pending();
+            if (now_left == 0 || now_left >= left)
+                break;
+            left = now_left;
+        }
+        burst(true);
     }
     self.due_mono_ns = 0;
     worker_flush_finished(ticket);

@@ -3,6 +3,7 @@
  * link none of them, they would replace the test's own libc.
  */
 #include <pthread.h>
+#include <stdlib.h>
 
 #include "hook.h"
 #include "process_state.h"
