@@ -3,6 +3,7 @@
  * would never end, so its calls are traces of their own (process_context.h).
  * After the first call: one load and one branch.
  */
+#include <errno.h>
 #include <sys/socket.h>
 
 #include "context/process_context.h"
@@ -27,16 +28,35 @@ static __attribute__((noinline)) void tell_server(void)
     call_leave(&call);
 }
 
+/*
+ * Listening on a Unix socket alone makes no server: programs do so to reach their
+ * own helpers (Python's forkserver). Whoever accepts there is one.
+ */
+static bool is_unix_socket(int fd)
+{
+    int saved_errno = errno, domain = 0;
+    socklen_t len = sizeof domain;
+    bool is_unix = getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_UNIX;
+    errno = saved_errno;
+    return is_unix;
+}
+
+static inline bool is_known(void)
+{
+    return likely(atomic_load_explicit(&known_generation, memory_order_relaxed) ==
+                  process_state->generation);
+}
+
 static inline void note_server(void)
 {
-    if (unlikely(atomic_load_explicit(&known_generation, memory_order_relaxed) !=
-                 process_state->generation))
+    if (!is_known())
         tell_server();
 }
 
 EXPORT int listen(int fd, int backlog)
 {
-    note_server();
+    if (!is_known() && (call_enabled_mask & instr_process.bit) && !is_unix_socket(fd))
+        tell_server();
     return REAL(listen)(fd, backlog);
 }
 
