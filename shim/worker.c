@@ -305,6 +305,13 @@ void worker_flush(void)
     wait_for_flush(ticket);
 }
 
+void worker_before_exec(void)
+{
+    worker_flush();
+    if (process_enter() && !atomic_load(&worker.ending))
+        worker_report();
+}
+
 void worker_end_of_process(void)
 {
     worker_flush();

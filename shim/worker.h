@@ -23,6 +23,8 @@ bool worker_is_running(void);
  * longer than 100 ms without progress on the network. For exit and exec.
  */
 void worker_flush(void);
+/* As worker_flush, then the line of counts: this program ends, the process does not. */
+void worker_before_exec(void);
 /* Ends the thread and waits until the kernel has removed it, after a bounded
  * flush: before unshare(CLONE_NEWUSER), setns, and when the program's last thread
  * ends. It starts again at the next record. */

@@ -367,17 +367,24 @@ void worker_thread_run(void)
     }
 }
 
+/* What worker_report has told. Its callers only, one at a time; zeroed at fork. */
+static struct {
+    uint64_t made, delivered, drops[DROP_COUNT];
+} reported;
+
 void worker_thread_fork_child(void)
 {
     memset(&self, 0, sizeof self); /* the parent's handles are dropped, not freed */
+    memset(&reported, 0, sizeof reported);
 }
 
-/* "spans made=5 delivered=5 dropped=0": once, at the end, for whoever asks (debug). */
+/* "spans made=5 delivered=5 dropped=0", what came since the last such line: at the
+ * end of the process, and before an exec (debug). */
 void worker_report(void)
 {
     if (config->log_level < LOG_DEBUG)
         return;
-    uint64_t made = 0, dropped = 0;
+    uint64_t made = 0, dropped = 0, drops[DROP_COUNT];
     for (unsigned i = 0; i < RING_COUNT; i++) {
         struct ring *ring = ring_at(i);
         made += ring != NULL ? ring->made : 0;
@@ -386,21 +393,24 @@ void worker_report(void)
             diag_dropped(DROP_REENTRANT) + diag_dropped(DROP_TABLE_FULL);
     for (int i = 0; i < DROP_COUNT; i++)
         dropped += diag_dropped((enum drop_reason)i);
-    if (made > self.delivered + dropped) {
+    if (made > self.delivered + dropped)
         diag_drop(DROP_EXIT, made - self.delivered - dropped);
-        dropped = made - self.delivered;
-    }
-    if (made == 0)
+    if (made == reported.made)
         return;
 
     char reasons[256] = "";
     size_t len = 0;
-    for (int i = 0; i < DROP_COUNT && len < sizeof reasons; i++) {
-        uint64_t n = diag_dropped((enum drop_reason)i);
-        if (n != 0)
+    dropped = 0;
+    for (int i = 0; i < DROP_COUNT; i++) {
+        drops[i] = diag_dropped((enum drop_reason)i) - reported.drops[i];
+        reported.drops[i] += drops[i];
+        dropped += drops[i];
+        if (drops[i] != 0 && len < sizeof reasons)
             len += (size_t)snprintf(reasons + len, sizeof reasons - len, " %s=%" PRIu64,
-                                    diag_drop_name((enum drop_reason)i), n);
+                                    diag_drop_name((enum drop_reason)i), drops[i]);
     }
-    diag_log(LOG_DEBUG, "spans made=%" PRIu64 " delivered=%" PRIu64 " dropped=%" PRIu64 "%s", made,
-             self.delivered, dropped, reasons);
+    diag_log(LOG_DEBUG, "spans made=%" PRIu64 " delivered=%" PRIu64 " dropped=%" PRIu64 "%s",
+             made - reported.made, self.delivered - reported.delivered, dropped, reasons);
+    reported.made = made;
+    reported.delivered = self.delivered;
 }

@@ -115,7 +115,7 @@ static void tell_all(const char *path, bool tell_span)
     spawn_tell_open();
     if (tell_span)
         process_span_before_exec();
-    worker_flush();
+    worker_before_exec();
 }
 
 static void *take_scratch(struct exec *x)
