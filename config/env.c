@@ -22,64 +22,35 @@
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-/* A word that a variable may have as value. */
-struct choice {
-    const char *name;
-    uint32_t value;
-    bool unbuilt; /* the specification knows it, this version does not do it */
+enum word_set {
+#define SET(id) WORDS_##id,
+    CONFIG_WORD_SETS(SET)
+#undef SET
 };
 
-static const struct choice log_levels[] = {
-    { "info", LOG_INFO, false },   { "none", LOG_NONE, false },  { "off", LOG_NONE, false },
-    { "error", LOG_ERROR, false }, { "warn", LOG_WARN, false },  { "warning", LOG_WARN, false },
-    { "debug", LOG_DEBUG, false }, { "trace", LOG_TRACE, false }, { NULL, 0, false },
+/* A word that a variable may have as value. */
+struct word {
+    enum word_set set;
+    const char *text;
+    uint32_t value;
+    bool built;
 };
-static const struct choice exporter_kinds[] = {
-    { "otlp", EXPORTER_OTLP, false }, { "console", EXPORTER_CONSOLE, false },
-    { "none", 0, false },             { "zipkin", 0, true },
-    { "otlp/stdout", 0, true },       { NULL, 0, false },
-};
-static const struct choice console_formats[] = {
-    { "tree", CONSOLE_TREE, false }, { "json", CONSOLE_JSON, false }, { NULL, 0, false },
-};
-#define PARENT_BASED (1u << 8)
-static const struct choice samplers[] = {
-    { "parentbased_always_on", SAMPLER_ALWAYS_ON | PARENT_BASED, false },
-    { "parentbased_always_off", SAMPLER_ALWAYS_OFF | PARENT_BASED, false },
-    { "parentbased_traceidratio", SAMPLER_RATIO | PARENT_BASED, false },
-    { "always_on", SAMPLER_ALWAYS_ON, false },
-    { "always_off", SAMPLER_ALWAYS_OFF, false },
-    { "traceidratio", SAMPLER_RATIO, false },
-    { "parentbased_jaeger_remote", 0, true },
-    { "jaeger_remote", 0, true },
-    { "xray", 0, true },
-    { NULL, 0, false },
-};
-static const struct choice propagators[] = {
-    { "tracecontext", PROPAGATE_TRACECONTEXT, false }, { "baggage", PROPAGATE_BAGGAGE, false },
-    { "none", 0, false },   { "b3", 0, true },   { "b3multi", 0, true },
-    { "jaeger", 0, true },  { "xray", 0, true }, { "ottrace", 0, true },
-    { NULL, 0, false },
-};
-static const struct choice otlp_protocols[] = {
-    { "http/protobuf", OTLP_HTTP_PROTOBUF, false }, { "grpc", 0, true },
-    { "http/json", 0, true },                       { NULL, 0, false },
-};
-static const struct choice otlp_compressions[] = {
-    { "none", OTLP_COMPRESSION_NONE, false }, { "gzip", 0, true }, { NULL, 0, false },
-};
-static const struct choice process_span_modes[] = {
-    { "auto", PROCESS_SPAN_AUTO, false },
-    { "always", PROCESS_SPAN_ALWAYS, false },
-    { "never", PROCESS_SPAN_NEVER, false },
-    { NULL, 0, false },
+
+static const struct word words[] = {
+#define BUILT true
+#define UNBUILT false
+#define WORD(set, text, value, built) { WORDS_##set, text, value, built },
+    CONFIG_WORDS(WORD)
+#undef WORD
+#undef UNBUILT
+#undef BUILT
 };
 
 struct variable {
     const char *name;
     bool (*load)(struct config *c, const struct variable *v, struct slice value);
     size_t field;         /* offset in struct config */
-    const struct choice *choices;
+    enum word_set words;
 };
 
 /* Where the rules say "as unset": says so and leaves the field alone. Always false. */
@@ -151,28 +122,31 @@ static bool load_TEXT(struct config *c, const struct variable *v, struct slice v
     return load_PATH(c, v, value);
 }
 
-static const struct choice *choice_find(const struct choice *choices, struct slice word)
+static const struct word *word_find(enum word_set set, struct slice text)
 {
-    for (const struct choice *choice = choices; choice->name != NULL; choice++)
-        if (slice_is_nocase(word, choice->name))
-            return choice;
+    for (size_t i = 0; i < COUNT(words); i++)
+        if (words[i].set == set && slice_is_nocase(text, words[i].text))
+            return &words[i];
     return NULL;
 }
 
-static bool choose(const struct variable *v, struct slice value, uint32_t *out)
+static const char *word_of(enum word_set set, uint32_t value)
 {
-    const struct choice *choice = choice_find(v->choices, slice_trim(value));
-    const char *used = v->choices->name;
-    for (const struct choice *other = v->choices; other->name != NULL; other++)
-        if (!other->unbuilt && other->value == *out) {
-            used = other->name;
-            break;
-        }
-    if (choice == NULL)
-        return mistake(v, value, "is not known", used);
-    if (choice->unbuilt)
-        return mistake(v, value, "is not supported by this version", used);
-    *out = choice->value;
+    for (size_t i = 0; i < COUNT(words); i++)
+        if (words[i].set == set && words[i].built && words[i].value == value)
+            return words[i].text;
+    return "the default";
+}
+
+/* *chosen is what holds otherwise. */
+static bool choose(const struct variable *v, struct slice value, uint32_t *chosen)
+{
+    const struct word *word = word_find(v->words, slice_trim(value));
+    if (word == NULL)
+        return mistake(v, value, "is not known", word_of(v->words, *chosen));
+    if (!word->built)
+        return mistake(v, value, "is not supported by this version", word_of(v->words, *chosen));
+    *chosen = word->value;
     return true;
 }
 
@@ -188,11 +162,11 @@ static bool load_CHOICE(struct config *c, const struct variable *v, struct slice
 
 static bool load_SAMPLER(struct config *c, const struct variable *v, struct slice value)
 {
-    uint32_t chosen = c->sampler | (c->sampler_parent_based ? PARENT_BASED : 0);
+    uint32_t chosen = c->sampler | (c->sampler_parent_based ? SAMPLER_PARENT_BASED : 0);
     if (!choose(v, value, &chosen))
         return false;
-    c->sampler = (enum sampler_kind)(chosen & ~PARENT_BASED);
-    c->sampler_parent_based = chosen & PARENT_BASED;
+    c->sampler = (enum sampler_kind)(chosen & ~SAMPLER_PARENT_BASED);
+    c->sampler_parent_based = chosen & SAMPLER_PARENT_BASED;
     return true;
 }
 
@@ -218,14 +192,14 @@ static bool load_FLAGS(struct config *c, const struct variable *v, struct slice 
     unsigned bad = 0, understood = 0;
     bool none = false;
     while (parse_list_next(&rest, &item)) {
-        const struct choice *choice = choice_find(v->choices, item);
-        if ((choice == NULL || choice->unbuilt) && bad++ == 0)
+        const struct word *word = word_find(v->words, item);
+        if ((word == NULL || !word->built) && bad++ == 0)
             first_bad = item;
-        if (choice == NULL)
+        if (word == NULL)
             continue;
         understood++;
-        flags |= choice->value;
-        none |= strcmp(choice->name, "none") == 0;
+        flags |= word->value;
+        none |= strcmp(word->text, "none") == 0;
     }
     if (bad > 0) {
         char shown[SHOWN_BYTES];
@@ -280,8 +254,8 @@ static bool load_NOT_READ(struct config *c, const struct variable *v, struct sli
 }
 
 static const struct variable variables[] = {
-#define VAR(name, type, field, choices, default_text, effect) \
-    { name, load_##type, offsetof(struct config, field), choices },
+#define VAR(name, type, field, set, default_text, effect) \
+    { name, load_##type, offsetof(struct config, field), WORDS_##set },
     CONFIG_VARIABLES(VAR)
 #undef VAR
 };
@@ -394,11 +368,12 @@ static void report_unread(char *const envp[], const struct found *found)
 {
     for (size_t i = 0; found->too_long > 0 && envp[i] != NULL; i++) {
         size_t len = is_ours(envp[i]) ? value_bytes(envp[i]) : 0;
-        if (len > CONFIG_MAX_VALUE)
-            diag_config_mistake("%.*s: %zu bytes are more than the %u that are read; ignored",
-                                (int)(strchr(envp[i], '=') - envp[i] > 64
-                                          ? 64 : strchr(envp[i], '=') - envp[i]),
-                                envp[i], len, CONFIG_MAX_VALUE);
+        char shown[SHOWN_BYTES];
+        if (len <= CONFIG_MAX_VALUE)
+            continue;
+        text_shown(slice_until(slice_of(envp[i]), (size_t)(strchr(envp[i], '=') - envp[i])), shown);
+        diag_config_mistake("%s: %zu bytes are more than the %u that are read; ignored", shown,
+                            len, CONFIG_MAX_VALUE);
     }
     if (found->too_many > 0)
         diag_config_mistake("more than %u OTEL_ variables; %u are ignored",
@@ -437,8 +412,7 @@ const struct config *config_load(char *const envp[])
         if (v->field == offsetof(struct config, bsp.max_export_batch_size))
             batch_set = good;
     }
-    if (found.too_long > 0 || found.too_many > 0)
-        report_unread(envp, &found);
+    report_unread(envp, &found);
     settle(c, batch_set);
     return c;
 }

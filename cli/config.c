@@ -1,0 +1,119 @@
+/*
+ * otelshim config --list: the variables that are read, made from the table that
+ * the shim itself reads them by. --markdown prints docs/CONFIGURATION.md.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+#include "schema.h"
+
+#define BUILT true
+#define UNBUILT false
+
+enum word_set {
+#define SET(id) WORDS_##id,
+    CONFIG_WORD_SETS(SET)
+#undef SET
+};
+
+static const struct {
+    enum word_set set;
+    const char *text;
+    bool built;
+} words[] = {
+#define WORD(set, text, value, built) { WORDS_##set, text, built },
+    CONFIG_WORDS(WORD)
+#undef WORD
+};
+
+enum {
+#define TYPE(id, text) TYPE_##id,
+    CONFIG_TYPES(TYPE)
+#undef TYPE
+};
+
+static const char *const types[] = {
+#define TYPE(id, text) text,
+    CONFIG_TYPES(TYPE)
+#undef TYPE
+};
+
+static const struct variable {
+    const char *name;
+    int type;
+    enum word_set words;
+    const char *default_text, *effect;
+} variables[] = {
+#define VAR(name, type, field, words, default_text, effect) \
+    { name, TYPE_##type, WORDS_##words, default_text, effect },
+    CONFIG_VARIABLES(VAR)
+#undef VAR
+};
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+/* "word: auto, always, never" */
+static void describe_type(const struct variable *v, char *out, size_t size)
+{
+    int n = snprintf(out, size, "%s", types[v->type]);
+    const char *between = ": ";
+    for (size_t i = 0; i < COUNT(words); i++) {
+        if (words[i].set != v->words || !words[i].built || n >= (int)size)
+            continue;
+        n += snprintf(out + n, size - (size_t)n, "%s%s", between, words[i].text);
+        between = ", ";
+    }
+}
+
+static int list(void)
+{
+    for (size_t i = 0; i < COUNT(variables); i++) {
+        const struct variable *v = &variables[i];
+        char type[512];
+        describe_type(v, type, sizeof type);
+        printf("%s\n    %s\n    %s%s%s\n", v->name, v->effect, type,
+               *v->default_text ? "; default: " : "", v->default_text);
+    }
+    return 0;
+}
+
+static int markdown(void)
+{
+    puts("# Configuration\n\n"
+         "Made by `otelshim config --markdown` from `config/schema.h`.\n\n"
+         "Variables are read once, when a program starts. An empty value is an unset one. A value\n"
+         "that cannot be used is reported in one line (in `OTEL_SHIM_LOG_FILE`, else on stderr) and\n"
+         "the default holds; the program is not affected. Values over 64 KB are not read.\n\n"
+         "`otelshim run` sets the most used ones by options.\n\n"
+         "| variable | type | default | effect |\n|---|---|---|---|");
+    for (size_t i = 0; i < COUNT(variables); i++) {
+        const struct variable *v = &variables[i];
+        char type[512];
+        describe_type(v, type, sizeof type);
+        printf("| `%s` | %s | %s | %s |\n", v->name, type, *v->default_text ? v->default_text : "–",
+               v->effect);
+    }
+    puts("\n`TRACEPARENT`, `TRACESTATE` and `BAGGAGE` of the environment are the context that the\n"
+         "program was started in.\n\n"
+         "## Excluded URLs\n\n"
+         "A comma list of regular expressions (PCRE2), each searched for anywhere in the absolute URL\n"
+         "with its query, letter case told apart. A URL that one of them matches gets no span and no\n"
+         "trace header. The first of these variables that is set holds, alone:\n"
+         "`OTEL_SHIM_CURL_EXCLUDED_URLS` (or any other instrumentation's name), \n"
+         "`OTEL_SHIM_EXCLUDED_URLS`, `OTEL_PYTHON_CURL_EXCLUDED_URLS`, `OTEL_PYTHON_EXCLUDED_URLS`.\n"
+         "One pattern that cannot be compiled is reported and left out. At most 2,048 bytes of a URL\n"
+         "are looked at, and a search that takes too many steps counts as no match.");
+    return 0;
+}
+
+int cli_config(int argc, char *argv[])
+{
+    if (argc == 1 && strcmp(argv[0], "--list") == 0)
+        return list();
+    if (argc == 1 && strcmp(argv[0], "--markdown") == 0)
+        return markdown();
+    fputs("usage: otelshim config --list | --markdown\n", argc > 0 && strcmp(argv[0], "--help") == 0
+                                                                ? stdout : stderr);
+    return argc > 0 && strcmp(argv[0], "--help") == 0 ? 0 : CLI_FAILED;
+}

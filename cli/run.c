@@ -1,0 +1,170 @@
+/*
+ * otelshim run: a program with libotelshim.so in front of it.
+ *
+ * Options become variables of the environment, nothing else; without --console
+ * this process then becomes the program. With --console it stays, so that it can
+ * print one tree of all processes once the program has ended.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+/* OPTION(name, argument, variable, help) */
+#define RUN_OPTIONS(OPTION)                                                                  \
+    OPTION("--exporter", "LIST", "OTEL_TRACES_EXPORTER", "otlp, console, none")              \
+    OPTION("--endpoint", "URL", "OTEL_EXPORTER_OTLP_ENDPOINT",                               \
+           "the collector, default http://localhost:4318")                                   \
+    OPTION("--service", "NAME", "OTEL_SERVICE_NAME", "default: the executable's name")       \
+    OPTION("--sampler", "NAME", "OTEL_TRACES_SAMPLER",                                       \
+           "always_on, always_off, traceidratio=0.1, parentbased_...")                       \
+    OPTION("--disable", "LIST", "OTEL_SHIM_DISABLED_INSTRUMENTATIONS",                       \
+           "instrumentations that are off: curl, sqlite3, dns, process")                     \
+    OPTION("--exclude-urls", "LIST", "OTEL_SHIM_EXCLUDED_URLS",                              \
+           "regular expressions of URLs without spans")                                      \
+    OPTION("--log-level", "LEVEL", "OTEL_LOG_LEVEL", "none, error, warn, info, debug, trace")
+
+static const struct option {
+    const char *name, *argument, *variable, *help;
+} options[] = {
+#define OPTION(name, argument, variable, help) { name, argument, variable, help },
+    RUN_OPTIONS(OPTION)
+#undef OPTION
+};
+
+struct run {
+    bool console, exporter_given;
+    char **program;
+};
+
+static void help(FILE *to)
+{
+    fputs("usage: otelshim run [OPTIONS] [--] PROGRAM [ARGUMENTS]\n\n"
+          "Runs PROGRAM with libotelshim.so preloaded. Its output and exit status are its own.\n\n"
+          "  --console              prints the spans of all its processes on stderr at its end;\n"
+          "                         needs no collector\n", to);
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
+        fprintf(to, "  %-15s%-8s%s\n", options[i].name, options[i].argument, options[i].help);
+    fputs("\nEach option sets the variable of its meaning (see `otelshim config --list`), which\n"
+          "holds for the program's children, too. Exit status: the program's; 125 if otelshim\n"
+          "itself fails, 126 if PROGRAM cannot be run, 127 if it is not found.\n", to);
+}
+
+/* `traceidratio=0.1` is two variables; a collector given here beats one from outside. */
+static void set_variable(struct run *run, const struct option *option, const char *value)
+{
+    const char *equals = strchr(value, '=');
+    if (strcmp(option->name, "--sampler") == 0 && equals != NULL) {
+        char name[64];
+        snprintf(name, sizeof name, "%.*s", (int)(equals - value), value);
+        setenv(option->variable, name, 1);
+        setenv("OTEL_TRACES_SAMPLER_ARG", equals + 1, 1);
+        return;
+    }
+    if (strcmp(option->name, "--endpoint") == 0)
+        unsetenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
+    run->exporter_given |= strcmp(option->name, "--exporter") == 0;
+    setenv(option->variable, value, 1);
+}
+
+/* --name VALUE or --name=VALUE. Arguments used up, 0 if `argv[0]` is no such option. */
+static int read_option(struct run *run, int argc, char *argv[])
+{
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
+        size_t len = strlen(options[i].name);
+        if (strncmp(argv[0], options[i].name, len) != 0)
+            continue;
+        if (argv[0][len] == '=') {
+            set_variable(run, &options[i], argv[0] + len + 1);
+            return 1;
+        }
+        if (argv[0][len] != '\0')
+            continue;
+        if (argc < 2)
+            return 0;
+        set_variable(run, &options[i], argv[1]);
+        return 2;
+    }
+    return 0;
+}
+
+/* -1: go on and run; else the exit status. */
+static int read_arguments(struct run *run, int argc, char *argv[])
+{
+    while (argc > 0 && argv[0][0] == '-') {
+        int used = 1;
+        bool last = strcmp(argv[0], "--") == 0;
+        if (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0) {
+            help(stdout);
+            return 0;
+        }
+        if (strcmp(argv[0], "--console") == 0)
+            run->console = true;
+        else if (!last && (used = read_option(run, argc, argv)) == 0) {
+            cli_say("run: `%s` is no option or lacks its value; see otelshim run --help", argv[0]);
+            return CLI_FAILED;
+        }
+        argc -= used;
+        argv += used;
+        if (last)
+            break;
+    }
+    run->program = argv;
+    if (argc > 0)
+        return -1;
+    cli_say("run: no program given; see otelshim run --help");
+    return CLI_FAILED;
+}
+
+/* In front of what is preloaded already. */
+static bool preload(void)
+{
+    char library[4096], *value;
+    const char *before = getenv("LD_PRELOAD");
+    if (!library_find("libotelshim.so", library))
+        return false;
+    if (strpbrk(library, " :") != NULL) {
+        cli_say("%s cannot be preloaded: LD_PRELOAD splits its path at blanks and colons; "
+                "move it", library);
+        return false;
+    }
+    if (before == NULL || *before == '\0')
+        before = NULL;
+    if (before != NULL && strncmp(before, library, strlen(library)) == 0)
+        return true;
+    if (asprintf(&value, "%s%s%s", library, before ? ":" : "", before ? before : "") < 0)
+        return false;
+    setenv("LD_PRELOAD", value, 1);
+    free(value);
+    return true;
+}
+
+static int become(const struct program *program, char *argv[])
+{
+    fflush(NULL);
+    execv(program->path, argv);
+    cli_say("%s: cannot be run: %s", program->path, strerror(errno));
+    return errno == ENOENT ? CLI_NOT_FOUND : CLI_NOT_EXECUTABLE;
+}
+
+int cli_run(int argc, char *argv[])
+{
+    struct run run = { .console = false };
+    struct program program;
+    int status = read_arguments(&run, argc, argv);
+    if (status >= 0)
+        return status;
+    if ((status = program_find(run.program[0], &program)) != 0)
+        return status;
+    if (program.why_unseen != NULL)
+        cli_say("%s: %s; it runs without telemetry (programs that it starts may have some)",
+                run.program[0], program.why_unseen);
+    if (!preload())
+        return CLI_FAILED;
+    if (run.console && !run.exporter_given)
+        setenv("OTEL_TRACES_EXPORTER", "console", 1);
+    return become(&program, run.program);
+}
