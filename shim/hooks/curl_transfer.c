@@ -1,0 +1,270 @@
+/*
+ * Start, preparation and end of transfers, see curl_transfer.h.
+ *
+ * The header goes in front of the program's list: our nodes, whose last one
+ * points at the program's first. Nothing of the program's is copied or changed,
+ * and it may go on appending to its list.
+ *
+ * Two callbacks are put in, only in front of the program's own, which are
+ * called with their own data and whose result is returned:
+ *   CURLOPT_PREREQFUNCTION (7.80)          the one moment at which libcurl can be
+ *       asked for the TLS session of a transfer; and a sample of its timers per
+ *       request, as libcurl adds those of all redirected requests up.
+ *   CURLOPT_RESOLVER_START_FUNCTION (7.59) only on multi handles: says whose name
+ *       is looked up by the thread that libcurl starts next.
+ * libcurl without these options refuses them: then there is no TLS version, no
+ * events after a redirect, and lookups of a multi are nobody's children.
+ */
+#include "curl_transfer.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "config.h"
+#include "proto/url.h"
+
+const struct url_filter *curl_url_filter;
+
+/* What the program itself put on the request. */
+struct own_headers {
+    bool traceparent, tracestate, baggage;
+    bool has_parent;
+    struct span_context parent;
+};
+
+static const char *header_value(const char *line, const char *name, size_t name_len)
+{
+    if (strncasecmp(line, name, name_len) != 0)
+        return NULL;
+    if (line[name_len] != ':' && line[name_len] != ';') /* "name;" is an empty header */
+        return NULL;
+    return line + name_len + 1;
+}
+
+/* Bound: looks at so many headers; a list without end is no list. */
+#define OWN_HEADERS_MAX 1024u
+
+static void read_own_headers(const struct curl_slist *list, struct own_headers *own)
+{
+    memset(own, 0, sizeof *own);
+    for (unsigned i = 0; list != NULL && i < OWN_HEADERS_MAX; i++, list = list->next) {
+        const char *line = list->data;
+        if (line == NULL)
+            continue;
+        const char *value = header_value(line, "traceparent", 11);
+        if (value != NULL) {
+            own->traceparent = true;
+            if (traceparent_parse(value, strnlen(value, 256), &own->parent))
+                own->has_parent = true;
+        }
+        own->tracestate |= header_value(line, "tracestate", 10) != NULL;
+        own->baggage |= header_value(line, "baggage", 7) != NULL;
+    }
+}
+
+static char *add_text(char *out, const char *text, size_t len)
+{
+    memcpy(out, text, len);
+    return out + len;
+}
+
+/* Builds our nodes in front of the program's list; NULL when there is nothing to add. */
+static struct curl_slist *build_nodes(struct curl_easy *e, const struct own_headers *own)
+{
+    const struct span_context *c = &e->span.context;
+    unsigned n = 0;
+    if ((config->propagators & PROPAGATE_TRACECONTEXT) && !own->traceparent) {
+        traceparent_format(c, add_text(e->traceparent, "traceparent: ", 13));
+        e->nodes[n++].data = e->traceparent;
+        size_t len = c->tracestate != NULL ? strnlen(c->tracestate, TRACESTATE_MAX + 1) : 0;
+        if (len > 0 && len <= TRACESTATE_MAX && !own->tracestate) {
+            *add_text(add_text(e->tracestate, "tracestate: ", 12), c->tracestate, len) = 0;
+            e->nodes[n++].data = e->tracestate;
+        }
+    }
+    if ((config->propagators & PROPAGATE_BAGGAGE) && !own->traceparent && !own->baggage) {
+        const char *line = curl_baggage_line(c->baggage);
+        if (line != NULL)
+            memcpy(&e->nodes[n++].data, &line, sizeof line); /* libcurl only reads it */
+    }
+    if (n == 0)
+        return NULL;
+    for (unsigned i = 0; i < n; i++)
+        e->nodes[i].next = i + 1 < n ? &e->nodes[i + 1] : e->options.headers;
+    return &e->nodes[0];
+}
+
+static void inject(struct curl_easy *e, const struct own_headers *own)
+{
+    struct curl_slist *list = build_nodes(e, own);
+    if (list != NULL)
+        e->headers_injected = e->setopt(e->easy, CURLOPT_HTTPHEADER, list) == CURLE_OK;
+}
+
+static int before_request(void *data, char *peer, char *local, int peer_port, int local_port)
+{
+    struct curl_easy *e = data;
+    curl_prereq_fn *own = e->options.prereq;
+    void *own_data = e->options.prereq_data;
+    if (e->state == CURL_RUNNING) {
+        e->at_request[1] = e->at_request[0];
+        curl_timers_read(e, &e->at_request[0]);
+        e->tls_version = curl_tls_version(e);
+        if (e->requests < UINT16_MAX)
+            e->requests++;
+    }
+    return own != NULL ? own(own_data, peer, local, peer_port, local_port) : CURL_PREREQFUNC_OK;
+}
+
+static int before_lookup(void *state, void *reserved, void *data)
+{
+    struct curl_easy *e = data;
+    curl_resolver_start_fn *own = e->options.resolver_start;
+    void *own_data = e->options.resolver_start_data;
+    if (e->state == CURL_RUNNING && e->span.open && thread_state.frame != 0)
+        thread_state.current = &e->span; /* until call_leave of the hook that drives the multi */
+    return own != NULL ? own(state, reserved, own_data) : 0;
+}
+
+static bool install(struct curl_easy *e, CURLoption function_option, void *function,
+                    CURLoption data_option, void *own_data)
+{
+    if (e->setopt(e->easy, data_option, e) != CURLE_OK)
+        return false;
+    if (e->setopt(e->easy, function_option, function) == CURLE_OK)
+        return true;
+    e->setopt(e->easy, data_option, own_data);
+    return false;
+}
+
+static void install_callbacks(struct curl_easy *e)
+{
+    e->prereq_installed = install(e, CURLOPT_PREREQFUNCTION, (void *)before_request,
+                                  CURLOPT_PREREQDATA, e->options.prereq_data);
+    if (e->multi != 0)
+        e->resolver_installed =
+            install(e, CURLOPT_RESOLVER_START_FUNCTION, (void *)before_lookup,
+                    CURLOPT_RESOLVER_START_DATA, e->options.resolver_start_data);
+}
+
+static void put_back_callbacks(const struct curl_easy *e, CURL *handle, curl_setopt_fn *setopt)
+{
+    if (e->prereq_installed) {
+        setopt(handle, CURLOPT_PREREQFUNCTION, e->options.prereq);
+        setopt(handle, CURLOPT_PREREQDATA, e->options.prereq_data);
+    }
+    if (e->resolver_installed) {
+        setopt(handle, CURLOPT_RESOLVER_START_FUNCTION, e->options.resolver_start);
+        setopt(handle, CURLOPT_RESOLVER_START_DATA, e->options.resolver_start_data);
+    }
+}
+
+void curl_transfer_restore_callbacks(struct curl_easy *e)
+{
+    put_back_callbacks(e, e->easy, e->setopt);
+    e->prereq_installed = e->resolver_installed = false;
+}
+
+void curl_transfer_restore(struct curl_easy *e)
+{
+    if (e->headers_injected)
+        e->setopt(e->easy, CURLOPT_HTTPHEADER, e->options.headers);
+    e->headers_injected = false;
+    curl_transfer_restore_callbacks(e);
+}
+
+void curl_transfer_clean_copy(const struct curl_easy *e, CURL *copy, curl_setopt_fn *setopt)
+{
+    if (e->headers_injected)
+        setopt(copy, CURLOPT_HTTPHEADER, e->options.headers);
+    put_back_callbacks(e, copy, setopt);
+}
+
+/* A CURLU's text, which libcurl is about to take itself, becomes the URL. */
+static void read_url_handle(struct curl_easy *e, const void *caller)
+{
+    static struct hook url_get = { .name = "curl_url_get" }, free_text = { .name = "curl_free" };
+    CURLUcode (*get)(const CURLU *, CURLUPart, char **, unsigned) = real_of(&url_get, caller);
+    void (*release)(void *) = real_of(&free_text, caller);
+    char *text = NULL;
+    curl_option_set_url(&e->options, NULL);
+    if (get(e->options.url_handle, CURLUPART_URL, &text, 0) == CURLUE_OK && text != NULL) {
+        curl_option_set_url(&e->options, text);
+        release(text);
+    }
+}
+
+/* Whether this transfer gets a span; *http says if it may carry our header. */
+static bool is_wanted(struct curl_easy *e, const void *caller, bool *http)
+{
+    if (e->options.connect_only)
+        return false;
+    if (e->options.url_handle != NULL)
+        read_url_handle(e, caller);
+    struct url url;
+    size_t len;
+    const char *text = curl_options_url(&e->options, &len);
+    if (!url_parse(text, len, e->options.url_cut, &url))
+        return false;
+    *http = url_scheme_is_http(text + url.scheme.at, url.scheme.len);
+    return curl_url_filter == NULL || !url_filter_excludes(curl_url_filter, text, len);
+}
+
+void curl_transfer_start(struct curl_easy *e, const struct call *call)
+{
+    span_start(&e->span, &instr_curl, SPAN_CLIENT, call);
+    e->state = CURL_ADDED;
+    e->requests = 0;
+    e->tls_version = 0;
+    memset(e->at_request, 0, sizeof e->at_request);
+}
+
+/* The program's own SDK made a span for this request: ours is below it. */
+static void adopt_parent(struct curl_easy *e, const struct own_headers *own)
+{
+    uint64_t start = e->span.start_mono_ns;
+    struct span_context parent = own->parent;
+    parent.remote = false;
+    span_abandon(&e->span);
+    span_start_with_parent(&e->span, &instr_curl, SPAN_CLIENT, &parent);
+    span_set_start(&e->span, start);
+}
+
+bool curl_transfer_prepare(struct curl_easy *e, const void *caller)
+{
+    static struct hook setopt = { .name = "curl_easy_setopt" };
+    static struct hook getinfo = { .name = "curl_easy_getinfo" };
+    bool http = false;
+    if (!is_wanted(e, caller, &http)) {
+        span_abandon(&e->span);
+        e->state = CURL_UNTRACED;
+        return false;
+    }
+    e->setopt = real_of(&setopt, caller);
+    e->getinfo = real_of(&getinfo, caller);
+    if (http) {
+        struct own_headers own;
+        read_own_headers(e->options.headers, &own);
+        if (own.has_parent && (config->propagators & PROPAGATE_TRACECONTEXT))
+            adopt_parent(e, &own);
+        inject(e, &own);
+    }
+    install_callbacks(e);
+    e->state = CURL_RUNNING;
+    e->anchor_mono_ns = clock_mono_ns();
+    return true;
+}
+
+void curl_transfer_end(struct curl_easy *e, enum curl_outcome outcome, CURLcode result)
+{
+    if (e->state == CURL_RUNNING) {
+        curl_span_write(e, outcome, result);
+        curl_transfer_restore(e);
+    } else if (e->state == CURL_ADDED) {
+        struct curl_multi *m = curl_multi_of(e);
+        if (m != NULL && m->unstarted > 0)
+            m->unstarted--;
+        span_abandon(&e->span); /* libcurl never looked at it: nothing happened */
+    }
+    e->state = e->multi != 0 ? CURL_UNTRACED : CURL_IDLE;
+}
