@@ -13,7 +13,8 @@
     X(instr_unwind)         \
     X(instr_catch)          \
     X(instr_process)        \
-    X(instr_dns)
+    X(instr_dns)            \
+    X(instr_curl)
 
 #define X(name) extern struct instrumentation name;
 INSTRUMENTATIONS(X)
