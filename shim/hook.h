@@ -102,6 +102,8 @@ static inline void *real_of(struct hook *hook, const void *caller)
 void real_init(void);
 /* A library was, or is about to be, loaded or unloaded: look again. Any thread. */
 void real_objects_changed(void);
+/* Whether an object is loaded whose file name begins so. */
+bool real_object_is_loaded(const char *prefix);
 /* libc's handle for the real dlsym. */
 void *real_libc_handle(void);
 /* Whether several loaded objects define it, or that is not known for sure now. */

@@ -220,6 +220,19 @@ bool real_is_ambiguous(struct hook *hook)
     return s.definers > 1;
 }
 
+static int has_prefix(struct dl_phdr_info *info, size_t size, void *data)
+{
+    (void)size;
+    const char *prefix = data;
+    const char *slash = info->dlpi_name != NULL ? strrchr(info->dlpi_name, '/') : NULL;
+    return slash != NULL && strncmp(slash + 1, prefix, strlen(prefix)) == 0;
+}
+
+bool real_object_is_loaded(const char *prefix)
+{
+    return dl_iterate_phdr(has_prefix, (void *)(uintptr_t)prefix) != 0;
+}
+
 void *real_libc_handle(void)
 {
     for (struct link_map *map = _r_debug.r_map; map != NULL; map = map->l_next) {

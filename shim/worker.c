@@ -52,6 +52,7 @@ static struct {
     atomic_bool stop;              /* the thread shall end */
     atomic_bool on_network;        /* the worker waits for the collector */
     atomic_uint waiters;           /* threads in worker_flush: progress must wake */
+    atomic_bool late;              /* exit handlers run already */
     atomic_bool ending;            /* the process ends: nothing starts any more */
     pthread_t thread;              /* written before state leaves STARTING by start() */
 } worker;
@@ -322,6 +323,16 @@ void worker_end_of_process(void)
     if (worker_is_running())
         fork_lock_acquire(&lock);
     worker_report();
+}
+
+void worker_is_late(void)
+{
+    atomic_store(&worker.late, true);
+}
+
+bool worker_opens_late(void)
+{
+    return atomic_load(&worker.late);
 }
 
 void worker_stop(void)

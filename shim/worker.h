@@ -37,6 +37,10 @@ void worker_stop(void);
  */
 void worker_end_of_process(void);
 
+/* Exit handlers run already: from now on the exporter is opened only where that
+ * cannot meet an OpenSSL that the program has taken down. */
+void worker_is_late(void);
+
 /*
  * fork: the lock under which the worker uses libraries; taken before the real
  * call and given back in the parent. False: not taken, nothing to give back.

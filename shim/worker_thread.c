@@ -126,6 +126,11 @@ static bool exporter_file(char path[static 4096])
 static const struct exporter_ops *open_exporter(void)
 {
     char path[4096];
+    if (worker_opens_late() && real_object_is_loaded("libcrypto.so")) {
+        diag_log(LOG_WARN, "the process ended on a way that leaves no time to open the "
+                           "exporter: spans are lost");
+        return NULL;
+    }
     if (!exporter_file(path)) {
         diag_log(LOG_ERROR, "where the exporter object lies is unknown: spans are lost; set "
                             "OTEL_SHIM_EXPORTER_PATH");
@@ -145,8 +150,6 @@ static const struct exporter_ops *open_exporter(void)
     }
     return ops->open(config, host()) == 0 ? ops : NULL;
 }
-
-void worker_exit_handlers(void); /* hooks/exit.c */
 
 /* Under the lock. */
 static bool have_exporter(void)

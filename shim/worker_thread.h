@@ -29,6 +29,12 @@ void worker_progress(void);
 void worker_on_network(bool waits);
 bool worker_main_thread_ended(void);
 
+bool worker_opens_late(void);
+
+/* hooks/exit.c: the exporter has opened its libraries, our exit handler goes before
+ * theirs */
+void worker_exit_handlers(void);
+
 /* hooks/thread.c: the real pthread_create */
 int worker_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *),
                           void *arg);

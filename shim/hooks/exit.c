@@ -1,13 +1,15 @@
 /*
  * The ways a process ends: what is recorded goes out before, within bounds.
  *
- * exit() and return from main are seen before any handler runs: OpenSSL takes
- * itself down in one, and an exporter that opened its libraries after that would
- * crash the program (measured: a short curl). Where libc calls exit on its own
- * (error, err) handlers tell: one is registered as main begins, so it runs after all
- * of the program's own; one right after the exporter has opened its libraries, so it
- * runs before they are torn down. Whichever comes first does the work. _exit and
- * quick_exit run no handlers: hooked.
+ * exit() and return from main are two steps. Before any exit handler runs, the
+ * process span is told and everything is flushed: only now may the exporter still
+ * be loaded, later the program's own handlers take OpenSSL down (measured: loaded
+ * in a handler, curl_global_init crashed curl(1)). Then a handler, registered when
+ * the exporter had opened its libraries and so run before they are torn down,
+ * sends what came since and parks the worker. Ends that only libc sees (err(3),
+ * the last thread's end) reach a handler that was registered as main began.
+ *
+ * _exit and quick_exit run no such handlers: one step.
  */
 #include <stdlib.h>
 #include <unistd.h>
@@ -16,11 +18,11 @@
 #include "hooks/process.h"
 #include "process_state.h"
 #include "worker.h"
+#include "worker_thread.h"
 
 typedef int main_fn(int argc, char **argv, char **envp);
 int __libc_start_main(main_fn *main, int argc, char **argv, void (*init)(void),
                       void (*fini)(void), void (*rtld_fini)(void), void *stack_end);
-void worker_exit_handlers(void);
 
 #define EXIT_HOOKS(X) X(exit) X(_exit) X(_Exit) X(quick_exit) X(__libc_start_main)
 HOOK_LIST(exit_hooks, EXIT_HOOKS);
@@ -29,6 +31,16 @@ HOOK_LIST(exit_hooks, EXIT_HOOKS);
 struct instrumentation instr_exit = {
     .name = "exit", .core = true, .hooks = exit_hooks, .nr_hooks = COUNT(exit_hooks)
 };
+
+static void before_handlers(int status)
+{
+    int saved_errno = errno;
+    if (core_is_on(&instr_exit)) {
+        process_span_end(status & 0xff);
+        worker_flush();
+    }
+    errno = saved_errno;
+}
 
 static void end_of_process(int status)
 {
@@ -43,6 +55,7 @@ static void end_of_process(int status)
 static void exit_handler(int status, void *unused)
 {
     (void)unused;
+    worker_is_late();
     end_of_process(status);
 }
 
@@ -58,7 +71,7 @@ static int main_with_handler(int argc, char **argv, char **envp)
 {
     on_exit(exit_handler, NULL);
     int status = program_main(argc, argv, envp);
-    end_of_process(status);
+    before_handlers(status);
     return status;
 }
 
@@ -72,7 +85,7 @@ EXPORT int __libc_start_main(main_fn *main, int argc, char **argv, void (*init)(
 
 EXPORT void exit(int status)
 {
-    end_of_process(status);
+    before_handlers(status);
     REAL(exit)(status);
     __builtin_unreachable();
 }

@@ -18,7 +18,6 @@ int worker_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(
     return pthread_create(thread, attr, run, arg);
 }
 
-void worker_exit_handlers(void);
 void worker_exit_handlers(void)
 {
 }
