@@ -10,7 +10,7 @@
  *     STARTING  being created
  *     RUNNING   awake: will look at the rings again before it sleeps
  *     ARMED     asleep until a batch is due; only urgent records wake it
- *     IDLE      asleep for good: the next record wakes it
+ *     IDLE      asleep for good, nothing is left to send: the next record wakes it
  *     WOKEN     a record came (from IDLE);  KICKED  look at once
  *     FAILED    no thread could be started; tried again at a flush
  */
@@ -52,6 +52,8 @@ static struct {
     atomic_bool stop;              /* the thread shall end */
     atomic_bool on_network;        /* the worker waits for the collector */
     atomic_uint waiters;           /* threads in worker_flush: progress must wake */
+    _Atomic uint32_t stalled_at;   /* progress at which a flush gave up, 0 = none did */
+    atomic_bool told_no_thread;    /* our log has the line already */
     atomic_bool late;              /* exit handlers run already */
     atomic_bool ending;            /* the process ends: nothing starts any more */
     pthread_t thread;              /* written before state leaves STARTING by start() */
@@ -96,19 +98,20 @@ static void *thread_main(void *unused)
 
 /* Creates the thread with all signals blocked: it must never run a handler of the
  * program's. errno is the caller's business. */
-static bool create_thread(void)
+static int create_thread(void)
 {
     sigset_t all, before;
     pthread_attr_t attr;
     sigfillset(&all);
-    if (pthread_attr_init(&attr) != 0)
-        return false;
+    int error = pthread_attr_init(&attr);
+    if (error != 0)
+        return error;
     pthread_attr_setstacksize(&attr, STACK_BYTES);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = worker_pthread_create(&worker.thread, &attr, thread_main, NULL);
+    error = worker_pthread_create(&worker.thread, &attr, thread_main, NULL);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attr);
-    return error == 0;
+    return error;
 }
 
 static bool start(uint32_t from)
@@ -117,15 +120,15 @@ static bool start(uint32_t from)
         !atomic_compare_exchange_strong(&worker.state, &from, STARTING))
         return false;
     int saved_errno = errno;
-    bool ok = create_thread();
-    if (!ok) {
+    int error = create_thread();
+    if (error != 0) {
         atomic_store(&worker.state, FAILED);
-        diag_log(LOG_ERROR, "no background thread could be started (%s): spans of this "
-                            "process are lost",
-                 strerrordesc_np(errno) != NULL ? strerrordesc_np(errno) : "unknown error");
+        if (!atomic_exchange(&worker.told_no_thread, true))
+            diag_log(LOG_ERROR, "no background thread could be started (%s): spans of this "
+                                "process are lost", strerrordesc_np(error));
     }
     errno = saved_errno;
-    return ok;
+    return error == 0;
 }
 
 static __attribute__((noinline)) void notify_slow(uint32_t state, bool urgent)
@@ -277,8 +280,10 @@ static void wait_for_flush(uint32_t ticket)
     while ((int32_t)(atomic_load(&worker.flush_done) - ticket) < 0 && now < deadline &&
            worker_is_running()) {
         uint64_t stalled = now - moved_at;
-        if (stalled >= STALL_NS && atomic_load(&worker.on_network))
+        if (stalled >= STALL_NS && atomic_load(&worker.on_network)) {
+            atomic_store(&worker.stalled_at, seen);
             break;
+        }
         uint64_t ns = stalled < STALL_NS ? STALL_NS - stalled : STALL_NS / 10;
         futex_wait(&worker.progress, seen, ns < deadline - now ? ns : deadline - now);
         now = clock_mono_ns();
@@ -290,6 +295,17 @@ static void wait_for_flush(uint32_t ticket)
     atomic_fetch_sub(&worker.waiters, 1);
 }
 
+/* The worker sleeps with nothing left, or it waits for a collector that the last
+ * flush gave up on already: that wait is made once. */
+static bool nothing_to_flush(void)
+{
+    uint32_t stalled_at = atomic_load(&worker.stalled_at);
+    if (stalled_at != 0 && stalled_at == atomic_load(&worker.progress) &&
+        atomic_load(&worker.on_network))
+        return true;
+    return atomic_load(&worker.state) == IDLE && !worker_records_wait();
+}
+
 void worker_flush(void)
 {
     if (!process_enter() || atomic_load(&worker.ending))
@@ -299,7 +315,7 @@ void worker_flush(void)
             return;
         start(atomic_load(&worker.state));
     }
-    if (!worker_is_running())
+    if (!worker_is_running() || nothing_to_flush())
         return;
     uint32_t ticket = atomic_fetch_add(&worker.flush_wanted, 1) + 1;
     kick();
@@ -328,6 +344,11 @@ void worker_end_of_process(void)
 void worker_is_late(void)
 {
     atomic_store(&worker.late, true);
+}
+
+bool worker_has_failed(void)
+{
+    return atomic_load(&worker.state) == FAILED;
 }
 
 bool worker_opens_late(void)

@@ -323,7 +323,9 @@ static void rest(void)
         until = now + LAST_THREAD_LOOK_NS;
     uint64_t ns = until == UINT64_MAX ? UINT64_MAX : until > now ? until - now : 0;
 
-    switch (worker_sleep(ns, self.due_mono_ns == 0)) {
+    bool idle = self.due_mono_ns == 0 &&
+                (self.exporter == NULL || self.exporter->pending() == 0);
+    switch (worker_sleep(ns, idle)) {
     case WAKE_RECORD:
         arm();
         break;
@@ -397,7 +399,8 @@ void worker_report(void)
     for (int i = 0; i < DROP_COUNT; i++)
         dropped += diag_dropped((enum drop_reason)i);
     if (made > self.delivered + dropped)
-        diag_drop(DROP_EXIT, made - self.delivered - dropped);
+        diag_drop(worker_has_failed() ? DROP_NO_THREAD : DROP_EXIT,
+                  made - self.delivered - dropped);
     if (made == reported.made)
         return;
 
