@@ -4,6 +4,7 @@
  * A span goes to all of them or to none (a full queue in one makes the span
  * wait in its ring), so that none of them sees it twice.
  */
+#include <locale.h>
 #include <time.h>
 
 #include "hook.h"
@@ -33,9 +34,14 @@ static int exporter_open(const struct config *c, const struct exporter_host *hos
 {
     exporter.host = host;
     exporter.nr_sinks = 0;
+    /* This thread's alone: numbers are written with a point, whatever the program's
+     * locale says. "C" is built in: no file is read. */
+    uselocale(newlocale(LC_ALL_MASK, "C", NULL));
     resource_detect(&exporter.resource, c, host);
     if (c->exporters & EXPORTER_OTLP)
         open_sink(&otlp_sink, c);
+    if (c->exporters & EXPORTER_CONSOLE)
+        open_sink(&console_sink, c);
     return exporter.nr_sinks ? 0 : -1;
 }
 

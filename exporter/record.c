@@ -183,12 +183,17 @@ static bool is_zero(const uint8_t *id, size_t len)
     return any == 0;
 }
 
+bool record_is_span(const struct record *record)
+{
+    return record->type == RECORD_SPAN && record->size >= sizeof *record &&
+           record->size <= RECORD_MAX_BYTES && !is_zero(record->trace_id, 16) &&
+           !is_zero(record->span_id, 8);
+}
+
 bool span_view_of(const struct record *record, int64_t real_minus_mono_ns,
                   struct span_view *view)
 {
-    if (record->type != RECORD_SPAN || record->size < sizeof *record ||
-        record->size > RECORD_MAX_BYTES || is_zero(record->trace_id, 16) ||
-        is_zero(record->span_id, 8))
+    if (!record_is_span(record))
         return false;
 
     memset(view, 0, offsetof(struct span_view, attributes));

@@ -39,9 +39,11 @@ struct span_view {
     unsigned char repaired[UTF8_REPAIR_GROWTH * RECORD_MAX_BYTES];
 };
 
+/* Whether it has a sound header and ids, so that it can be sent. */
+bool record_is_span(const struct record *record);
+
 /*
- * Takes `record` apart. False: not a span that could be sent (no ids, or no
- * sound header). Fields that make no sense are left out and counted; a field
+ * Takes `record` apart. False: no span (record_is_span). Fields that make no sense are left out and counted; a field
  * that does not fit ends the record.
  */
 bool span_view_of(const struct record *record, int64_t real_minus_mono_ns,

@@ -7,9 +7,8 @@
  *
  * One batch is under way at a time; the queue fills meanwhile. All attempts of
  * a batch end within OTEL_BSP_EXPORT_TIMEOUT, each within
- * OTEL_EXPORTER_OTLP_TIMEOUT. A flush ends a wait between attempts, and an
- * attempt that began in a flush is the batch's last: the program is about to
- * go, it is not held up by a collector that is not there.
+ * OTEL_EXPORTER_OTLP_TIMEOUT. A flush makes what is in the queue due and ends a
+ * wait between attempts, once; not a wait that the collector asked for.
  */
 #include <stdlib.h>
 #include <time.h>
@@ -38,7 +37,8 @@ static struct {
     size_t request_bytes;
     unsigned request_spans;
     unsigned attempts;
-    bool last_attempt;
+    bool wait_was_asked_for;      /* by Retry-After */
+    uint32_t flush_spans;         /* in the queue when it was last flushed, and still there */
     uint64_t deadline_ns;         /* of the batch */
     uint64_t attempt_deadline_ns;
     uint64_t retry_at_ns;
@@ -117,6 +117,7 @@ static void begin_batch(uint64_t now_ns)
     otlp.request = otlp_encode_request(otlp.encoder, otlp.batch, n, &otlp.request_bytes);
     otlp.request_spans = n;
     batch_remove(&otlp.queue, n);
+    otlp.flush_spans -= n < otlp.flush_spans ? n : otlp.flush_spans;
     otlp.attempts = 0;
     otlp.deadline_ns = later(now_ns, otlp.export_timeout_ns);
     if (!otlp.request) {
@@ -125,10 +126,9 @@ static void begin_batch(uint64_t now_ns)
     }
 }
 
-static void begin_attempt(uint64_t now_ns, bool flush)
+static void begin_attempt(uint64_t now_ns)
 {
     otlp.attempts++;
-    otlp.last_attempt = flush || otlp.attempts == RETRY_MAX_ATTEMPTS;
     otlp.attempt_deadline_ns = min64(otlp.deadline_ns, later(now_ns, otlp.attempt_timeout_ns));
     otlp.state = RESOLVING;
 }
@@ -144,7 +144,8 @@ static void fail_attempt(uint64_t now_ns, const char *why, int64_t after_ms)
 {
     uint64_t delay_ms = retry_delay_ms(otlp.attempts, after_ms, next_random(now_ns));
     otlp.retry_at_ns = later(now_ns, delay_ms * NS_PER_MS);
-    if (otlp.last_attempt || otlp.retry_at_ns >= otlp.deadline_ns) {
+    otlp.wait_was_asked_for = after_ms != RETRY_AFTER_NONE;
+    if (otlp.attempts == RETRY_MAX_ATTEMPTS || otlp.retry_at_ns >= otlp.deadline_ns) {
         otlp.host->log(LOG_WARN, "export failed after %u attempts: %s; %u spans dropped",
                        otlp.attempts, why, otlp.request_spans);
         drop_batch(DROP_RETRIES);
@@ -205,13 +206,6 @@ static void take_answer(uint64_t now_ns, const struct http_result *result)
     }
 }
 
-/* A flush began: what was to be tried again later is tried now, once more. */
-static void step_waiting(uint64_t now_ns, bool flush)
-{
-    if (flush || now_ns >= otlp.retry_at_ns)
-        begin_attempt(now_ns, flush);
-}
-
 static void step_resolving(uint64_t now_ns)
 {
     enum names_state names = names_step(now_ns);
@@ -239,42 +233,53 @@ static void step_sending(uint64_t now_ns)
         take_answer(now_ns, &result);
 }
 
+static void step_idle(uint64_t now_ns)
+{
+    if (!batch_is_due(&otlp.queue, now_ns, otlp.flush_spans > 0))
+        return;
+    begin_batch(now_ns);
+    if (otlp.request_spans)
+        begin_attempt(now_ns);
+}
+
 /* One step; false: nothing to do but to wait. */
-static bool step(uint64_t now_ns, bool flush)
+static bool step(uint64_t now_ns)
 {
     enum state before = otlp.state;
-    unsigned spans_before = otlp.request_spans;
+    uint32_t queued_before = otlp.queue.nr_spans;
     switch (otlp.state) {
     case IDLE:
-        if (!batch_is_due(&otlp.queue, now_ns, flush))
-            return false;
-        begin_batch(now_ns);
-        if (otlp.request_spans)
-            begin_attempt(now_ns, flush);
-        return true;
-    case WAITING:
-        step_waiting(now_ns, flush);
+        step_idle(now_ns);
         break;
     case RESOLVING:
         step_resolving(now_ns);
         break;
     case SENDING:
         step_sending(now_ns);
+        break;
+    case WAITING:
+        if (now_ns >= otlp.retry_at_ns)
+            begin_attempt(now_ns);
     }
-    return otlp.state != before || otlp.request_spans != spans_before;
+    return otlp.state != before || otlp.queue.nr_spans != queued_before;
 }
 
 static uint64_t otlp_run(uint64_t now_ns, bool flush)
 {
     if (otlp.queue.nr_spans && otlp.queue.oldest_mono_ns > now_ns)
         otlp.queue.oldest_mono_ns = now_ns; /* no record is from the future */
-    while (step(now_ns, flush))
+    if (flush) {
+        otlp.flush_spans = otlp.queue.nr_spans;
+        if (otlp.state == WAITING && !otlp.wait_was_asked_for)
+            begin_attempt(now_ns);
+    }
+    while (step(now_ns))
         ;
     switch (otlp.state) {
     case RESOLVING:
         return min64(names_due_at(now_ns), otlp.attempt_deadline_ns);
     case SENDING:
-        return min64(http_due_at(now_ns), otlp.attempt_deadline_ns);
+        return http_due_at(now_ns); /* it knows the attempt's deadline */
     case WAITING:
         return otlp.retry_at_ns;
     default:
