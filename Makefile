@@ -31,7 +31,10 @@ SHIM_OBJ := $(call obj,$(SHIM_SRC) $(SHIM_ASM))
 GEN_SRC  := $(patsubst exporter/otlp/%.proto,$(BUILD)/gen/%.pb-c.c,$(PROTO))
 GEN_OBJ  := $(GEN_SRC:.c=.o)
 EXP_OBJ  := $(call obj,$(EXP_SRC)) $(GEN_OBJ)
-CLI_OBJ  := $(call obj,$(CLI_SRC))
+# The command prints trees with the exporter's own code.
+TREE_SRC := exporter/record.c exporter/utf8.c exporter/transport/text_buffer.c \
+            $(addprefix exporter/transport/console_,collected.c line.c tree.c)
+CLI_OBJ  := $(call obj,$(CLI_SRC) $(TREE_SRC))
 # Units link what they use out of an archive; hooks would replace the test's own libc.
 UNIT_OBJ := $(filter-out $(BUILD)/obj/shim/hooks/% $(BUILD)/obj/shim/init.o $(BUILD)/obj/shim/registry.o,$(SHIM_OBJ))
 

@@ -340,7 +340,7 @@ static void rest(void)
         now = clock_mono_ns();
         if (self.due_mono_ns != 0 && now >= self.due_mono_ns) {
             self.due_mono_ns = 0;
-            burst(true);
+            burst(false); /* a flush would end the exporter's waits between retries */
         } else if (self.wanted_ns <= now) {
             burst(false);
         }
