@@ -25,6 +25,7 @@ struct scanner {
     bool text_full;
     bool gap; /* a comment was dropped: tokens must not grow together */
     enum in_run in_run;
+    bool held_blank; /* a blank followed the held comma */
     struct shape shape;
 };
 
@@ -93,10 +94,10 @@ static void write_text(struct scanner *s, const char *bytes, size_t len)
 /* The list does not collapse after all: what was held back comes out. */
 static void release_held(struct scanner *s)
 {
-    if (s->in_run == IN_COMMA_HELD)
-        write_text(s, ", ", 2);
-    else if (s->in_run == IN_ELEMENT_HELD)
-        write_text(s, ", ?", 3);
+    if (s->in_run == IN_COMMA_HELD || s->in_run == IN_ELEMENT_HELD)
+        write_text(s, ", ", s->held_blank ? 2 : 1);
+    if (s->in_run == IN_ELEMENT_HELD)
+        write_text(s, "?", 1);
     s->in_run = IN_NONE;
 }
 
@@ -111,6 +112,7 @@ static void write_token(struct scanner *s, const struct token *t, enum verdict v
     }
     if (punct && *t->at == ',' && (s->in_run == IN_FIRST || s->in_run == IN_ELEMENT_HELD)) {
         s->in_run = IN_COMMA_HELD;
+        s->held_blank = false;
         return;
     }
     enum in_run next = IN_NONE;
@@ -135,7 +137,9 @@ static bool skip_blank(struct scanner *s)
     while (s->at < s->end && is_space(*s->at))
         s->at++;
     if (s->at > from) {
-        if (s->in_run != IN_COMMA_HELD && s->in_run != IN_ELEMENT_HELD && s->out->text_len > 0)
+        if (s->in_run == IN_COMMA_HELD)
+            s->held_blank = true;
+        else if (s->in_run != IN_ELEMENT_HELD && s->out->text_len > 0)
             write_text(s, from, (size_t)(s->at - from));
         return true;
     }
@@ -233,7 +237,7 @@ static bool dot_follows(const struct scanner *s)
     const char *p = s->at;
     while (p < s->end && is_space(*p))
         p++;
-    return p + 1 < s->end && p[0] == '.' && !is_digit(p[1]);
+    return p < s->end && *p == '.' && !(p + 1 < s->end && is_digit(p[1]));
 }
 
 void sql_read(const char *sql, size_t len, unsigned flags, struct sql_result *out)

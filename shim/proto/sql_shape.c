@@ -306,9 +306,18 @@ static void take_clause(struct shape *s, const struct token *t, enum keyword wor
 
 /* ---- Tokens ---- */
 
+/* Values of ATTACH and PRAGMA key: strings and secrets, however they are spelt. */
+static bool hides_names(const struct shape *s)
+{
+    bool target = s->expect == EXPECT_TARGET || (s->expect == EXPECT_MORE_TARGET && is_after_dot(s));
+    return (s->secret || s->attach) && !target;
+}
+
 /* "x" where only a name can stand. */
 static bool is_certainly_name(const struct shape *s, bool dotted)
 {
+    if (hides_names(s))
+        return false;
     bool first = s->prev == TOKEN_PUNCT && (s->prev_punct == '(' || s->prev_punct == ',');
     uint8_t now = level(s);
     if (dotted || is_after_dot(s) || s->prev_word == KEYWORD_AS || s->prev_word == KEYWORD_NAME_FOLLOWS)
@@ -317,7 +326,7 @@ static bool is_certainly_name(const struct shape *s, bool dotted)
     case EXPECT_TARGET:
         return s->target != TARGET_PRAGMA;
     case EXPECT_MORE_TARGET: /* an alias */
-        return s->target != TARGET_PRAGMA && !s->attach;
+        return s->target != TARGET_PRAGMA;
     case EXPECT_NAME:
     case EXPECT_CTE:
         return true;
@@ -420,6 +429,10 @@ static enum verdict take_word(struct shape *s, const struct token *t, bool dotte
         s->skip_word = false;
         return VERDICT_KEEP;
     }
+    if (hides_names(s) && (s->secret || word == KEYWORD_NONE || dotted)) {
+        s->expect = EXPECT_NOTHING;
+        return VERDICT_LITERAL;
+    }
     if (is_after_dot(s) || dotted) {
         take_name(s, t, dotted);
         s->at_start = false;
@@ -447,8 +460,6 @@ static enum verdict take_word(struct shape *s, const struct token *t, bool dotte
         take_clause(s, t, word);
     s->at_start = (started && (word == KEYWORD_EXPLAIN || word == KEYWORD_PLAN)) ||
                   (s->trigger && word == KEYWORD_BEGIN);
-    if (s->secret || (s->attach && word == KEYWORD_NONE))
-        return VERDICT_LITERAL;
     return word == KEYWORD_TRUE || word == KEYWORD_FALSE ? VERDICT_LITERAL : VERDICT_KEEP;
 }
 
@@ -472,12 +483,12 @@ static enum verdict take(struct shape *s, const struct token *t, bool dotted, en
         s->expect = EXPECT_NOTHING;
         return VERDICT_LITERAL;
     case TOKEN_NAME:
-        if (s->secret || s->attach)
+        if (hides_names(s))
             return VERDICT_LITERAL;
         break;
     default:
         s->expect = EXPECT_NOTHING;
-        return t->kind == TOKEN_LITERAL ? VERDICT_LITERAL : VERDICT_KEEP;
+        return t->kind == TOKEN_LITERAL || s->secret ? VERDICT_LITERAL : VERDICT_KEEP;
     }
     take_name(s, t, dotted);
     s->at_start = false;

@@ -99,6 +99,7 @@ Test(sql, collapses_lists_of_in)
           "SELECT * FROM t WHERE v IN (?) AND w NOT IN (?)", "SELECT t");
     check("WHERE v IN (1, 2+3, 4)", "WHERE v IN (?, ?+?, ?)", "");
     check("WHERE v IN (1, a, 2)", "WHERE v IN (?, a, ?)", "");
+    check("WHERE v IN (1,-a,3,4+5)", "WHERE v IN (?,-a,?,?+?)", "");
     check("WHERE v IN (:a, :b)", "WHERE v IN (:a, :b)", "");
     check("WHERE v IN (1, f(2, 3), 4)", "WHERE v IN (?, f(?, ?), ?)", "");
     check("WHERE (v, w) IN ((1,2),(3,4))", "WHERE (v, w) IN ((?,?),(?,?))", "");
@@ -155,6 +156,9 @@ Test(sql, hides_keys_and_file_names)
     check("PRAGMA main.rekey('secret')", "PRAGMA main.rekey(?)", "PRAGMA main.rekey");
     check("PRAGMA key = \"x'secret'\"", "PRAGMA key = ?", "PRAGMA key");
     check("PRAGMA key = `secret`", "PRAGMA key = ?", "PRAGMA key");
+    check("PRAGMA key = with secret", "PRAGMA key = ? ?", "PRAGMA key");
+    check("PRAGMA key = secret.secret", "PRAGMA key = ?.?", "PRAGMA key");
+    check("ATTACH secret.secret AS aux", "ATTACH ?.? AS aux", "ATTACH aux");
     same("PRAGMA journal_mode=WAL", "PRAGMA journal_mode");
     same("PRAGMA foreign_keys = ON", "PRAGMA foreign_keys");
     same("PRAGMA table_info(users)", "PRAGMA table_info");
