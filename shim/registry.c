@@ -14,7 +14,8 @@
     X(instr_catch)          \
     X(instr_process)        \
     X(instr_dns)            \
-    X(instr_curl)
+    X(instr_curl)           \
+    X(instr_sqlite)
 
 #define X(name) extern struct instrumentation name;
 INSTRUMENTATIONS(X)
