@@ -176,3 +176,264 @@ Test(env, endpoint_that_is_no_url_sends_nothing)
     cr_assert_eq(LOAD("OTEL_EXPORTER_OTLP_ENDPOINT=ftp://joe:secret@c")->otlp.url_valid, false);
     cr_assert_null(strstr(mistakes[0], "secret"));
 }
+
+Test(env, headers_are_decoded_and_lowered_and_the_last_one_holds)
+{
+    const struct config *c = LOAD("OTEL_EXPORTER_OTLP_HEADERS=API-Key = a%20b%3D, x=1 ,,"
+                                  "authorization=Basic dTpw=,X=2,empty=");
+    cr_assert_eq(nr_mistakes, 0, "%s", mistakes[0]);
+    cr_assert_eq(c->otlp.nr_headers, 4);
+    cr_assert_str_eq(c->otlp.headers[0].key, "api-key");
+    cr_assert_str_eq(c->otlp.headers[0].value, "a b=");
+    cr_assert_str_eq(c->otlp.headers[1].key, "x");
+    cr_assert_str_eq(c->otlp.headers[1].value, "2");
+    cr_assert_str_eq(c->otlp.headers[2].value, "Basic dTpw=");
+    cr_assert_str_eq(c->otlp.headers[3].value, "");
+}
+
+Test(env, headers_for_traces_replace_the_general_ones)
+{
+    const struct config *c = LOAD("OTEL_EXPORTER_OTLP_HEADERS=a=1,b=2",
+                                  "OTEL_EXPORTER_OTLP_TRACES_HEADERS=c=3");
+    cr_assert_eq(c->otlp.nr_headers, 1);
+    cr_assert_str_eq(c->otlp.headers[0].key, "c");
+}
+
+Test(env, bad_header_is_left_out_in_one_line_without_its_value)
+{
+    static const char *const bad[] = {
+        "secret", "=secret", "na me=secret", "na\x01me=secret", "k=sec\"ret", "k=sec\\ret",
+        "k=sec;ret", "k=%0d%0asecret:x", "k=secret%", "k=secret%zz", "k=%00secret", "k=secret\xff",
+        "%0a=secret", "k=secret\r\nx", "k%=secret", ";=secret",
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char env[256];
+        snprintf(env, sizeof env, "OTEL_EXPORTER_OTLP_HEADERS=good=1,%s,fine=2", bad[i]);
+        const struct config *c = LOAD(env);
+        cr_assert_eq(c->otlp.nr_headers, 2, "%s", bad[i]);
+        cr_assert_eq(nr_mistakes, 1, "%s", bad[i]);
+        cr_assert_null(strstr(mistakes[0], "secret"), "%s", mistakes[0]);
+        cr_assert_not_null(strstr(mistakes[0], "item 2 "), "%s", mistakes[0]);
+    }
+}
+
+Test(env, resource_attributes_are_decoded_and_the_last_one_holds)
+{
+    const struct config *c = LOAD("OTEL_RESOURCE_ATTRIBUTES= deployment = a b , k%3D=v%2Cw=x,k=1,k=2,"
+                                  "empty=,umlaut=\xc3\xa4%C3%B6,");
+    cr_assert_eq(nr_mistakes, 0, "%s", mistakes[0]);
+    cr_assert_eq(c->nr_resource, 5);
+    cr_assert_str_eq(c->resource[0].key, "deployment");
+    cr_assert_str_eq(c->resource[0].value, "a b");
+    cr_assert_str_eq(c->resource[1].key, "k=");
+    cr_assert_str_eq(c->resource[1].value, "v,w=x");
+    cr_assert_str_eq(c->resource[2].value, "2");
+    cr_assert_str_eq(c->resource[3].value, "");
+    cr_assert_str_eq(c->resource[4].value, "\xc3\xa4\xc3\xb6");
+}
+
+Test(env, one_bad_resource_attribute_discards_all)
+{
+    static const char *const bad[] = { "b", "=b", "b=%", "b=%4", "b=%gg", "b=\xff", "b=%ff", "%=1",
+                                       "b=%00", " =b", "b=%C3" };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char env[256];
+        snprintf(env, sizeof env, "OTEL_RESOURCE_ATTRIBUTES=a=1,%s", bad[i]);
+        cr_assert_eq(LOAD(env)->nr_resource, 0, "%s", bad[i]);
+        cr_assert_eq(nr_mistakes, 1, "%s", bad[i]);
+    }
+}
+
+Test(env, lists_of_pairs_are_bounded)
+{
+    static char env[8192];
+    strcpy(env, "OTEL_RESOURCE_ATTRIBUTES=");
+    for (int i = 0; i < 200; i++)
+        sprintf(env + strlen(env), "k%d=v,", i);
+    cr_assert_eq(LOAD(env)->nr_resource, CONFIG_MAX_RESOURCE_ATTRIBUTES);
+    cr_assert_str_eq(mistakes[0], "OTEL_RESOURCE_ATTRIBUTES: more than 128 attributes; 72 left out");
+    memcpy(env, "OTEL_EXPORTER_OTLP_HEADERS=k=v,", 31);
+    cr_assert_eq(LOAD(env)->otlp.nr_headers, CONFIG_MAX_HEADERS);
+    cr_assert_eq(nr_mistakes, 1);
+}
+
+Test(env, samplers)
+{
+    static const struct { const char *name, *arg; enum sampler_kind kind; bool parent; double ratio;
+                          unsigned mistakes; } rows[] = {
+        { "always_on", "", SAMPLER_ALWAYS_ON, false, 1, 0 },
+        { "ALWAYS_OFF", "garbage", SAMPLER_ALWAYS_OFF, false, 1, 0 },
+        { "traceidratio", "0.25", SAMPLER_RATIO, false, 0.25, 0 },
+        { "parentbased_traceidratio", " 1e-3 ", SAMPLER_RATIO, true, 0.001, 0 },
+        { "parentbased_always_off", "", SAMPLER_ALWAYS_OFF, true, 1, 0 },
+        { "traceidratio", "", SAMPLER_RATIO, false, 1, 0 },
+        { "traceidratio", "1.5", SAMPLER_RATIO, false, 1, 1 },
+        { "traceidratio", "-0.1", SAMPLER_RATIO, false, 1, 1 },
+        { "traceidratio", "nan", SAMPLER_RATIO, false, 1, 1 },
+        { "jaeger_remote", "0.5", SAMPLER_ALWAYS_ON, true, 1, 1 },
+        { "sometimes", "0.5", SAMPLER_ALWAYS_ON, true, 1, 1 },
+        { "", "0.5", SAMPLER_ALWAYS_ON, true, 1, 0 },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char name[64], arg[64];
+        snprintf(name, sizeof name, "OTEL_TRACES_SAMPLER=%s", rows[i].name);
+        snprintf(arg, sizeof arg, "OTEL_TRACES_SAMPLER_ARG=%s", rows[i].arg);
+        const struct config *c = LOAD(arg, name);
+        cr_assert_eq(c->sampler, rows[i].kind, "row %zu", i);
+        cr_assert_eq(c->sampler_parent_based, rows[i].parent, "row %zu", i);
+        cr_assert_eq(c->sampler_ratio, rows[i].ratio, "row %zu", i);
+        cr_assert_eq(nr_mistakes, rows[i].mistakes, "row %zu", i);
+    }
+    cr_assert_eq(LOAD("OTEL_TRACES_SAMPLER=traceidratio", "OTEL_TRACES_SAMPLER_ARG=0.5")
+                     ->sampler_bound, 0x8000000000000000);
+    cr_assert(LOAD()->sampler_all);
+}
+
+Test(env, lists_of_words)
+{
+    static const struct { const char *env; uint32_t exporters, propagators; unsigned mistakes; } rows[] = {
+        { "OTEL_TRACES_EXPORTER=none", 0, 3, 0 },
+        { "OTEL_TRACES_EXPORTER=console,none", 0, 3, 0 },
+        { "OTEL_TRACES_EXPORTER=zipkin,console", EXPORTER_CONSOLE, 3, 1 },
+        { "OTEL_TRACES_EXPORTER=zipkin", 0, 3, 1 },
+        { "OTEL_TRACES_EXPORTER=rubbish", EXPORTER_OTLP, 3, 1 },
+        { "OTEL_TRACES_EXPORTER=a,b,c,d", EXPORTER_OTLP, 3, 1 },
+        { "OTEL_TRACES_EXPORTER=,", EXPORTER_OTLP, 3, 0 },
+        { "OTEL_PROPAGATORS=none", EXPORTER_OTLP, 0, 0 },
+        { "OTEL_PROPAGATORS=baggage,baggage", EXPORTER_OTLP, PROPAGATE_BAGGAGE, 0 },
+        { "OTEL_PROPAGATORS=b3,tracecontext", EXPORTER_OTLP, PROPAGATE_TRACECONTEXT, 1 },
+        { "OTEL_PROPAGATORS=b3", EXPORTER_OTLP, 0, 1 },
+        { "OTEL_PROPAGATORS=what", EXPORTER_OTLP, 3, 1 },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct config *c = LOAD(rows[i].env);
+        cr_assert_eq(c->exporters, rows[i].exporters, "%s", rows[i].env);
+        cr_assert_eq(c->propagators, rows[i].propagators, "%s", rows[i].env);
+        cr_assert_eq(nr_mistakes, rows[i].mistakes, "%s", rows[i].env);
+    }
+}
+
+Test(env, batch_is_at_most_the_queue)
+{
+    cr_assert_eq(LOAD("OTEL_BSP_MAX_QUEUE_SIZE=10")->bsp.max_export_batch_size, 10);
+    cr_assert_eq(nr_mistakes, 0);
+    cr_assert_eq(LOAD("OTEL_BSP_MAX_QUEUE_SIZE=10", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE=11")
+                     ->bsp.max_export_batch_size, 10);
+    cr_assert_eq(nr_mistakes, 1);
+}
+
+Test(env, instrumentations_are_disabled_by_exact_name)
+{
+    const struct config *c = LOAD("OTEL_SHIM_DISABLED_INSTRUMENTATIONS= curl ,dns",
+                                  "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=sqlite3");
+    cr_assert(!config_instrumentation_enabled(c, "curl"));
+    cr_assert(!config_instrumentation_enabled(c, "dns"));
+    cr_assert(config_instrumentation_enabled(c, "sqlite3"));
+    cr_assert(config_instrumentation_enabled(c, "Curl"));
+    c = LOAD("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=sqlite3", "OTEL_SHIM_DISABLED_INSTRUMENTATIONS=");
+    cr_assert(!config_instrumentation_enabled(c, "sqlite3"));
+    c = LOAD("OTEL_SHIM_DISABLED_INSTRUMENTATIONS=x,*");
+    cr_assert(!config_instrumentation_enabled(c, "sqlite3"));
+}
+
+Test(env, more_variables_than_are_kept_are_told_of)
+{
+    static char names[200][32];
+    const char *env[201];
+    for (int i = 0; i < 200; i++) {
+        snprintf(names[i], sizeof names[i], "OTEL_X%d=1", i);
+        env[i] = names[i];
+    }
+    env[200] = NULL;
+    cr_assert_eq(load(env)->nr_follow_vars, CONFIG_MAX_FOLLOW_VARS);
+    cr_assert_eq(nr_mistakes, 1);
+    cr_assert_str_eq(mistakes[0], "more than 128 OTEL_ variables; 72 are ignored");
+}
+
+/* ---- every variable, every kind of bad value */
+
+enum {
+#define TYPE(id, text) TYPE_##id,
+    CONFIG_TYPES(TYPE)
+#undef TYPE
+};
+
+static const struct { const char *name; int type; } variables[] = {
+#define VAR(name, type, field, words, default_text, effect) { name, TYPE_##type },
+    CONFIG_VARIABLES(VAR)
+#undef VAR
+};
+
+static char overlong[CONFIG_MAX_VALUE + 2], megabyte[(1 << 20) + 1], longest[CONFIG_MAX_VALUE + 1];
+
+static const struct { const char *kind, *value; } bad_values[] = {
+    { "empty", "" },
+    { "garbage", "~!junk" },
+    { "negative", "-1" },
+    { "huge", "99999999999999999999999999" },
+    { "control bytes", "\x01\x1b[31m\r\n" },
+    { "not UTF-8", "\xff\xfe\xc0\x80" },
+    { "as long as may be", longest },
+    { "overlong", overlong },
+    { "a megabyte", megabyte },
+};
+
+/* Whether a value of this kind can be used all the same. */
+static bool is_usable(int type, const char *kind)
+{
+    bool is_text = type == TYPE_PATH || type == TYPE_NAMES || type == TYPE_PATTERNS;
+    if (strcmp(kind, "empty") == 0)
+        return true;
+    if (strcmp(kind, "overlong") == 0 || strcmp(kind, "a megabyte") == 0)
+        return false;
+    return is_text || (type == TYPE_TEXT && strcmp(kind, "not UTF-8") != 0);
+}
+
+/* Texts used as they are, and what a bad value may set: the rest must be at its default. */
+static struct config comparable(const struct config *c, int type)
+{
+    struct config copy = *c;
+    memset(copy.follow_vars, 0, sizeof copy.follow_vars);
+    copy.nr_follow_vars = 0;
+    if (type == TYPE_BOOL) /* the specification: false, whatever the default */
+        copy.follow_children = false;
+    if (type == TYPE_ENDPOINT || type == TYPE_TRACES_ENDPOINT) {
+        cr_assert_eq(copy.otlp.url_valid, copy.otlp.traces_url != NULL);
+        copy.otlp.url_valid = false;
+        copy.otlp.traces_url = NULL;
+    }
+    copy.sampler = SAMPLER_RATIO; /* set beside a bad RATIO, or the default */
+    copy.sampler_parent_based = false;
+    return copy;
+}
+
+static void check_bad_value(size_t variable, size_t bad)
+{
+    const char *name = variables[variable].name, *kind = bad_values[bad].kind;
+    int type = variables[variable].type;
+    char *env = malloc(strlen(name) + strlen(bad_values[bad].value) + 2);
+    sprintf(env, "%s=%s", name, bad_values[bad].value);
+    const char *sampler = type == TYPE_RATIO ? "OTEL_TRACES_SAMPLER=traceidratio" : "X=";
+    struct config plain = comparable(LOAD(sampler), type);
+    struct config got = comparable(LOAD(sampler, env), type);
+    bool usable = is_usable(type, kind);
+    cr_assert_eq(nr_mistakes, !usable, "%s, %s: %u lines: %s", name, kind, nr_mistakes, mistakes[0]);
+    if (!usable) {
+        cr_assert_eq(memcmp(&got, &plain, sizeof got), 0, "%s, %s: something changed", name, kind);
+        cr_assert_eq(strncmp(mistakes[0], name, strlen(name)), 0, "%s", mistakes[0]);
+        cr_assert_lt(strlen(mistakes[0]), 450);
+        for (const char *p = mistakes[0]; *p; p++)
+            cr_assert(*p >= 0x20 && *p < 0x7f, "%s, %s: %s", name, kind, mistakes[0]);
+    }
+    free(env);
+}
+
+Test(env, every_bad_value_of_every_variable_costs_one_line_and_nothing_else)
+{
+    memset(overlong, 'a', sizeof overlong - 1);
+    memset(megabyte, ',', sizeof megabyte - 1);
+    memset(longest, 'a', sizeof longest - 1);
+    for (size_t v = 0; v < sizeof variables / sizeof *variables; v++)
+        for (size_t b = 0; b < sizeof bad_values / sizeof *bad_values; b++)
+            check_bad_value(v, b);
+}
