@@ -6,12 +6,14 @@
  * print one tree of all processes once the program has ended.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli.h"
+#include "transport/console_tree.h"
 
 /* OPTION(name, argument, variable, help) */
 #define RUN_OPTIONS(OPTION)                                                                  \
@@ -150,6 +152,47 @@ static int become(const struct program *program, char *argv[])
     return errno == ENOENT ? CLI_NOT_FOUND : CLI_NOT_EXECUTABLE;
 }
 
+/* The file in which all processes leave their spans: ours alone, gone at our end. */
+static int collect_file(char path[static 4096])
+{
+    const char *directory = getenv("TMPDIR");
+    if (directory == NULL || directory[0] != '/' || strlen(directory) > 4000)
+        directory = "/tmp";
+    snprintf(path, 4096, "%s/otelshim-XXXXXX", directory);
+    int fd = mkostemp(path, O_CLOEXEC); /* O_EXCL, mode 0600 */
+    if (fd < 0)
+        cli_say("no temporary file in %s: %s; set TMPDIR", directory, strerror(errno));
+    return fd;
+}
+
+/* Runs the program as a child and prints the tree of all its processes after it. */
+static int run_and_print(const struct program *program, char *argv[])
+{
+    char path[4096];
+    struct child_end end;
+    int exit_status, fd = collect_file(path);
+    if (fd < 0)
+        return CLI_FAILED;
+    setenv("OTEL_SHIM_CONSOLE_COLLECT", path, 1);
+    bool ended = child_run(program->path, argv, &end, &exit_status);
+    unlink(path);
+    if (!ended)
+        return exit_status;
+    if (console_render_collected(fd, STDERR_FILENO) != 0)
+        cli_say("the spans in %s could not be printed", path);
+    return child_end_likewise(&end);
+}
+
+static void ask_for_console(const struct run *run)
+{
+    const char *given = run->exporter_given ? getenv("OTEL_TRACES_EXPORTER") : NULL;
+    char *both = NULL;
+    if (given != NULL && asprintf(&both, "%s,console", given) < 0)
+        both = NULL;
+    setenv("OTEL_TRACES_EXPORTER", both != NULL ? both : "console", 1);
+    free(both);
+}
+
 int cli_run(int argc, char *argv[])
 {
     struct run run = { .console = false };
@@ -164,7 +207,8 @@ int cli_run(int argc, char *argv[])
                 run.program[0], program.why_unseen);
     if (!preload())
         return CLI_FAILED;
-    if (run.console && !run.exporter_given)
-        setenv("OTEL_TRACES_EXPORTER", "console", 1);
-    return become(&program, run.program);
+    if (!run.console)
+        return become(&program, run.program);
+    ask_for_console(&run);
+    return run_and_print(&program, run.program);
 }
