@@ -40,6 +40,7 @@ struct thread_state {
     uint32_t inherited;    /* context slot of the creator's span, 0 = none */
     uintptr_t frame;       /* of the innermost call that is on the stack, 0 = none */
     struct span *current;  /* innermost open call span, NULL = none */
+    struct span *next_thread; /* whose thread the next pthread_create makes, NULL = current's */
     struct ring *ring;     /* this thread's ring, NULL until its first record */
     uintptr_t writing;     /* frame inside a ring reservation, 0 = none */
     uint64_t random[4];    /* xoshiro256** state of this thread's ids, 0 = unseeded */

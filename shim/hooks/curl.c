@@ -239,6 +239,7 @@ static void after_drive(struct call *call, struct curl_multi *m, CURLMcode resul
                         const int *running)
 {
     call_returned(call);
+    call->thread->next_thread = NULL; /* a lookup that needed no thread */
     if (m != NULL && result == CURLM_OK && running != NULL)
         m->all_done = *running == 0;
     call_leave(call);

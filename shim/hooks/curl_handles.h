@@ -40,7 +40,8 @@ enum curl_state {
 /* libcurl's timers at one moment, µs since the transfer's start. */
 struct curl_timers {
     int64_t resolved, connected, tls, sent, first_byte, redirect;
-    long connects; /* new connections so far */
+    long connects;     /* new connections so far */
+    long header_bytes; /* of responses so far */
 };
 
 struct curl_easy {

@@ -39,6 +39,7 @@ void curl_timers_read(struct curl_easy *e, struct curl_timers *t)
     t->first_byte = info_off(e, CURLINFO_STARTTRANSFER_TIME_T);
     t->redirect = info_off(e, CURLINFO_REDIRECT_TIME_T);
     t->connects = info_long(e, CURLINFO_NUM_CONNECTS);
+    t->header_bytes = info_long(e, CURLINFO_HEADER_SIZE);
 }
 
 struct facts {
@@ -124,7 +125,9 @@ static void write_phases(struct span_writer *w, struct curl_easy *e, const struc
     }
     if (reached) {
         write_event(w, EVENT_CURL_REQUEST_SENT, base_ns, now.sent - io_base.sent);
-        write_event(w, EVENT_CURL_FIRST_BYTE, base_ns, now.first_byte - io_base.first_byte);
+        /* The timer also runs when the server closes without a byte. */
+        if (now.header_bytes > io_base.header_bytes)
+            write_event(w, EVENT_CURL_FIRST_BYTE, base_ns, now.first_byte - io_base.first_byte);
     }
 }
 
@@ -173,7 +176,9 @@ static void write_sizes(struct span_writer *w, const struct curl_easy *e, const 
     long request = info_long(e, CURLINFO_REQUEST_SIZE), head = info_long(e, CURLINFO_HEADER_SIZE);
     if (f->upload == 0 && request > 0)
         span_int(w, ATTR_HTTP_REQUEST_SIZE, request);
-    if (head > 0 && info_off(e, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T) == f->download)
+    bool whole = e->options.nobody ||
+                 info_off(e, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T) == f->download;
+    if (head > 0 && whole)
         span_int(w, ATTR_HTTP_RESPONSE_SIZE, head + f->download);
 }
 

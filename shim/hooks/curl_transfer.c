@@ -121,8 +121,9 @@ static int before_lookup(void *state, void *reserved, void *data)
     struct curl_easy *e = data;
     curl_resolver_start_fn *own = e->options.resolver_start;
     void *own_data = e->options.resolver_start_data;
+    /* Of that thread only: callbacks of other transfers may follow in the same drive. */
     if (e->state == CURL_RUNNING && e->span.open && thread_state.frame != 0)
-        thread_state.current = &e->span; /* until call_leave of the hook that drives the multi */
+        thread_state.next_thread = &e->span;
     return own != NULL ? own(state, reserved, own_data) : 0;
 }
 

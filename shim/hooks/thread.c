@@ -92,6 +92,9 @@ EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(
         return REAL(pthread_create)(thread, attr, run, arg);
 
     struct span *current = thread_state.current;
+    if (thread_state.next_thread != NULL)
+        current = thread_state.next_thread;
+    thread_state.next_thread = NULL;
     s->run = run;
     s->arg = arg;
     s->context = current != NULL && current->open ? context_publish(current) : 0;

@@ -71,6 +71,7 @@ class Case:
         self.needs = take("needs", [])            # commands that must be there
         self.skip = take("skip", None)            # skip(): reason or None
         self.secrets = take("secrets", [])
+        self.sdk_parents = take("sdk_parents", [])  # span ids of the program's own SDK: not remote
         self.bare_only_env = take("bare_env", {})
         self.vars = take("vars", {})              # more $NAMES for argv, env, golden file
         self.limits = take("limits", {})          # resource limits, {"NOFILE": 16}, in both runs
@@ -438,7 +439,8 @@ def check_injection(run):
 
 def check_golden(run):
     the_case = run.case
-    problems = list(golden.check_spans(run.spans, the_case.secrets, the_case.early_children))
+    problems = list(golden.check_spans(run.spans, the_case.secrets, the_case.early_children,
+                                       the_case.sdk_parents))
     run.roots = golden.build_forest(run.spans)
     if the_case.golden is not None:
         path = os.path.join(ROOT, "tests/golden", the_case.golden + ".json")
