@@ -165,8 +165,7 @@ EXPORT CURLcode curl_easy_perform(CURL *easy)
         diag_drop(DROP_TABLE_FULL, 1);
     } else if (e->multi == 0) { /* else libcurl will refuse it */
         end_leftover(e);        /* a callback of the last one left by longjmp */
-        curl_transfer_start(e, &call);
-        traced = curl_transfer_prepare(e, __builtin_return_address(0));
+        traced = curl_transfer_begin(e, &call, __builtin_return_address(0));
         if (traced)
             call_make_current(&call, &e->span);
     }
@@ -190,7 +189,7 @@ EXPORT CURLMcode curl_multi_add_handle(CURLM *multi, CURL *easy)
         struct curl_multi *m = e != NULL ? curl_multi_remember(multi) : NULL;
         if (m != NULL) {
             curl_multi_unlink(e);
-            curl_transfer_start(e, &call);
+            curl_transfer_added(e, &call);
             curl_multi_link(m, e);
         } else {
             diag_drop(DROP_TABLE_FULL, 1);
@@ -219,7 +218,8 @@ EXPORT CURLMcode curl_multi_remove_handle(CURLM *multi, CURL *easy)
 }
 
 /* Before libcurl is driven: transfers added since the last time begin now. */
-static struct curl_multi *before_drive(CURLM *multi, const void *caller)
+static struct curl_multi *before_drive(CURLM *multi, const struct call *call,
+                                       const void *caller)
 {
     struct curl_multi *m = curl_multi_find(multi);
     if (m == NULL || m->unstarted == 0)
@@ -229,7 +229,7 @@ static struct curl_multi *before_drive(CURLM *multi, const void *caller)
          e = curl_multi_next(e)) {
         if (e->state == CURL_ADDED) {
             m->unstarted--;
-            curl_transfer_prepare(e, caller);
+            curl_transfer_begin(e, call, caller);
         }
     }
     return m;
@@ -250,7 +250,7 @@ EXPORT CURLMcode curl_multi_perform(CURLM *multi, int *running)
     struct call call;
     if (!call_enter(&call, &instr_curl))
         return REAL(curl_multi_perform)(multi, running);
-    struct curl_multi *m = before_drive(multi, __builtin_return_address(0));
+    struct curl_multi *m = before_drive(multi, &call, __builtin_return_address(0));
     CURLMcode result = REAL(curl_multi_perform)(multi, running);
     after_drive(&call, m, result, running);
     return result;
@@ -261,7 +261,7 @@ EXPORT CURLMcode curl_multi_socket_action(CURLM *multi, curl_socket_t fd, int ev
     struct call call;
     if (!call_enter(&call, &instr_curl))
         return REAL(curl_multi_socket_action)(multi, fd, events, running);
-    struct curl_multi *m = before_drive(multi, __builtin_return_address(0));
+    struct curl_multi *m = before_drive(multi, &call, __builtin_return_address(0));
     CURLMcode result = REAL(curl_multi_socket_action)(multi, fd, events, running);
     after_drive(&call, m, result, running);
     return result;
@@ -272,7 +272,7 @@ EXPORT CURLMcode curl_multi_socket(CURLM *multi, curl_socket_t fd, int *running)
     struct call call;
     if (!call_enter(&call, &instr_curl))
         return REAL(curl_multi_socket)(multi, fd, running);
-    struct curl_multi *m = before_drive(multi, __builtin_return_address(0));
+    struct curl_multi *m = before_drive(multi, &call, __builtin_return_address(0));
     CURLMcode result = REAL(curl_multi_socket)(multi, fd, running);
     after_drive(&call, m, result, running);
     return result;
@@ -283,7 +283,7 @@ EXPORT CURLMcode curl_multi_socket_all(CURLM *multi, int *running)
     struct call call;
     if (!call_enter(&call, &instr_curl))
         return REAL(curl_multi_socket_all)(multi, running);
-    struct curl_multi *m = before_drive(multi, __builtin_return_address(0));
+    struct curl_multi *m = before_drive(multi, &call, __builtin_return_address(0));
     CURLMcode result = REAL(curl_multi_socket_all)(multi, running);
     after_drive(&call, m, result, running);
     return result;

@@ -196,12 +196,10 @@ static void read_url_handle(struct curl_easy *e, const void *caller)
 }
 
 /* Whether this transfer gets a span; *http says if it may carry our header. */
-static bool is_wanted(struct curl_easy *e, const void *caller, bool *http)
+static bool is_wanted(struct curl_easy *e, bool *http)
 {
     if (e->options.connect_only)
         return false;
-    if (e->options.url_handle != NULL)
-        read_url_handle(e, caller);
     struct url url;
     size_t len;
     const char *text = curl_options_url(&e->options, &len);
@@ -211,13 +209,14 @@ static bool is_wanted(struct curl_easy *e, const void *caller, bool *http)
     return curl_url_filter == NULL || !url_filter_excludes(curl_url_filter, text, len);
 }
 
-void curl_transfer_start(struct curl_easy *e, const struct call *call)
+/* A span that is started counts as something the process did, so none is started
+ * for what looks excluded already. */
+void curl_transfer_added(struct curl_easy *e, const struct call *call)
 {
-    span_start(&e->span, &instr_curl, SPAN_CLIENT, call);
+    bool http;
     e->state = CURL_ADDED;
-    e->requests = 0;
-    e->tls_version = 0;
-    memset(e->at_request, 0, sizeof e->at_request);
+    if (is_wanted(e, &http))
+        span_start(&e->span, &instr_curl, SPAN_CLIENT, call);
 }
 
 /* The program's own SDK made a span for this request: ours is below it. */
@@ -231,16 +230,23 @@ static void adopt_parent(struct curl_easy *e, const struct own_headers *own)
     span_set_start(&e->span, start);
 }
 
-bool curl_transfer_prepare(struct curl_easy *e, const void *caller)
+bool curl_transfer_begin(struct curl_easy *e, const struct call *call, const void *caller)
 {
     static struct hook setopt = { .name = "curl_easy_setopt" };
     static struct hook getinfo = { .name = "curl_easy_getinfo" };
     bool http = false;
-    if (!is_wanted(e, caller, &http)) {
+    if (e->options.url_handle != NULL)
+        read_url_handle(e, caller);
+    if (!is_wanted(e, &http)) {
         span_abandon(&e->span);
         e->state = CURL_UNTRACED;
         return false;
     }
+    if (!e->span.open)
+        span_start(&e->span, &instr_curl, SPAN_CLIENT, call);
+    e->requests = 0;
+    e->tls_version = 0;
+    memset(e->at_request, 0, sizeof e->at_request);
     e->setopt = real_of(&setopt, caller);
     e->getinfo = real_of(&getinfo, caller);
     if (http) {

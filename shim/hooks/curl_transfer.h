@@ -25,10 +25,10 @@ extern struct instrumentation instr_curl;
 extern const struct url_filter *curl_url_filter __attribute__((visibility("hidden")));
 
 /* Starts the span of a handle that is added to a multi. */
-void curl_transfer_start(struct curl_easy *easy, const struct call *call);
+void curl_transfer_added(struct curl_easy *easy, const struct call *call);
 /* libcurl is about to begin: decides whether to trace, puts header and callbacks in.
  * False: not to be traced, and the handle is untouched. `caller` is the program's. */
-bool curl_transfer_prepare(struct curl_easy *easy, const void *caller);
+bool curl_transfer_begin(struct curl_easy *easy, const struct call *call, const void *caller);
 
 enum curl_outcome {
     CURL_DONE,     /* libcurl gave a result */

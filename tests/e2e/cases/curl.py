@@ -39,7 +39,7 @@ def request_size_is_exact(run):
 
 case("curl_one", CURL + ["$WEB/hello"], golden="curl/one", stdout="hello", check=request_size_is_exact)
 case("curl_two_on_one_connection", CURL + ["$WEB/hello", "$WEB/bytes/1000"], golden="curl/two")
-case("curl_parallel", CURL + ["-Z", "$WEB/hello?1", "$WEB/hello?2", "$WEB/hello?3"], golden="curl/parallel",
+case("curl_parallel", CURL + ["-Z", "--no-progress-meter", "$WEB/hello?1", "$WEB/hello?2", "$WEB/hello?3"], golden="curl/parallel",
      parallel=True)
 case("curl_head", CURL + ["-I", "$WEB/hello"], golden="curl/head")
 case("curl_post", CURL + ["-d", "some=body", "$WEB/echo"], golden="curl/post", stdout="some=body")
