@@ -112,9 +112,6 @@ void diag_config_mistake(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    log_line("config", diag_log_file, format, args);
+    log_line("config", config != NULL ? config->log_file : NULL, format, args);
     va_end(args);
 }
-
-/* Set by config_load as soon as it is known, so that mistakes found later go there. */
-const char *diag_log_file;

@@ -51,8 +51,5 @@ void diag_log(enum log_level level, const char *format, ...)
 /* As diag_log(LOG_WARN), but stderr also when OTEL_LOG_LEVEL is unset: for
  * mistakes in the configuration, one line each, at start. */
 void diag_config_mistake(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* Where mistakes go instead of stderr (OTEL_SHIM_LOG_FILE); set by config_load
- * before it reports any. NULL: stderr. */
-extern const char *diag_log_file;
 
 #endif
