@@ -20,6 +20,8 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -106,11 +108,49 @@ static char *const *vforked_environment(char *const envp[])
     return environment(envp, has_context ? &context : NULL, ring_scratch(ring));
 }
 
-/* Exports what this process has, for it is about to be another program. */
-static void tell_all(const char *path, bool tell_span)
+/* Where the program to be lies. */
+struct target {
+    int dir;           /* AT_FDCWD but for the forms with a descriptor */
+    const char *path;  /* "": the descriptor itself */
+    bool search;       /* in PATH, when it has no slash */
+};
+
+static bool is_program(int dir, const char *path)
 {
-    /* A shell that searches PATH by trying: nothing ends yet. */
-    if (path != NULL && syscall(SYS_faccessat, AT_FDCWD, path, X_OK) != 0)
+    struct stat s;
+    return path != NULL && fstatat(dir, path, &s, AT_EMPTY_PATH) == 0 && S_ISREG(s.st_mode) &&
+           (path[0] == 0 || faccessat(dir, path, X_OK, 0) == 0);
+}
+
+/* Whether the search in PATH will find a program. `text` has room for PATH_MAX bytes. */
+static bool is_in_path(const char *file, char *text)
+{
+    const char *path = getenv("PATH");
+    size_t file_len = strlen(file);
+    for (const char *at = path != NULL ? path : "/bin:/usr/bin";; at++) {
+        size_t len = strcspn(at, ":");
+        if (len + 1 + file_len < PATH_MAX) {
+            memcpy(text, at, len);
+            text[len] = '/';
+            memcpy(text + len + (len > 0), file, file_len + 1);
+            if (is_program(AT_FDCWD, text))
+                return true;
+        }
+        at += len;
+        if (*at == 0)
+            return false;
+    }
+}
+
+/*
+ * Exports what this process has, for it is about to be another program. Not when
+ * it surely is not: shells try one directory of PATH after the other.
+ */
+static void tell_all(const struct target *target, bool tell_span, char *memory)
+{
+    bool search = target->search && strchr(target->path, '/') == NULL;
+    if (search ? memory != NULL && !is_in_path(target->path, memory)
+               : !is_program(target->dir, target->path))
         return;
     spawn_tell_open();
     if (tell_span)
@@ -118,7 +158,7 @@ static void tell_all(const char *path, bool tell_span)
     worker_before_exec();
 }
 
-static void *take_scratch(struct exec *x)
+static char *take_scratch(struct exec *x)
 {
     if (!atomic_exchange_explicit(&exec_scratch_taken, true, memory_order_acquire)) {
         x->took_scratch = true;
@@ -128,8 +168,7 @@ static void *take_scratch(struct exec *x)
     return ring != NULL ? ring_scratch(ring) : NULL;
 }
 
-/* `path`: where the program surely lies, NULL if it is yet to be searched for. */
-static void exec_begin(struct exec *x, const char *path, char *const envp[])
+static void exec_begin(struct exec *x, const struct target *target, char *const envp[])
 {
     *x = (struct exec){ .program_env = envp, .env = envp };
     if (!(call_enabled_mask & instr_process.bit))
@@ -149,8 +188,8 @@ static void exec_begin(struct exec *x, const char *path, char *const envp[])
     struct span_context context;
     bool tell_span;
     bool has_context = context_for_exec(&context, &tell_span);
-    tell_all(path, tell_span);
-    void *memory = take_scratch(x);
+    char *memory = take_scratch(x);
+    tell_all(target, tell_span, memory);
     if (memory != NULL)
         x->env = environment(envp, has_context ? &context : NULL, memory);
     call_leave(&call);
@@ -170,7 +209,7 @@ static bool exec_failed(struct exec *x)
 EXPORT int execve(const char *path, char *const argv[], char *const envp[])
 {
     struct exec x;
-    exec_begin(&x, path, envp);
+    exec_begin(&x, &(struct target){ AT_FDCWD, path, false }, envp);
     int r = REAL(execve)(path, argv, x.env);
     if (exec_failed(&x))
         r = REAL(execve)(path, argv, x.env);
@@ -185,7 +224,7 @@ EXPORT int execv(const char *path, char *const argv[])
 EXPORT int execvpe(const char *file, char *const argv[], char *const envp[])
 {
     struct exec x;
-    exec_begin(&x, strchr(file, '/') != NULL ? file : NULL, envp);
+    exec_begin(&x, &(struct target){ AT_FDCWD, file, true }, envp);
     int r = REAL(execvpe)(file, argv, x.env);
     if (exec_failed(&x))
         r = REAL(execvpe)(file, argv, x.env);
@@ -200,7 +239,7 @@ EXPORT int execvp(const char *file, char *const argv[])
 EXPORT int fexecve(int fd, char *const argv[], char *const envp[])
 {
     struct exec x;
-    exec_begin(&x, NULL, envp);
+    exec_begin(&x, &(struct target){ fd, "", false }, envp);
     int r = REAL(fexecve)(fd, argv, x.env);
     if (exec_failed(&x))
         r = REAL(fexecve)(fd, argv, x.env);
@@ -210,7 +249,7 @@ EXPORT int fexecve(int fd, char *const argv[], char *const envp[])
 EXPORT int execveat(int fd, const char *path, char *const argv[], char *const envp[], int flags)
 {
     struct exec x;
-    exec_begin(&x, NULL, envp);
+    exec_begin(&x, &(struct target){ fd, path, false }, envp);
     int r = REAL(execveat)(fd, path, argv, x.env, flags);
     if (exec_failed(&x))
         r = REAL(execveat)(fd, path, argv, x.env, flags);
