@@ -34,7 +34,7 @@ OUTPUT_MAX = 8 << 20
 
 CASES = []
 SUMMARY_LINE = re.compile(r"^otelshim\[(\d+)\]: debug: spans made=(\d+) delivered=(\d+) dropped=(\d+)(.*)$")
-LOG_LINE = re.compile(r"^otelshim\[\d+\]: (error|warn|info|debug|trace): .")
+LOG_LINE = re.compile(r"^otelshim\[\d+\]: (error|warn|config|info|debug|trace): .")
 
 
 class Failure(Exception):
@@ -61,6 +61,7 @@ class Case:
         self.prepare = take("prepare", None)      # prepare(run): before each run
         self.parallel = take("parallel", False)   # siblings have no order
         self.early_children = take("early_children", False)
+        self.orphans = take("orphans", False)     # parents may be missing (rejected, lost)
         self.log = take("log", [])                # regexes: a warning or error each, exactly once
         self.log_any = take("log_any", [])        # regexes: warnings and errors that may come, too
         self.lost = take("lost", 0)               # spans that may vanish uncounted; None: any
@@ -396,7 +397,7 @@ def check_log(run):
             raise Failure(f"malformed log line: {line!r}")
     wanted = list(run.case.log)
     for line in run.log_lines:
-        if LOG_LINE.match(line)[1] not in ("error", "warn"):
+        if LOG_LINE.match(line)[1] not in ("error", "warn", "config"):
             continue
         hit = next((p for p in wanted if re.search(run.fill(p), line)), None)
         if hit is not None:
@@ -440,7 +441,7 @@ def check_injection(run):
 def check_golden(run):
     the_case = run.case
     problems = list(golden.check_spans(run.spans, the_case.secrets, the_case.early_children,
-                                       the_case.sdk_parents))
+                                       the_case.sdk_parents, the_case.orphans))
     run.roots = golden.build_forest(run.spans)
     if the_case.golden is not None:
         path = os.path.join(ROOT, "tests/golden", the_case.golden + ".json")

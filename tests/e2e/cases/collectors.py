@@ -50,7 +50,8 @@ def one_rejected(run):
         raise Failure(f"delivered {run.delivered}, dropped for {run.reasons}")
 
 
-collector("rejects_one_of_two", "partial:1", None, check=one_rejected, log_any=["rejected"])
+collector("rejects_one_of_two", "partial:1", None, check=one_rejected, log_any=["rejected"],
+          orphans=True)
 
 # A program that lives on gets its spans through when the collector recovers.
 collector("recovers_after_503", "status:503:1;ok", True, sleep_us="2500000", env=QUICK, slack=2.0, log_any=["503"])

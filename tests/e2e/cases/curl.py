@@ -54,7 +54,7 @@ case("curl_refused", CURL + ["http://127.0.0.1:$CLOSED_PORT/"], exit=7, golden="
      filter=lambda raw: raw.replace(b"after 1 ms", b"after 0 ms"))
 case("curl_timeout", CURL + ["-m", "0.4", "$WEB/slow/3000"], exit=28, golden="curl/timeout",
      filter=lambda raw: __import__("re").sub(rb"after \d+ milli", b"after N milli", raw))
-case("curl_bad_host", CURL + ["http://no-such-host.invalid/"], exit=6, golden="curl/bad_host")
+case("curl_bad_host", CURL + ["http://bad..name/"], exit=6, golden="curl/bad_host")
 case("curl_empty_reply", CURL + ["$WEB/drop"], exit=52, golden="curl/empty_reply")
 case("curl_cut_body", CURL + ["$WEB/cut"], exit=18, golden="curl/cut_body")
 case("curl_proxy", CURL + ["-x", "$WEB", "http://example.invalid/hello"], golden="curl/proxy", stdout="hello")

