@@ -100,7 +100,7 @@ static int markdown(void)
          "A comma list of regular expressions (PCRE2), each searched for anywhere in the absolute URL\n"
          "with its query, letter case told apart. A URL that one of them matches gets no span and no\n"
          "trace header. The first of these variables that is set holds, alone:\n"
-         "`OTEL_SHIM_CURL_EXCLUDED_URLS` (or any other instrumentation's name), \n"
+         "`OTEL_SHIM_CURL_EXCLUDED_URLS` (or any other instrumentation's name),\n"
          "`OTEL_SHIM_EXCLUDED_URLS`, `OTEL_PYTHON_CURL_EXCLUDED_URLS`, `OTEL_PYTHON_EXCLUDED_URLS`.\n"
          "One pattern that cannot be compiled is reported and left out. At most 2,048 bytes of a URL\n"
          "are looked at, and a search that takes too many steps counts as no match.");
