@@ -106,7 +106,7 @@ demo: ## traces curl, sqlite3 and python3 against a local web server
 
 test: ## runs every test; ends with `N passed, N failed, N skipped`
 	@scripts/deps.sh test
-	@$(MAKE) --no-print-directory -s -j$(JOBS) all programs unit-programs
+	@$(MAKE) --no-print-directory -s -j$(JOBS) all programs unit-programs $(BUILD)/exports-list
 	@BUILD=$(BUILD) scripts/test.sh
 
 unit-programs: $(UNIT_BIN)
@@ -145,6 +145,10 @@ format: ## lays out every C file by .clang-format
 lint: ## clang build, clang-tidy, cppcheck, layout and script checks
 	@scripts/deps.sh lint
 	@JOBS=$(JOBS) scripts/lint.sh
+
+# The shim's objects and a main that prints the registry: what tests/exports.sh compares with.
+$(BUILD)/exports-list: tests/exports/list.c $(SHIM_OBJ)
+	$(CC) $(ALL_CFLAGS) -o $@ $^ -l:libpcre2-8.a
 
 clean: ## removes everything built
 	rm -rf $(BUILD)
