@@ -30,6 +30,7 @@ cat >"$work/server.py" <<'PYTHON'
 import http.server, time
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     def log_message(self, *args): pass
     def do_GET(self):
         if self.path == "/old": status, body, more = 302, b"", {"Location": "/prices"}
