@@ -52,7 +52,7 @@ bool string_array_next(const struct field_view *array, size_t *pos, struct text 
  * every byte of a record three times over: it cannot run out. */
 static struct text valid_text(struct span_view *view, const unsigned char *data, size_t len)
 {
-    if (utf8_is_valid(data, len))
+    if (utf8_is_well_formed(data, len))
         return (struct text){ data, len };
     unsigned char *out = view->repaired + view->repaired_bytes;
     size_t bytes = utf8_repair(data, len, out);
@@ -74,7 +74,7 @@ static void repair_string_array(struct span_view *view, struct field_view *field
     struct text text;
     bool valid = true;
     while (string_array_next(field, &pos, &text))
-        valid &= utf8_is_valid(text.data, text.len);
+        valid &= utf8_is_well_formed(text.data, text.len);
     field->len = (uint16_t)pos;
     if (valid)
         return;

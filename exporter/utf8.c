@@ -35,7 +35,7 @@ size_t utf8_sequence(const unsigned char *s, size_t len)
     return overlong || too_high ? 0 : 4;
 }
 
-bool utf8_is_valid(const unsigned char *s, size_t len)
+bool utf8_is_well_formed(const unsigned char *s, size_t len)
 {
     size_t i = 0;
     while (i + 8 <= len) {

@@ -15,7 +15,7 @@ build='gcc libc6-dev make
     libcurl4-openssl-dev|libcurl4-gnutls-dev libcurl4 libc-ares-dev libc-ares2
     libprotobuf-c-dev protobuf-c-compiler libpcre2-dev libsqlite3-dev zlib1g-dev'
 demo='curl sqlite3 python3'
-test='g++ libcriterion-dev curl sqlite3 python3 nginx-light|nginx-core|nginx-full|nginx
+test='g++ libcriterion-dev protobuf-compiler curl sqlite3 python3 nginx-light|nginx-core|nginx-full|nginx
     openssl php-cli php-sqlite3 perl libdbd-sqlite3-perl redis-server git bash
     findutils util-linux procps binutils'
 lint='clang clang-format clang-tidy cppcheck shellcheck'

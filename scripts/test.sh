@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs the tests and adds up what their runners say.
 #
-#   scripts/test.sh [unit] [exports] [e2e]      default: all three
+#   scripts/test.sh [unit] [exports] [faults] [e2e]      default: all
 #
 # BUILD names the build directory. Prints each runner's own output and ends
 # with one line: `N passed, N failed, N skipped`.
@@ -60,11 +60,12 @@ runner() {
     fi
 }
 
-[ $# -gt 0 ] || set -- unit exports e2e
+[ $# -gt 0 ] || set -- unit exports faults e2e
 for part in "$@"; do
     case $part in
     unit) unit ;;
     exports) BUILD=$BUILD runner tests/exports.sh ;;
+    faults) OTELSHIM_BUILD=$BUILD runner tests/faults/run ;;
     e2e) OTELSHIM_BUILD=$BUILD runner tests/e2e/run ;;
     *) echo "test.sh: no part '$part'" >&2; exit 2 ;;
     esac

@@ -17,7 +17,7 @@
 static const char *valid_utf8(const char *text)
 {
     size_t len = strlen(text);
-    if (utf8_is_valid((const unsigned char *)text, len))
+    if (utf8_is_well_formed((const unsigned char *)text, len))
         return text;
     unsigned char *copy = malloc(UTF8_REPAIR_GROWTH * len + 1);
     if (copy)

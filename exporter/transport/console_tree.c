@@ -356,7 +356,8 @@ static void put_header(struct tree *tree, const struct trace *trace)
     char text[96], id[2 * 16 + 1], duration[DURATION_BYTES];
     const char *service = (trace->roots ? trace->roots : trace->nodes)->process->service;
     struct line line;
-    line_begin(&line, tree->out, tree->style.width, tree->style.colour);
+    /* Never cut: an id that is not whole is of no use. */
+    line_begin(&line, tree->out, UINT32_MAX, tree->style.colour);
     line_puts(&line, BOLD, "trace ");
     for (unsigned i = 0; i < 16; i++)
         snprintf(id + 2 * i, 3, "%02x", trace->nodes->record->trace_id[i]);

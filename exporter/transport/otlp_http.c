@@ -156,13 +156,18 @@ static void fail_attempt(uint64_t now_ns, const char *why, int64_t after_ms)
     otlp.state = WAITING;
 }
 
+/* A 2xx is the collector's word, whatever follows it: nothing is sent twice because
+ * of an answer that cannot be read. */
 static void deliver(const struct http_result *result)
 {
     struct otlp_response response = { 0 };
     uint64_t rejected = 0;
-    if (result->body_total > result->body_bytes ||
-        !otlp_decode_response(result->body, result->body_bytes, &response))
-        otlp.host->log(LOG_DEBUG, "the collector's answer is no ExportTraceServiceResponse");
+    if (result->outcome == HTTP_TOO_LARGE)
+        otlp.host->log(LOG_WARN, "the collector's answer is larger than %u bytes",
+                       HTTP_RESPONSE_MAX_BYTES);
+    else if (result->body_total > result->body_bytes ||
+             !otlp_decode_response(result->body, result->body_bytes, &response))
+        otlp.host->log(LOG_WARN, "the collector's answer is no ExportTraceServiceResponse");
     if (response.rejected_spans > 0)
         rejected = min64((uint64_t)response.rejected_spans, otlp.request_spans);
     if (rejected || response.message[0])
@@ -174,9 +179,9 @@ static void deliver(const struct http_result *result)
     end_batch();
 }
 
-static void reject(const char *why, long status)
+static void reject(long status)
 {
-    otlp.host->log(LOG_WARN, "the collector refused a batch (%s%ld); %u spans dropped", why,
+    otlp.host->log(LOG_WARN, "the collector refused a batch with status %ld; %u spans dropped",
                    status, otlp.request_spans);
     drop_batch(DROP_REJECTED);
 }
@@ -184,10 +189,6 @@ static void reject(const char *why, long status)
 static void take_answer(uint64_t now_ns, const struct http_result *result)
 {
     char why[32];
-    if (result->outcome == HTTP_TOO_LARGE) {
-        reject("answer too large, status ", result->status);
-        return;
-    }
     if (result->outcome == HTTP_FAILED) {
         names_forget();
         fail_attempt(now_ns, result->error, RETRY_AFTER_NONE);
@@ -202,7 +203,7 @@ static void take_answer(uint64_t now_ns, const struct http_result *result)
         fail_attempt(now_ns, why, result->retry_after_ms);
         break;
     case VERDICT_REJECTED:
-        reject("status ", result->status);
+        reject(result->status);
     }
 }
 

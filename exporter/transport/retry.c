@@ -84,11 +84,18 @@ static bool read_month(struct input *in, int64_t *month)
     return false;
 }
 
+/* Exactly two digits, at most `max`. */
+static bool read_pair(struct input *in, int64_t max, int64_t *out)
+{
+    const char *start = in->at;
+    return read_number(in, 2, out) && in->at - start == 2 && *out <= max;
+}
+
 static bool read_time(struct input *in, int64_t *seconds)
 {
     int64_t h, m, s;
-    if (!read_number(in, 2, &h) || !skip_char(in, ':') || !read_number(in, 2, &m) ||
-        !skip_char(in, ':') || !read_number(in, 2, &s) || h > 23 || m > 59 || s > 60)
+    if (!read_pair(in, 23, &h) || !skip_char(in, ':') || !read_pair(in, 59, &m) ||
+        !skip_char(in, ':') || !read_pair(in, 60, &s))
         return false;
     *seconds = (h * 60 + m) * 60 + s;
     return true;

@@ -1,0 +1,233 @@
+/* Records taken apart: what is hostile, truncated or no UTF-8 leaves harmless. */
+#include <criterion/criterion.h>
+
+#include "make_record.h"
+#include "otlp/otlp.h"
+#include "span_view.h"
+
+static struct span_view view;
+static unsigned char encoded[OTLP_SPAN_MAX_BYTES];
+
+static bool take(struct made_record *r)
+{
+    return span_view_of(&r->u.head, UNIX_MINUS_MONO_NS, &view);
+}
+
+static bool is_text(struct text text, const char *expected)
+{
+    return text.len == strlen(expected) && memcmp(text.data, expected, text.len) == 0;
+}
+
+static struct text text_of(const struct field_view *field)
+{
+    return (struct text){ field->data, field->len };
+}
+
+TestSuite(record, .timeout = 60);
+
+Test(record, gives_unix_times_names_and_attributes)
+{
+    struct made_record *r = record_begin(1, 2, 3);
+    record_name(r, "GET");
+    record_text(r, ATTR_URL_FULL, "http://h/");
+    record_int(r, ATTR_HTTP_RESPONSE_STATUS_CODE, 204);
+    cr_assert(take(r));
+    cr_assert_eq(view.start_unix_ns, 1700000000000001000u);
+    cr_assert_eq(view.end_unix_ns, 1700000000000003000u);
+    cr_assert(is_text(view.name, "GET"));
+    cr_assert_eq(view.nr_attributes, 2);
+    cr_assert(is_text(text_of(span_view_find(&view, ATTR_URL_FULL)), "http://h/"));
+    cr_assert_null(span_view_find(&view, ATTR_ERROR_TYPE));
+    cr_assert_eq(span_view_kind(&view), 3);
+    cr_assert_eq(span_view_flags(&view), 0x101);
+}
+
+Test(record, an_attribute_set_again_is_overwritten_and_the_last_name_wins)
+{
+    struct made_record *r = record_begin(1, 2, 0);
+    record_name(r, "first");
+    record_text(r, ATTR_URL_FULL, "old");
+    record_int(r, ATTR_PROCESS_PID, 1);
+    record_text(r, ATTR_URL_FULL, "new");
+    record_name(r, "second");
+    cr_assert(take(r));
+    cr_assert_eq(view.nr_attributes, 2);
+    cr_assert(is_text(text_of(&view.attributes[0]), "new"));
+    cr_assert(is_text(view.name, "second"));
+    cr_assert_eq(view.dropped_attributes, 0);
+}
+
+Test(record, an_end_before_the_start_is_the_start)
+{
+    struct made_record *r = record_begin(1, 2, 0);
+    r->u.head.end_mono_ns = 10;
+    cr_assert(take(r));
+    cr_assert_eq(view.end_unix_ns, view.start_unix_ns);
+}
+
+Test(record, without_ids_or_sound_size_there_is_no_span)
+{
+    cr_assert_not(take(record_begin(0, 2, 0)));
+    cr_assert_not(take(record_begin(1, 0, 0)));
+    struct made_record *r = record_begin(1, 2, 0);
+    r->u.head.size = sizeof(struct record) - 8;
+    cr_assert_not(take(r));
+    r->u.head.size = RECORD_MAX_BYTES + 8;
+    cr_assert_not(take(r));
+    r = record_begin(1, 2, 0);
+    r->u.head.type = RECORD_PAD;
+    cr_assert_not(take(r));
+}
+
+Test(record, fields_of_wrong_shape_are_counted_not_read)
+{
+    struct made_record *r = record_begin(1, 2, 0);
+    record_field(r, FIELD_INT, ATTR_SERVER_PORT, "1234567", 7);
+    record_field(r, FIELD_DOUBLE, ATTR_OTELSHIM_DB_STEP_TIME, "123456789", 9);
+    record_field(r, FIELD_BOOL, ATTR_ERROR_TYPE, "", 0);
+    record_field(r, FIELD_STRING, ATTR_NONE, "x", 1);
+    record_field(r, FIELD_STRING, ATTR_COUNT, "x", 1);
+    record_field(r, 200, ATTR_URL_FULL, "x", 1);
+    record_field(r, FIELD_EVENT, EVENT_COUNT, "12345678", 8);
+    record_field(r, FIELD_EVENT, EVENT_CURL_CONNECTED, "1234567", 7);
+    record_field(r, FIELD_LINK, 0, "short", 5);
+    r->u.head.dropped_attributes = 10;
+    cr_assert(take(r));
+    cr_assert_eq(view.nr_attributes + view.nr_events + view.nr_links, 0);
+    cr_assert_eq(view.dropped_attributes, 16);
+    cr_assert_eq(view.dropped_events, 2);
+    cr_assert_eq(view.dropped_links, 1);
+}
+
+Test(record, every_truncation_is_harmless)
+{
+    static const char *const answers[] = { "1.2.3.4", "::1", NULL };
+    struct made_record *r = record_begin(1, 2, 3);
+    record_name(r, "dns.lookup");
+    record_text(r, ATTR_DNS_QUESTION_NAME, "h\xFF\xFEst");
+    record_texts(r, ATTR_DNS_ANSWERS, answers);
+    size_t whole = r->used;
+    for (size_t used = 0; used <= whole; used++) {
+        size_t bytes = (sizeof(struct record) + used + 7) & ~(size_t)7;
+        struct record *exact = malloc(bytes); /* ASan sees a byte too many */
+        memcpy(exact, &r->u.head, sizeof *exact + used);
+        exact->fields_bytes = (uint32_t)used;
+        exact->size = (uint32_t)bytes;
+        cr_assert(span_view_of(exact, 0, &view));
+        cr_assert_leq(otlp_encode_span(&view, encoded), OTLP_SPAN_MAX_BYTES);
+        free(exact);
+    }
+    cr_assert_eq(view.nr_attributes, 2);
+}
+
+Test(record, more_fields_than_a_span_may_have_are_counted)
+{
+    struct made_record *r = record_begin(1, 2, 0);
+    uint64_t at = 5;
+    struct record_link link = { .remote = 1 };
+    for (int i = 0; i < 200; i++) {
+        record_field(r, FIELD_EVENT, EVENT_CURL_CONNECTED, &at, sizeof at);
+        record_field(r, FIELD_LINK, 0, &link, sizeof link);
+    }
+    cr_assert(take(r));
+    cr_assert_eq(view.nr_events, VIEW_MAX_EVENTS);
+    cr_assert_eq(view.nr_links, VIEW_MAX_LINKS);
+    cr_assert_eq(view.dropped_events, 200 - VIEW_MAX_EVENTS);
+    cr_assert_eq(view.dropped_links, 200 - VIEW_MAX_LINKS);
+}
+
+/* What encodes longest: bytes to be repaired everywhere, as many things as fit. */
+Test(record, the_largest_span_fits_its_bound)
+{
+    struct made_record *r = record_begin(1, 2, 3);
+    uint64_t at = UINT64_MAX;
+    struct record_link link = { .remote = 1 };
+    r->u.head.flags = 0xFF;
+    memset(link.trace_id, 0xFF, sizeof link.trace_id);
+    for (unsigned i = 0; i < VIEW_MAX_EVENTS; i++)
+        record_field(r, FIELD_EVENT, EVENT_CURL_TLS_ESTABLISHED, &at, sizeof at);
+    for (unsigned i = 0; i < VIEW_MAX_LINKS; i++)
+        record_field(r, FIELD_LINK, 0, &link, sizeof link);
+    for (uint8_t key = 1; key < ATTR_COUNT - 1; key++)
+        record_field(r, FIELD_STRING, key, "\xFF", 1);
+    char bad[9000];
+    memset(bad, 0xFF, sizeof bad);
+    size_t room = RECORD_MAX_BYTES - sizeof(struct record) - r->used;
+    record_field(r, FIELD_NAME, 0, bad, room / 2 - 16);
+    record_field(r, FIELD_STATUS_MESSAGE, 0, bad, room / 2 - 16);
+    cr_assert_leq(r->u.head.size, RECORD_MAX_BYTES);
+    cr_assert(take(r));
+    size_t bytes = otlp_encode_span(&view, encoded);
+    cr_assert_leq(bytes, OTLP_SPAN_MAX_BYTES, "%zu", bytes);
+    cr_assert_gt(bytes, 30000);
+}
+
+Test(record, random_bytes_never_leave_the_bounds)
+{
+    uint64_t state = 88172645463325252u;
+    for (int round = 0; round < 20000; round++) {
+        size_t bytes = sizeof(struct record) + 8 * (size_t)(round % 64);
+        struct record *r = malloc(bytes);
+        for (size_t i = 0; i < bytes; i++) {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            ((unsigned char *)r)[i] = (unsigned char)(i > sizeof *r && i % 4 == 3 ? 0 : state >> 32);
+        }
+        r->type = RECORD_SPAN;
+        r->size = (uint32_t)bytes;
+        r->fields_bytes = (uint32_t)(round % 3 ? bytes - sizeof *r : state % 4096);
+        for (unsigned i = 0; i < 4 && round % 2; i++) /* plausible field types */
+            ((unsigned char *)r->fields)[0] = (unsigned char)(1 + round % 10);
+        cr_assert(span_view_of(r, UNIX_MINUS_MONO_NS, &view));
+        cr_assert_leq(otlp_encode_span(&view, encoded), OTLP_SPAN_MAX_BYTES);
+        free(r);
+    }
+}
+
+static void check_repair(const char *in, size_t len, const char *expected)
+{
+    unsigned char out[256];
+    size_t n = utf8_repair((const unsigned char *)in, len, out);
+    cr_assert(is_text((struct text){ out, n }, expected), "%.*s", (int)n, out);
+    cr_assert_eq(utf8_is_well_formed((const unsigned char *)in, len), strcmp(in, expected) == 0);
+    cr_assert(utf8_is_well_formed(out, n));
+}
+
+#define R "\xEF\xBF\xBD"
+#define CHECK_REPAIR(in, expected) check_repair(in, sizeof in - 1, expected)
+
+Test(utf8, leaves_valid_text_alone)
+{
+    CHECK_REPAIR("plain text, longer than a word", "plain text, longer than a word");
+    CHECK_REPAIR("h\xC3\xA9llo \xE2\x82\xAC \xF0\x9F\x98\x80", "h\xC3\xA9llo \xE2\x82\xAC \xF0\x9F\x98\x80");
+    CHECK_REPAIR("\xED\x9F\xBF\xEE\x80\x80\xF4\x8F\xBF\xBF", "\xED\x9F\xBF\xEE\x80\x80\xF4\x8F\xBF\xBF");
+}
+
+Test(utf8, replaces_each_byte_that_belongs_to_no_character)
+{
+    CHECK_REPAIR("12345678\xFF", "12345678" R);
+    CHECK_REPAIR("a\x80z", "a" R "z");
+    CHECK_REPAIR("latin1: \xE9t\xE9", "latin1: " R "t" R);
+    CHECK_REPAIR("\xC0\xAF", R R);                  /* overlong */
+    CHECK_REPAIR("\xE0\x80\x80", R R R);            /* overlong */
+    CHECK_REPAIR("\xF0\x80\x80\x80", R R R R);      /* overlong */
+    CHECK_REPAIR("\xED\xA0\x80", R R R);            /* surrogate */
+    CHECK_REPAIR("\xF4\x90\x80\x80", R R R R);      /* above U+10FFFF */
+    CHECK_REPAIR("cut \xE2\x82", "cut " R R);
+    CHECK_REPAIR("cut \xF0\x9F\x98", "cut " R R R);
+}
+
+Test(utf8, texts_of_a_list_are_repaired_one_by_one)
+{
+    static const char *const answers[] = { "ok", "\xC3", "\xA9", "", NULL };
+    struct made_record *r = record_begin(1, 2, 0);
+    record_texts(r, ATTR_DNS_ANSWERS, answers);
+    cr_assert(take(r));
+    static const char *const expected[] = { "ok", R, R, "" };
+    struct text text;
+    size_t pos = 0, n = 0;
+    while (string_array_next(&view.attributes[0], &pos, &text))
+        cr_assert(is_text(text, expected[n++]));
+    cr_assert_eq(n, 4);
+}
