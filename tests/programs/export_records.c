@@ -5,12 +5,11 @@
  * them. Settings are key=value arguments, see `settings`.
  */
 #include <dlfcn.h>
-#include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -156,10 +155,21 @@ static void set(char *argument)
     exit(2);
 }
 
+/* Not ru_maxrss: that one is inherited over exec. */
+static long peak_rss_kb(void)
+{
+    char line[256];
+    long kb = -1;
+    FILE *status = fopen("/proc/self/status", "r");
+    while (status && fgets(line, sizeof line, status))
+        sscanf(line, "VmHWM: %ld", &kb);
+    if (status)
+        fclose(status);
+    return kb;
+}
+
 static void print_result(uint64_t started_ns, uint64_t accepted, uint64_t pending)
 {
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
     printf("accepted=%llu delivered=%llu pending=%llu rejected=%llu retries=%llu queue_full=%llu "
            "refused=%llu progress=%llu ms=%llu max_run_us=%llu rss_kb=%ld\n",
            (unsigned long long)accepted, (unsigned long long)delivered, (unsigned long long)pending,
@@ -167,7 +177,7 @@ static void print_result(uint64_t started_ns, uint64_t accepted, uint64_t pendin
            (unsigned long long)dropped[DROP_QUEUE_FULL], (unsigned long long)refused,
            (unsigned long long)progress,
            (unsigned long long)((clock_ns(CLOCK_MONOTONIC) - started_ns) / 1000000),
-           (unsigned long long)(max_run_ns / 1000), usage.ru_maxrss);
+           (unsigned long long)(max_run_ns / 1000), peak_rss_kb());
 }
 
 static uint64_t timed_run(const struct exporter_ops *ops, bool flush)
@@ -182,6 +192,9 @@ static uint64_t timed_run(const struct exporter_ops *ops, bool flush)
 
 int main(int argc, char **argv)
 {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, NULL); /* as the background thread does */
     for (int i = 1; i < argc; i++)
         set(argv[i]);
     void *handle = dlopen(object, RTLD_NOW | RTLD_LOCAL);
