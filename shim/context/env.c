@@ -95,7 +95,9 @@ static struct findings scan(char *const envp[], const struct env_inputs *in)
     f.set_baggage = in->context != NULL && (c->propagators & PROPAGATE_BAGGAGE) &&
                     in->context->baggage != NULL && !own_baggage &&
                     !is_same(in->context->baggage, f.baggage);
-    if (c->follow_children && in->library != NULL) {
+    if (in->refused) {
+        f.set_preload = env_preloads_us(f.ld_preload);
+    } else if (c->follow_children && in->library != NULL) {
         f.add_variables = !env_preloads_us(f.ld_preload);
         f.set_preload = f.add_variables || preloads_us_relatively(f.ld_preload);
     }
@@ -147,11 +149,14 @@ static void add_context(struct memory *m, const struct span_context *context)
         add_variable(m, "TRACESTATE=", state, len);
 }
 
-/* The program's list with our object in it once, by its absolute path, at the end. */
+/*
+ * The program's list with our object in it once, by its absolute path, at the end.
+ * `library` NULL: the list without us, if anything is left of it.
+ */
 static void add_preload(struct memory *m, const char *list, const char *library)
 {
     static const char name[] = "LD_PRELOAD=";
-    size_t library_len = strlen(library);
+    size_t library_len = library != NULL ? strlen(library) : 0;
     size_t room = sizeof name - 1 + library_len + 1 + (list ? strlen(list) : 0);
     char *text = add_string(m, room);
     if (text == NULL)
@@ -167,9 +172,13 @@ static void add_preload(struct memory *m, const char *list, const char *library)
         to += len;
         *to++ = ':';
     }
-    memcpy(to, library, library_len);
+    if (library != NULL)
+        memcpy(to, library, library_len);
+    else if (to[-1] == ':')
+        to--;
     to[library_len] = 0;
-    add_pointer(m, text);
+    if (to + library_len > text + sizeof name - 1)
+        add_pointer(m, text);
 }
 
 static bool is_set(char *const envp[], const char *entry)
@@ -222,7 +231,7 @@ char **env_for_child(char *const envp[], const struct env_inputs *in, void *memo
     if (f.set_baggage)
         add_variable(&m, "BAGGAGE=", in->context->baggage, strlen(in->context->baggage));
     if (f.set_preload)
-        add_preload(&m, f.ld_preload, in->library);
+        add_preload(&m, f.ld_preload, in->refused ? NULL : in->library);
     for (unsigned i = 0; f.add_variables && i < in->config->nr_follow_vars; i++) {
         const char *entry = in->config->follow_vars[i];
         if (!is_set(envp, entry))

@@ -15,6 +15,7 @@ struct env_inputs {
     const struct span_context *context; /* NULL: nothing to pass on */
     const struct config *config;
     const char *library;                /* our object's absolute path, NULL = not known */
+    bool refused;                       /* the program to be cannot load it */
 };
 
 /*
@@ -27,7 +28,8 @@ struct env_inputs {
  *  - BAGGAGE likewise;
  *  - where our object is missing in LD_PRELOAD (and follow_children is on): it is
  *    added, and with it those OTEL_ variables that are missing. A variable that
- *    the program has set itself keeps its value.
+ *    the program has set itself keeps its value;
+ *  - where it cannot be loaded: it is taken out of LD_PRELOAD.
  */
 char **env_for_child(char *const envp[], const struct env_inputs *in, void *memory, size_t size);
 

@@ -20,13 +20,12 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
-#include <stdlib.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "config.h"
 #include "context/env.h"
+#include "context/exec_target.h"
 #include "context/process_context.h"
 #include "hooks/process.h"
 #include "hooks/process_internal.h"
@@ -83,75 +82,46 @@ const char *executable_basename(const char *path, size_t *len)
     return name;
 }
 
-static char *const *environment(char *const envp[], const struct span_context *context,
-                                void *memory)
+/* `target` as found, NULL: there is none. `memory` may hold its path. */
+static char *const *environment(char *const envp[], const struct exec_target *target,
+                                const struct span_context *context, char *memory)
 {
-    struct env_inputs in = { context, config, library_path[0] != 0 ? library_path : NULL };
+    struct env_inputs in = { .context = context, .config = config };
+    if (library_path[0] != 0) {
+        in.library = library_path;
+        in.refused = target != NULL && !exec_target_takes(target, library_path, memory);
+    }
     char **built = env_for_child(envp, &in, memory, RING_SCRATCH_BYTES);
     return built != NULL ? built : envp;
 }
 
-char *const *spawn_environment(char *const envp[], const struct span_context *context)
+char *const *spawn_environment(char *const envp[], const char *file, bool search,
+                               const struct span_context *context)
 {
     struct ring *ring = ring_of_thread();
-    return ring != NULL ? environment(envp, context, ring_scratch(ring)) : envp;
+    if (ring == NULL)
+        return envp;
+    struct exec_target target = { AT_FDCWD, file, search };
+    bool found = exec_target_find(&target, ring_scratch(ring));
+    return environment(envp, found ? &target : NULL, context, ring_scratch(ring));
 }
 
 /* The scratch memory was prepared before the vfork, see process_span_before_vfork(). */
-static char *const *vforked_environment(char *const envp[])
+static char *const *vforked_environment(char *const envp[], struct exec_target *target)
 {
     struct ring *ring = thread_state.ring;
     if (ring == NULL)
         return envp;
     struct span_context context;
     bool has_context = context_for_child(&context);
-    return environment(envp, has_context ? &context : NULL, ring_scratch(ring));
+    bool found = exec_target_find(target, ring_scratch(ring));
+    return environment(envp, found ? target : NULL, has_context ? &context : NULL,
+                       ring_scratch(ring));
 }
 
-/* Where the program to be lies. */
-struct target {
-    int dir;           /* AT_FDCWD but for the forms with a descriptor */
-    const char *path;  /* "": the descriptor itself */
-    bool search;       /* in PATH, when it has no slash */
-};
-
-static bool is_program(int dir, const char *path)
+/* Exports what this process has, for it is about to be another program. */
+static void tell_all(bool tell_span)
 {
-    struct stat s;
-    return path != NULL && fstatat(dir, path, &s, AT_EMPTY_PATH) == 0 && S_ISREG(s.st_mode) &&
-           (path[0] == 0 || faccessat(dir, path, X_OK, 0) == 0);
-}
-
-/* Whether the search in PATH will find a program. `text` has room for PATH_MAX bytes. */
-static bool is_in_path(const char *file, char *text)
-{
-    const char *path = getenv("PATH");
-    size_t file_len = strlen(file);
-    for (const char *at = path != NULL ? path : "/bin:/usr/bin";; at++) {
-        size_t len = strcspn(at, ":");
-        if (len + 1 + file_len < PATH_MAX) {
-            memcpy(text, at, len);
-            text[len] = '/';
-            memcpy(text + len + (len > 0), file, file_len + 1);
-            if (is_program(AT_FDCWD, text))
-                return true;
-        }
-        at += len;
-        if (*at == 0)
-            return false;
-    }
-}
-
-/*
- * Exports what this process has, for it is about to be another program. Not when
- * it surely is not: shells try one directory of PATH after the other.
- */
-static void tell_all(const struct target *target, bool tell_span, char *memory)
-{
-    bool search = target->search && strchr(target->path, '/') == NULL;
-    if (search ? memory != NULL && !is_in_path(target->path, memory)
-               : !is_program(target->dir, target->path))
-        return;
     spawn_tell_open();
     if (tell_span)
         process_span_before_exec();
@@ -168,7 +138,7 @@ static char *take_scratch(struct exec *x)
     return ring != NULL ? ring_scratch(ring) : NULL;
 }
 
-static void exec_begin(struct exec *x, const struct target *target, char *const envp[])
+static void exec_begin(struct exec *x, struct exec_target *target, char *const envp[])
 {
     *x = (struct exec){ .program_env = envp, .env = envp };
     if (!(call_enabled_mask & instr_process.bit))
@@ -178,7 +148,7 @@ static void exec_begin(struct exec *x, const struct target *target, char *const 
     if (is_mine && (int)syscall(SYS_getpid) != process_state->pid) {
         /* Memory shared by other means than vfork: whose scratch it is, is not known. */
         if (thread_state.in_vfork && thread_state.suppressed != THREAD_IS_OURS)
-            x->env = vforked_environment(envp);
+            x->env = vforked_environment(envp, target);
         errno = saved_errno;
         return;
     }
@@ -189,9 +159,12 @@ static void exec_begin(struct exec *x, const struct target *target, char *const 
     bool tell_span;
     bool has_context = context_for_exec(&context, &tell_span);
     char *memory = take_scratch(x);
-    tell_all(target, tell_span, memory);
+    /* Shells try one directory of PATH after the other: then nothing ends yet. */
+    bool found = memory == NULL || exec_target_find(target, memory);
+    if (found)
+        tell_all(tell_span);
     if (memory != NULL)
-        x->env = environment(envp, has_context ? &context : NULL, memory);
+        x->env = environment(envp, found ? target : NULL, has_context ? &context : NULL, memory);
     call_leave(&call);
 }
 
@@ -209,7 +182,7 @@ static bool exec_failed(struct exec *x)
 EXPORT int execve(const char *path, char *const argv[], char *const envp[])
 {
     struct exec x;
-    exec_begin(&x, &(struct target){ AT_FDCWD, path, false }, envp);
+    exec_begin(&x, &(struct exec_target){ AT_FDCWD, path, false }, envp);
     int r = REAL(execve)(path, argv, x.env);
     if (exec_failed(&x))
         r = REAL(execve)(path, argv, x.env);
@@ -224,7 +197,7 @@ EXPORT int execv(const char *path, char *const argv[])
 EXPORT int execvpe(const char *file, char *const argv[], char *const envp[])
 {
     struct exec x;
-    exec_begin(&x, &(struct target){ AT_FDCWD, file, true }, envp);
+    exec_begin(&x, &(struct exec_target){ AT_FDCWD, file, true }, envp);
     int r = REAL(execvpe)(file, argv, x.env);
     if (exec_failed(&x))
         r = REAL(execvpe)(file, argv, x.env);
@@ -239,7 +212,7 @@ EXPORT int execvp(const char *file, char *const argv[])
 EXPORT int fexecve(int fd, char *const argv[], char *const envp[])
 {
     struct exec x;
-    exec_begin(&x, &(struct target){ fd, "", false }, envp);
+    exec_begin(&x, &(struct exec_target){ fd, "", false }, envp);
     int r = REAL(fexecve)(fd, argv, x.env);
     if (exec_failed(&x))
         r = REAL(fexecve)(fd, argv, x.env);
@@ -249,7 +222,7 @@ EXPORT int fexecve(int fd, char *const argv[], char *const envp[])
 EXPORT int execveat(int fd, const char *path, char *const argv[], char *const envp[], int flags)
 {
     struct exec x;
-    exec_begin(&x, &(struct target){ fd, path, false }, envp);
+    exec_begin(&x, &(struct exec_target){ fd, path, false }, envp);
     int r = REAL(execveat)(fd, path, argv, x.env, flags);
     if (exec_failed(&x))
         r = REAL(execveat)(fd, path, argv, x.env, flags);

@@ -55,10 +55,12 @@ void spawn_tell_open(void);
 void spawn_fork_child(void);
 
 /*
- * The environment of a child whose parent span is `context`: `envp` itself when
- * nothing changes or there is no room for it. Uses the thread's scratch memory.
+ * The environment of a child that will run `file`, and whose parent span is
+ * `context`: `envp` itself when nothing changes or there is no room for it. Uses
+ * the thread's scratch memory.
  */
-char *const *spawn_environment(char *const envp[], const struct span_context *context);
+char *const *spawn_environment(char *const envp[], const char *file, bool search,
+                               const struct span_context *context);
 
 /* system.c */
 void system_fork_child(void);

@@ -164,13 +164,13 @@ void spawn_fork_child(void)
 typedef int (*spawn_function)(pid_t *, const char *, const posix_spawn_file_actions_t *,
                               const posix_spawnattr_t *, char *const[], char *const[]);
 
-static int spawn(spawn_function real, struct call *call, pid_t *pid, const char *file,
-                 const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attributes,
-                 char *const argv[], char *const envp[])
+static int spawn(spawn_function real, bool search, struct call *call, pid_t *pid,
+                 const char *file, const posix_spawn_file_actions_t *actions,
+                 const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
 {
     struct span span;
     span_start(&span, &instr_process, SPAN_CLIENT, call);
-    char *const *env = spawn_environment(envp, &span.context);
+    char *const *env = spawn_environment(envp, file, search, &span.context);
     pid_t child = 0;
     int r = real(&child, file, actions, attributes, argv, env);
     if (r == E2BIG && env != envp)
@@ -196,7 +196,7 @@ EXPORT int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_acti
     struct call call;
     if (!call_enter(&call, &instr_process))
         return REAL(posix_spawn)(pid, path, actions, attributes, argv, envp);
-    return spawn(REAL(posix_spawn), &call, pid, path, actions, attributes, argv, envp);
+    return spawn(REAL(posix_spawn), false, &call, pid, path, actions, attributes, argv, envp);
 }
 
 EXPORT int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
@@ -206,7 +206,7 @@ EXPORT int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_act
     struct call call;
     if (!call_enter(&call, &instr_process))
         return REAL(posix_spawnp)(pid, file, actions, attributes, argv, envp);
-    return spawn(REAL(posix_spawnp), &call, pid, file, actions, attributes, argv, envp);
+    return spawn(REAL(posix_spawnp), true, &call, pid, file, actions, attributes, argv, envp);
 }
 
 /*

@@ -30,7 +30,7 @@ static int spawn_shell(pid_t *pid, const char *command,
 {
     char *argv[] = { (char *)(uintptr_t)SHELL_NAME, (char *)(uintptr_t)"-c",
                      (char *)(uintptr_t)command, NULL };
-    char *const *env = spawn_environment(environ, &span->context);
+    char *const *env = spawn_environment(environ, SHELL_PATH, false, &span->context);
     int r = REAL(posix_spawn)(pid, SHELL_PATH, actions, attributes, argv, env);
     if (r == E2BIG && env != environ)
         r = REAL(posix_spawn)(pid, SHELL_PATH, actions, attributes, argv, environ);

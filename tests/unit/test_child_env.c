@@ -36,7 +36,7 @@ static _Alignas(8) char memory[48 * 1024];
 
 static char **build(char *const envp[], const struct config *c, const struct span_context *context)
 {
-    struct env_inputs in = { context, c, OURS };
+    struct env_inputs in = { context, c, OURS, false };
     memset(memory, 0x5a, sizeof memory);
     return env_for_child(envp, &in, memory, sizeof memory);
 }
@@ -159,6 +159,17 @@ Test(child_env, another_copy_of_us_counts_as_us)
     cr_assert(!env_preloads_us(NULL));
 }
 
+Test(child_env, is_taken_out_for_a_program_that_cannot_load_it)
+{
+    struct config c = settings();
+    struct env_inputs in = { NULL, &c, OURS, true };
+    char **env = env_for_child(ENV("LD_PRELOAD=a.so:" OURS ":b.so", "A=1"), &in, memory, sizeof memory);
+    cr_assert_str_eq(text(env), "A=1|LD_PRELOAD=a.so:b.so");
+    env = env_for_child(ENV("LD_PRELOAD=" OURS, "A=1"), &in, memory, sizeof memory);
+    cr_assert_str_eq(text(env), "A=1");
+    cr_assert_null(env_for_child(ENV("A=1"), &in, memory, sizeof memory));
+}
+
 Test(child_env, follows_no_children_when_told_so)
 {
     struct config c = settings();
@@ -188,7 +199,7 @@ Test(child_env, what_does_not_fit_is_left_alone_at_every_size)
     struct config c = settings();
     struct span_context s = context();
     s.baggage = "new=1";
-    struct env_inputs in = { &s, &c, OURS };
+    struct env_inputs in = { &s, &c, OURS, false };
     char *const *envp = ENV("A=1", "B=2");
     size_t needed = 0;
     for (size_t size = 0; size < 1024; size++) {
