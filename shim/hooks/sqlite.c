@@ -19,6 +19,7 @@
 #include <sqlite3.h>
 
 #include "diag.h"
+#include "sdk/ticks.h"
 #include "sqlite_codes.h"
 #include "sqlite_tables.h"
 
@@ -131,23 +132,47 @@ static void write_failure(struct span_writer *w, int code)
     span_error(w, code_name(code));
 }
 
-/* Ends the execution under way. `code`: SQLITE_OK or why it failed. */
-static void end_execution(struct statement *s, uint64_t now_ns, int code)
+/* Time inside SQLite is the whole less the time between steps: that is what many
+ * rows make expensive to know, so it is counted in ticks. Any thread; a child's
+ * copy stays good. */
+static struct ticks_base pace;
+
+static void left_with_row(struct statement *s)
+{
+    s->rows++;
+    if (s->span.start_mono_ns == 0)
+        return;
+    ticks_begin(&pace);
+    s->left_ticks = ticks_now();
+}
+
+static void came_back(struct statement *s)
+{
+    if (s->span.start_mono_ns == 0)
+        return;
+    uint64_t ticks = ticks_now();
+    s->outside_ticks += ticks > s->left_ticks ? ticks - s->left_ticks : 0;
+}
+
+static double step_seconds(const struct statement *s, uint64_t now_ns)
+{
+    uint64_t whole = now_ns > s->span.start_mono_ns ? now_ns - s->span.start_mono_ns : 0;
+    uint64_t outside = s->outside_ticks != 0 ? ticks_to_ns(&pace, s->outside_ticks, now_ns) : 0;
+    return (double)(outside < whole ? whole - outside : 0) * 1e-9;
+}
+
+/* Ends the execution under way, now. `code`: SQLITE_OK or why it failed. */
+static void end_execution(struct statement *s, int code)
 {
     struct span_writer w;
+    uint64_t now_ns = s->span.start_mono_ns != 0 ? clock_mono_ns() : 0;
     if (!span_end_at(&s->span, &w, now_ns))
         return;
     write_query(&w, &s->query);
     span_int(&w, ATTR_DB_RESPONSE_RETURNED_ROWS, s->rows);
-    span_double(&w, ATTR_OTELSHIM_DB_STEP_TIME, (double)s->step_ns * 1e-9);
+    span_double(&w, ATTR_OTELSHIM_DB_STEP_TIME, step_seconds(s, now_ns));
     write_failure(&w, code);
     span_commit(&w);
-}
-
-/* Unsampled executions need no times. */
-static uint64_t now_if_timed(const struct statement *s)
-{
-    return s->span.start_mono_ns != 0 ? clock_mono_ns() : 0;
 }
 
 /* ---- Connections ---- */
@@ -274,37 +299,41 @@ static bool query_of_statement(struct query *q, const struct preparation *p)
     return query_make(q, p->db, sql, strnlen(sql, SQL_MAX_SCAN), 0);
 }
 
-static void end_failed_prepare(const struct preparation *p, const struct call *call, int result)
+/* Out of line: its span needs no stack while SQL is being read. */
+static __attribute__((noinline)) void end_failed_prepare(const struct preparation *p,
+                                                         const struct call *call,
+                                                         const struct query *q, int code)
 {
     struct span span;
     struct span_writer w;
-    struct query q;
-    int code = failure_code(result, p->db, p->caller);
     span_start(&span, &instr_sqlite, SPAN_CLIENT, call);
     if (span.start_mono_ns != 0)
         span_set_start(&span, p->start_ns);
-    if (!query_of_input(&q, p)) {
-        span_abandon(&span);
-        diag_drop(DROP_TABLE_FULL, 1);
-        return;
-    }
     if (span_end(&span, &w)) {
-        write_query(&w, &q);
+        write_query(&w, q);
         write_failure(&w, code);
         span_commit(&w);
     }
-    query_free(&q);
 }
 
 static void prepare_ended(const struct preparation *p, const struct call *call, int result)
 {
     struct query q;
+    bool kept;
     if (result != SQLITE_OK) {
-        end_failed_prepare(p, call, result);
-    } else if (p->stmt != NULL && *p->stmt != NULL) { /* NULL: blanks or a comment */
-        if (!query_of_statement(&q, p) || statement_add((uintptr_t)*p->stmt, p->db, &q) == NULL)
-            diag_drop(DROP_TABLE_FULL, 1);
+        int code = failure_code(result, p->db, p->caller);
+        kept = query_of_input(&q, p);
+        if (kept) {
+            end_failed_prepare(p, call, &q, code);
+            query_free(&q);
+        }
+    } else if (p->stmt != NULL && *p->stmt != NULL) {
+        kept = query_of_statement(&q, p) && statement_add((uintptr_t)*p->stmt, p->db, &q) != NULL;
+    } else {
+        return; /* blanks or a comment */
     }
+    if (!kept)
+        diag_drop(DROP_TABLE_FULL, 1);
 }
 
 /* Of a prepare that passes by the guard: its handle may have been known before. */
@@ -419,26 +448,22 @@ EXPORT int sqlite3_step(sqlite3_stmt *stmt)
         call_leave(&call);
         return untraced;
     }
-    uint64_t start_ns;
-    if (!statement_is_open(s)) {
+    if (statement_is_open(s)) {
+        came_back(s);
+    } else {
         span_start(&s->span, &instr_sqlite, SPAN_CLIENT, &call);
         s->rows = 0;
-        s->step_ns = 0;
-        start_ns = s->span.start_mono_ns;
-    } else {
-        start_ns = now_if_timed(s);
+        s->outside_ticks = 0;
     }
     call_make_current(&call, &s->span);
     int result = REAL(sqlite3_step)(stmt);
     call_returned(&call);
-    uint64_t now_ns = now_if_timed(s);
-    s->step_ns += now_ns - start_ns;
     if (result == SQLITE_ROW)
-        s->rows++;
+        left_with_row(s);
     else if (likely(result == SQLITE_DONE))
-        end_execution(s, now_ns, SQLITE_OK);
+        end_execution(s, SQLITE_OK);
     else
-        end_execution(s, now_ns, failure_code(result, s->db, __builtin_return_address(0)));
+        end_execution(s, failure_code(result, s->db, __builtin_return_address(0)));
     statement_release(s);
     call_leave(&call);
     return result;
@@ -451,14 +476,12 @@ EXPORT int sqlite3_reset(sqlite3_stmt *stmt)
         return REAL(sqlite3_reset)(stmt);
     struct statement *s = statement_hold((uintptr_t)stmt);
     bool open = s != NULL && statement_is_open(s);
-    uint64_t start_ns = open ? now_if_timed(s) : 0;
+    if (open)
+        came_back(s);
     int result = REAL(sqlite3_reset)(stmt);
     call_returned(&call);
-    if (open) {
-        uint64_t now_ns = now_if_timed(s);
-        s->step_ns += now_ns - start_ns;
-        end_execution(s, now_ns, failure_code(result, s->db, __builtin_return_address(0)));
-    }
+    if (open)
+        end_execution(s, failure_code(result, s->db, __builtin_return_address(0)));
     if (s != NULL)
         statement_release(s);
     call_leave(&call);
@@ -474,15 +497,12 @@ EXPORT int sqlite3_finalize(sqlite3_stmt *stmt)
     }
     struct statement *s = stmt != NULL ? statement_take((uintptr_t)stmt) : NULL;
     bool open = s != NULL && statement_is_open(s);
-    uint64_t start_ns = open ? now_if_timed(s) : 0;
+    if (open)
+        came_back(s);
     int result = REAL(sqlite3_finalize)(stmt);
     call_returned(&call);
-    if (open) {
-        /* The connection may be gone with its last statement: no extended code. */
-        uint64_t now_ns = now_if_timed(s);
-        s->step_ns += now_ns - start_ns;
-        end_execution(s, now_ns, result);
-    }
+    if (open) /* the connection may be gone with its last statement: no extended code */
+        end_execution(s, result);
     if (s != NULL)
         statement_free(s);
     call_leave(&call);

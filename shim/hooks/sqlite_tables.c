@@ -376,7 +376,6 @@ struct statement *statement_add(uintptr_t handle, void *db, const struct query *
         s->query = owned;
         s->db = db;
         s->rows = 0;
-        s->step_ns = 0;
         s->span.open = false;
         s->span.published = 0;
         atomic_store_explicit(&s->user, 0, memory_order_relaxed);

@@ -36,7 +36,8 @@ struct statement {
     _Atomic uint64_t user;    /* who holds the slot, 0 = nobody; any thread */
     /* The rest is the holder's. */
     int64_t rows;             /* returned by the execution under way */
-    uint64_t step_ns;         /* inside SQLite, this execution */
+    uint64_t left_ticks;      /* when the last step returned a row */
+    uint64_t outside_ticks;   /* between steps, this execution */
     void *db;
     struct query query;
     struct span span;         /* of the execution under way */

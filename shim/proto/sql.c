@@ -246,7 +246,7 @@ void sql_read(const char *sql, size_t len, unsigned flags, struct sql_result *ou
     s.end = sql + strnlen(sql, len < SQL_MAX_SCAN ? len : SQL_MAX_SCAN);
     out->text_len = 0;
     out->summary_len = 0;
-    shape_init(&s.shape, out);
+    shape_init(&s.shape, sql, out);
     while (s.at < s.end && !(s.text_full && s.shape.full)) {
         if (skip_blank(&s))
             continue;

@@ -104,6 +104,7 @@ enum verdict {
 
 struct shape {
     struct sql_result *out;
+    const char *sql;
     /* Previous token. */
     enum token_kind prev;
     char prev_punct;
@@ -125,7 +126,9 @@ struct shape {
     unsigned depth;
     uint8_t levels[SQL_MAX_DEPTH];
     unsigned nr_ctes;
-    struct token ctes[SQL_MAX_CTES];
+    struct {
+        uint32_t offset, len;
+    } ctes[SQL_MAX_CTES]; /* where their names stand in the SQL */
     /* Summary. */
     bool full;
     size_t target_start;    /* where the target being written begins, its blank included */
@@ -133,7 +136,7 @@ struct shape {
     size_t previous_start;  /* of the one before */
 };
 
-void shape_init(struct shape *s, struct sql_result *out);
+void shape_init(struct shape *s, const char *sql, struct sql_result *out);
 /* Takes the next token in; `dotted`: a dot follows it. Yields what the text shows
  * of it. *ended: a statement ended with it. */
 enum verdict shape_token(struct shape *s, const struct token *token, bool dotted, bool *ended);

@@ -130,12 +130,10 @@ static bool is_after_dot(const struct shape *s)
     return s->prev == TOKEN_PUNCT && s->prev_punct == '.';
 }
 
-static bool same_name(const struct token *a, const struct token *b)
+static bool same_name(const char *a, const char *b, size_t len)
 {
-    if (a->len != b->len)
-        return false;
-    for (size_t i = 0; i < a->len; i++)
-        if (upper(a->at[i]) != upper(b->at[i]))
+    for (size_t i = 0; i < len; i++)
+        if (upper(a[i]) != upper(b[i]))
             return false;
     return true;
 }
@@ -143,7 +141,7 @@ static bool same_name(const struct token *a, const struct token *b)
 static bool is_cte(const struct shape *s, const struct token *t)
 {
     for (unsigned i = 0; i < s->nr_ctes; i++)
-        if (same_name(&s->ctes[i], t))
+        if (s->ctes[i].len == t->len && same_name(s->sql + s->ctes[i].offset, t->at, t->len))
             return true;
     return false;
 }
@@ -350,8 +348,10 @@ static void take_name(struct shape *s, const struct token *t, bool dotted)
         s->expect = dotted ? EXPECT_NAME : EXPECT_AFTER_NAME;
     } else if (s->expect == EXPECT_CTE) {
         s->expect = EXPECT_AFTER_CTE;
-        if (s->nr_ctes < SQL_MAX_CTES)
-            s->ctes[s->nr_ctes++] = *t;
+        if (s->nr_ctes < SQL_MAX_CTES) {
+            s->ctes[s->nr_ctes].offset = (uint32_t)(t->at - s->sql);
+            s->ctes[s->nr_ctes++].len = (uint32_t)t->len;
+        }
     } else if (s->expect != EXPECT_OBJECT) {
         s->expect = EXPECT_NOTHING;
     }
@@ -495,9 +495,10 @@ static enum verdict take(struct shape *s, const struct token *t, bool dotted, en
     return VERDICT_KEEP;
 }
 
-void shape_init(struct shape *s, struct sql_result *out)
+void shape_init(struct shape *s, const char *sql, struct sql_result *out)
 {
     memset(s, 0, sizeof *s);
+    s->sql = sql;
     s->out = out;
     s->at_start = true;
 }
