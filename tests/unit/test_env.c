@@ -437,3 +437,24 @@ Test(env, every_bad_value_of_every_variable_costs_one_line_and_nothing_else)
         for (size_t b = 0; b < sizeof bad_values / sizeof *bad_values; b++)
             check_bad_value(v, b);
 }
+
+Test(env, random_values_cost_at_most_one_line_each)
+{
+    static const char alphabet[] = "ab0159%=,:/.@[]?#-+ eE\t\x01\x7f\xc3\xa4httpoen";
+    srand(3);
+    for (unsigned round = 0; round < 40000; round++) {
+        char env[160];
+        size_t v = (size_t)rand() % (sizeof variables / sizeof *variables);
+        int n = snprintf(env, sizeof env, "%s=%s", variables[v].name,
+                         rand() % 3 == 0 ? "http://" : rand() % 3 ? "k=" : "");
+        for (int more = rand() % 40; more > 0; more--)
+            env[n++] = alphabet[(size_t)rand() % (sizeof alphabet - 1)];
+        env[n] = '\0';
+        const struct config *c = LOAD(env, "OTEL_TRACES_SAMPLER=traceidratio");
+        cr_assert_leq(nr_mistakes, 1, "%s: %s; %s", env, mistakes[0], mistakes[1]);
+        cr_assert_eq(c->otlp.url_valid, c->otlp.traces_url != NULL);
+        cr_assert(c->sampler_ratio >= 0 && c->sampler_ratio <= 1, "%s", env);
+        for (unsigned i = 0; i < c->otlp.nr_headers; i++)
+            cr_assert_null(strpbrk(c->otlp.headers[i].value, "\r\n\x01\x7f"), "%s", env);
+    }
+}
