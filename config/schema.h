@@ -84,10 +84,10 @@
     WORD(PROCESS_SPAN, "never", PROCESS_SPAN_NEVER, BUILT)
 
 #define CONFIG_VARIABLES(VAR)                                                                 \
-    VAR("OTEL_LOG_LEVEL", CHOICE, log_level, LOG_LEVEL, "info",                               \
-        "How much otelshim says about itself; set, failures to export show on stderr, too")   \
     VAR("OTEL_SHIM_LOG_FILE", PATH, log_file, NONE, "",                                       \
         "File that otelshim's own log is appended to, instead of stderr")                     \
+    VAR("OTEL_LOG_LEVEL", CHOICE, log_level, LOG_LEVEL, "info",                               \
+        "How much otelshim says about itself; set, failures to export show on stderr, too")   \
     VAR("OTEL_SDK_DISABLED", BOOL, disabled, NONE, "false",                                   \
         "No telemetry at all")                                                                \
     VAR("OTEL_CONFIG_FILE", NOT_READ, disabled, NONE, "",                                     \
