@@ -28,6 +28,38 @@ for mode in ("exec", "wait", "system", "popen", "large"):
          shim_env={"OTEL_SHIM_DISABLED_INSTRUMENTATIONS": "process"})
     case(f"process_disabled_sdk_{mode}", [SPAWN_ALL, mode], golden="none", shim_env={"OTEL_SDK_DISABLED": "true"})
 
+# ---------------------------------------------------------------- many at once
+STORM = "$PROGRAMS/spawn_storm"
+
+
+def all_told(children):
+    """One trace, in which every started child has an exit code."""
+    def check(run):
+        one_trace(children)(run)
+        started = [s for s in run.spans if s["kind"] == "CLIENT"]
+        without = [s for s in started if "process.exit.code" not in s["attributes"]]
+        if len(started) != children or without:
+            raise Failure(f"{len(started)} of {children} children told, {len(without)} without exit code")
+    return check
+
+
+case("threads_start_programs", [STORM, "threads"], stdout="right 144 of 144", golden=None, check=all_told(144),
+     parallel=True)
+case("a_signal_handler_reaps", [STORM, "handler"], stdout="started 40, reaped 40", golden=None, check=all_told(40),
+     parallel=True)
+
+
+def none_lost(run):
+    """More children than the table holds: all told, those without room at once."""
+    told = [s for s in run.spans if s["kind"] == "CLIENT" and s["name"] == "true"]
+    ended = [s for s in told if "process.exit.code" in s["attributes"]]
+    if len(told) != 1100 or not 900 <= len(ended) <= 1024:
+        raise Failure(f"{len(told)} children told, {len(ended)} with an exit code")
+
+
+case("more_children_than_are_remembered", [STORM, "many", "1100"], stdout="started 1100, waited for 1100",
+     golden=None, check=none_lost, shim_env={"OTEL_SHIM_FOLLOW_CHILDREN": "false"})
+
 # ---------------------------------------------------------------- shells
 case("pipeline_is_one_trace", ["bash", "-c", "seq 3 | sort -r | head -1; (sh -c 'ls / >/dev/null; exit 3'); exit 0"],
      stdout="3", golden="process_pipeline", parallel=True)
