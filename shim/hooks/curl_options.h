@@ -12,7 +12,7 @@
 #include "curl_api.h"
 #include "sdk/record.h"
 
-#define CURL_URL_MAX RECORD_MAX_URL /* bytes kept of a URL; exclusion sees no more */
+#define CURL_URL_MAX (RECORD_MAX_URL + 1) /* bytes kept of a URL: one more tells of a cut */
 #define CURL_METHOD_MAX 64u         /* bytes kept of CURLOPT_CUSTOMREQUEST */
 #define CURL_PROTOCOL_MAX 16u       /* bytes kept of CURLOPT_DEFAULT_PROTOCOL */
 #define CURL_PREFIX_MAX (CURL_PROTOCOL_MAX + 3) /* "https://", where the URL has none */
