@@ -274,12 +274,13 @@ unsigned names_fds(struct curl_waitfd fds[static NAMES_MAX_FDS])
     unsigned n = 0;
     if (!names.channel_open)
         return 0;
-    int mask = names.ares.getsock(names.channel, sockets, ARES_GETSOCK_MAXNUM);
+    /* Not ARES_GETSOCK_WRITABLE, which shifts an int into its sign. */
+    unsigned mask = (unsigned)names.ares.getsock(names.channel, sockets, ARES_GETSOCK_MAXNUM);
     for (unsigned i = 0; i < ARES_GETSOCK_MAXNUM && n < NAMES_MAX_FDS; i++) {
         short events = 0;
-        if (ARES_GETSOCK_READABLE(mask, i))
+        if (mask >> i & 1)
             events |= CURL_WAIT_POLLIN;
-        if (ARES_GETSOCK_WRITABLE(mask, i))
+        if (mask >> (i + ARES_GETSOCK_MAXNUM) & 1)
             events |= CURL_WAIT_POLLOUT;
         if (events)
             fds[n++] = (struct curl_waitfd){ .fd = sockets[i], .events = events };
