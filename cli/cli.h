@@ -12,8 +12,8 @@
 enum cli_status { CLI_FAILED = 125, CLI_NOT_EXECUTABLE = 126, CLI_NOT_FOUND = 127 };
 
 /* SUBCOMMAND(name, help) */
-#define CLI_COMMANDS(SUBCOMMAND)                                             \
-    SUBCOMMAND(run, "runs a program with telemetry")                         \
+#define CLI_COMMANDS(SUBCOMMAND) \
+    SUBCOMMAND(run, "runs a program with telemetry") \
     SUBCOMMAND(config, "lists the variables that are read")
 
 #define SUBCOMMAND(name, help) int cli_##name(int argc, char *argv[]);

@@ -80,13 +80,14 @@ static int list(void)
 
 static int markdown(void)
 {
-    puts("# Configuration\n\n"
-         "Made by `otelshim config --markdown` from `config/schema.h`.\n\n"
-         "Variables are read once, when a program starts. An empty value is an unset one. A value\n"
-         "that cannot be used is reported in one line (in `OTEL_SHIM_LOG_FILE`, else on stderr) and\n"
-         "the default holds; the program is not affected. Values over 64 KB are not read.\n\n"
-         "`otelshim run` sets the most used ones by options.\n\n"
-         "| variable | type | default | effect |\n|---|---|---|---|");
+    puts(
+        "# Configuration\n\n"
+        "Made by `otelshim config --markdown` from `config/schema.h`.\n\n"
+        "Variables are read once, when a program starts. An empty value is an unset one. A value\n"
+        "that cannot be used is reported in one line (in `OTEL_SHIM_LOG_FILE`, else on stderr) and\n"
+        "the default holds; the program is not affected. Values over 64 KB are not read.\n\n"
+        "`otelshim run` sets the most used ones by options.\n\n"
+        "| variable | type | default | effect |\n|---|---|---|---|");
     for (size_t i = 0; i < COUNT(variables); i++) {
         const struct variable *v = &variables[i];
         char type[512];
@@ -94,16 +95,17 @@ static int markdown(void)
         printf("| `%s` | %s | %s | %s |\n", v->name, type, *v->default_text ? v->default_text : "–",
                v->effect);
     }
-    puts("\n`TRACEPARENT`, `TRACESTATE` and `BAGGAGE` of the environment are the context that the\n"
-         "program was started in.\n\n"
-         "## Excluded URLs\n\n"
-         "A comma list of regular expressions (PCRE2), each searched for anywhere in the absolute URL\n"
-         "with its query, letter case told apart. A URL that one of them matches gets no span and no\n"
-         "trace header. The first of these variables that is set holds, alone:\n"
-         "`OTEL_SHIM_CURL_EXCLUDED_URLS` (or any other instrumentation's name),\n"
-         "`OTEL_SHIM_EXCLUDED_URLS`, `OTEL_PYTHON_CURL_EXCLUDED_URLS`, `OTEL_PYTHON_EXCLUDED_URLS`.\n"
-         "One pattern that cannot be compiled is reported and left out. At most 2,048 bytes of a URL\n"
-         "are looked at, and a search that takes too many steps counts as no match.");
+    puts(
+        "\n`TRACEPARENT`, `TRACESTATE` and `BAGGAGE` of the environment are the context that the\n"
+        "program was started in.\n\n"
+        "## Excluded URLs\n\n"
+        "A comma list of regular expressions (PCRE2), each searched for anywhere in the absolute URL\n"
+        "with its query, letter case told apart. A URL that one of them matches gets no span and no\n"
+        "trace header. The first of these variables that is set holds, alone:\n"
+        "`OTEL_SHIM_CURL_EXCLUDED_URLS` (or any other instrumentation's name),\n"
+        "`OTEL_SHIM_EXCLUDED_URLS`, `OTEL_PYTHON_CURL_EXCLUDED_URLS`, `OTEL_PYTHON_EXCLUDED_URLS`.\n"
+        "One pattern that cannot be compiled is reported and left out. At most 2,048 bytes of a URL\n"
+        "are looked at, and a search that takes too many steps counts as no match.");
     return 0;
 }
 
@@ -113,7 +115,7 @@ int cli_config(int argc, char *argv[])
         return list();
     if (argc == 1 && strcmp(argv[0], "--markdown") == 0)
         return markdown();
-    fputs("usage: otelshim config --list | --markdown\n", argc > 0 && strcmp(argv[0], "--help") == 0
-                                                                ? stdout : stderr);
+    fputs("usage: otelshim config --list | --markdown\n",
+          argc > 0 && strcmp(argv[0], "--help") == 0 ? stdout : stderr);
     return argc > 0 && strcmp(argv[0], "--help") == 0 ? 0 : CLI_FAILED;
 }

@@ -34,9 +34,8 @@ bool library_find(const char *file, char out[static 4096])
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
         char real[PATH_MAX];
         snprintf(candidate, sizeof candidate, "%s%s%s", directory, places[i], file);
-        if (realpath(candidate, real) != NULL && access(real, R_OK) == 0 &&
-            strlen(real) < 4096) {
-            strcpy(out, real);
+        if (realpath(candidate, real) != NULL && access(real, R_OK) == 0 && strlen(real) < 4096) {
+            memcpy(out, real, strlen(real) + 1);
             return true;
         }
     }

@@ -33,8 +33,8 @@ int main(int argc, char *argv[])
         help(stdout);
         return 0;
     }
-#define SUBCOMMAND(command, help)         \
-    if (strcmp(name, #command) == 0)      \
+#define SUBCOMMAND(command, help) \
+    if (strcmp(name, #command) == 0) \
         return cli_##command(argc - 2, argv + 2);
     CLI_COMMANDS(SUBCOMMAND)
 #undef SUBCOMMAND

@@ -16,17 +16,17 @@
 #include "transport/console_tree.h"
 
 /* OPTION(name, argument, variable, help) */
-#define RUN_OPTIONS(OPTION)                                                                  \
-    OPTION("--exporter", "LIST", "OTEL_TRACES_EXPORTER", "otlp, console, none")              \
-    OPTION("--endpoint", "URL", "OTEL_EXPORTER_OTLP_ENDPOINT",                               \
-           "the collector, default http://localhost:4318")                                   \
-    OPTION("--service", "NAME", "OTEL_SERVICE_NAME", "default: the executable's name")       \
-    OPTION("--sampler", "NAME", "OTEL_TRACES_SAMPLER",                                       \
-           "always_on, always_off, traceidratio=0.1, parentbased_...")                       \
-    OPTION("--disable", "LIST", "OTEL_SHIM_DISABLED_INSTRUMENTATIONS",                       \
-           "instrumentations that are off: curl, sqlite3, dns, process")                     \
-    OPTION("--exclude-urls", "LIST", "OTEL_SHIM_EXCLUDED_URLS",                              \
-           "regular expressions of URLs without spans")                                      \
+#define RUN_OPTIONS(OPTION) \
+    OPTION("--exporter", "LIST", "OTEL_TRACES_EXPORTER", "otlp, console, none") \
+    OPTION("--endpoint", "URL", "OTEL_EXPORTER_OTLP_ENDPOINT", \
+           "the collector, default http://localhost:4318") \
+    OPTION("--service", "NAME", "OTEL_SERVICE_NAME", "default: the executable's name") \
+    OPTION("--sampler", "NAME", "OTEL_TRACES_SAMPLER", \
+           "always_on, always_off, traceidratio=0.1, parentbased_...") \
+    OPTION("--disable", "LIST", "OTEL_SHIM_DISABLED_INSTRUMENTATIONS", \
+           "instrumentations that are off: curl, sqlite3, dns, process") \
+    OPTION("--exclude-urls", "LIST", "OTEL_SHIM_EXCLUDED_URLS", \
+           "regular expressions of URLs without spans") \
     OPTION("--log-level", "LEVEL", "OTEL_LOG_LEVEL", "none, error, warn, info, debug, trace")
 
 static const struct option {
@@ -47,12 +47,14 @@ static void help(FILE *to)
     fputs("usage: otelshim run [OPTIONS] [--] PROGRAM [ARGUMENTS]\n\n"
           "Runs PROGRAM with libotelshim.so preloaded. Its output and exit status are its own.\n\n"
           "  --console              prints the spans of all its processes on stderr at its end;\n"
-          "                         needs no collector\n", to);
+          "                         needs no collector\n",
+          to);
     for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
         fprintf(to, "  %-15s%-8s%s\n", options[i].name, options[i].argument, options[i].help);
     fputs("\nEach option sets the variable of its meaning (see `otelshim config --list`), which\n"
           "holds for the program's children, too. Exit status: the program's; 125 if otelshim\n"
-          "itself fails, 126 if PROGRAM cannot be run, 127 if it is not found.\n", to);
+          "itself fails, 126 if PROGRAM cannot be run, 127 if it is not found.\n",
+          to);
 }
 
 /* `traceidratio=0.1` is two variables; a collector given here beats one from outside. */
@@ -130,7 +132,8 @@ static bool preload(void)
         return false;
     if (strpbrk(library, " :") != NULL) {
         cli_say("%s cannot be preloaded: LD_PRELOAD splits its path at blanks and colons; "
-                "move it", library);
+                "move it",
+                library);
         return false;
     }
     if (before == NULL || *before == '\0')

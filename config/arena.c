@@ -6,8 +6,8 @@
 #include <sys/mman.h>
 
 #define ARENA_ALIGN 16u
-#define ARENA_FIRST_BYTES 4096u         /* .bss: LD_PRELOAD and a handful of variables */
-#define ARENA_CHUNK_BYTES (64u * 1024)  /* of one mmap */
+#define ARENA_FIRST_BYTES 4096u               /* .bss: LD_PRELOAD and a handful of variables */
+#define ARENA_CHUNK_BYTES ((size_t)64 * 1024) /* of one mmap */
 
 /* All of these: constructor only; a forked child keeps what its parent had. */
 static _Alignas(ARENA_ALIGN) char first_chunk[ARENA_FIRST_BYTES];

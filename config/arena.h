@@ -11,7 +11,7 @@
 #include <stddef.h>
 
 /* Bound: all memory of the configuration, compiled patterns included. */
-#define ARENA_MAX_BYTES (16u << 20)
+#define ARENA_MAX_BYTES ((size_t)16 << 20)
 
 /* `size` zeroed bytes aligned for any type, NULL when there is none to be had. */
 void *arena_alloc(size_t size);

@@ -17,10 +17,10 @@
 #include "diag.h"
 
 /* Bounds, each a row in docs/LIMITS.md. */
-#define CONFIG_MAX_VALUE 65536u    /* bytes of one variable; longer ones are refused */
+#define CONFIG_MAX_VALUE 65536u /* bytes of one variable; longer ones are refused */
 #define CONFIG_MAX_HEADERS 64u
 #define CONFIG_MAX_RESOURCE_ATTRIBUTES 128u
-#define CONFIG_MAX_PATTERNS 128u   /* regular expressions in one excluded-URLs list */
+#define CONFIG_MAX_PATTERNS 128u    /* regular expressions in one excluded-URLs list */
 #define CONFIG_MAX_FOLLOW_VARS 128u /* OTEL_* variables handed to children again */
 
 enum exporter_kind { EXPORTER_OTLP = 1 << 0, EXPORTER_CONSOLE = 1 << 1 };
@@ -39,21 +39,21 @@ struct config_pair {
 struct url_filter; /* compiled excluded-URLs list; NULL excludes nothing */
 
 struct config {
-    bool disabled;                  /* OTEL_SDK_DISABLED */
-    uint32_t exporters;             /* enum exporter_kind, 0 = none */
+    bool disabled;                      /* OTEL_SDK_DISABLED */
+    uint32_t exporters;                 /* enum exporter_kind, 0 = none */
     enum console_format console_format; /* OTEL_SHIM_CONSOLE_FORMAT tree|json */
-    const char *console_collect;    /* OTEL_SHIM_CONSOLE_COLLECT: `otelshim run --console`'s file */
+    const char *console_collect; /* OTEL_SHIM_CONSOLE_COLLECT: `otelshim run --console`'s file */
 
-    enum log_level log_level;       /* OTEL_LOG_LEVEL, default LOG_INFO */
+    enum log_level log_level; /* OTEL_LOG_LEVEL, default LOG_INFO */
     bool log_level_set;
-    const char *log_file;           /* OTEL_SHIM_LOG_FILE or NULL */
+    const char *log_file; /* OTEL_SHIM_LOG_FILE or NULL */
 
-    enum sampler_kind sampler;      /* root sampler */
+    enum sampler_kind sampler; /* root sampler */
     bool sampler_parent_based;
-    double sampler_ratio;           /* 0..1 */
-    uint64_t sampler_bound;         /* of trace ids that the root sampler takes, sdk/sampler.h */
-    bool sampler_all;               /* the root sampler takes every trace */
-    uint32_t propagators;           /* enum propagator */
+    double sampler_ratio;   /* 0..1 */
+    uint64_t sampler_bound; /* of trace ids that the root sampler takes, sdk/sampler.h */
+    bool sampler_all;       /* the root sampler takes every trace */
+    uint32_t propagators;   /* enum propagator */
 
     struct {
         uint32_t schedule_delay_ms, export_timeout_ms; /* timeout 0 = no limit */
@@ -63,15 +63,15 @@ struct config {
     struct {
         enum otlp_protocol protocol;
         enum otlp_compression compression;
-        const char *traces_url;     /* full URL, /v1/traces already appended where due */
-        bool url_valid;             /* false: nothing can be sent there, already reported */
-        uint32_t timeout_ms;        /* per attempt, 0 = no limit */
+        const char *traces_url; /* full URL, /v1/traces already appended where due */
+        bool url_valid;         /* false: nothing can be sent there, already reported */
+        uint32_t timeout_ms;    /* per attempt, 0 = no limit */
         const char *certificate, *client_key, *client_certificate; /* paths or NULL */
         struct config_pair headers[CONFIG_MAX_HEADERS];
         unsigned nr_headers;
     } otlp;
 
-    const char *service_name;       /* OTEL_SERVICE_NAME or NULL */
+    const char *service_name;                                    /* OTEL_SERVICE_NAME or NULL */
     struct config_pair resource[CONFIG_MAX_RESOURCE_ATTRIBUTES]; /* OTEL_RESOURCE_ATTRIBUTES */
     unsigned nr_resource;
 
@@ -79,12 +79,12 @@ struct config {
     enum process_span_mode process_span;
     bool follow_children;
     uint32_t exit_timeout_ms;
-    bool keep_deepbind;             /* OTEL_SHIM_KEEP_DEEPBIND: the program's dlopen flags stay */
-    const char *exporter_path;      /* OTEL_SHIM_EXPORTER_PATH: the exporter object, or NULL */
+    bool keep_deepbind;        /* OTEL_SHIM_KEEP_DEEPBIND: the program's dlopen flags stay */
+    const char *exporter_path; /* OTEL_SHIM_EXPORTER_PATH: the exporter object, or NULL */
 
     const char *traceparent, *tracestate, *baggage; /* came in by environment, or NULL */
 
-    const char *ld_preload;         /* as it stood at start, or NULL */
+    const char *ld_preload;                          /* as it stood at start, or NULL */
     const char *follow_vars[CONFIG_MAX_FOLLOW_VARS]; /* "NAME=value" of every OTEL_* at start */
     unsigned nr_follow_vars;
 };

@@ -5,6 +5,7 @@
  * A wrong endpoint is not replaced by the default: telemetry that was meant for
  * one place must not go to another.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "arena.h"
@@ -68,13 +69,11 @@ static size_t path_start(struct slice url)
 /* url up to its query, `between`, the query. */
 static const char *join(struct slice url, const char *between)
 {
-    size_t head = path_end(url), middle = strlen(between);
-    char *joined = arena_alloc(url.len + middle + 1);
-    if (joined == NULL)
-        return NULL;
-    memcpy(joined, url.at, head);
-    memcpy(joined + head, between, middle);
-    memcpy(joined + head + middle, url.at + head, url.len - head);
+    size_t head = path_end(url), size = url.len + strlen(between) + 1;
+    char *joined = arena_alloc(size);
+    if (joined != NULL)
+        snprintf(joined, size, "%.*s%s%.*s", (int)head, url.at, between, (int)(url.len - head),
+                 url.at + head);
     return joined;
 }
 
@@ -94,7 +93,8 @@ void load_endpoint(struct config *c, const char *variable, struct slice value, b
         char shown[SHOWN_BYTES];
         text_shown(value, shown);
         diag_config_mistake("%s=\"%s\" is not an http:// or https:// URL; "
-                            "nothing is sent over OTLP", variable, shown);
+                            "nothing is sent over OTLP",
+                            variable, shown);
     }
     c->otlp.url_valid = c->otlp.traces_url != NULL;
 }

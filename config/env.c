@@ -49,7 +49,7 @@ static const struct word words[] = {
 struct variable {
     const char *name;
     bool (*load)(struct config *c, const struct variable *v, struct slice value);
-    size_t field;         /* offset in struct config */
+    size_t field; /* offset in struct config */
     enum word_set words;
 };
 
@@ -354,12 +354,8 @@ static void keep_entry(struct config *c, struct found *found, const char *entry)
         keep_other(&c->traceparent, entry, "TRACEPARENT");
         keep_other(&c->tracestate, entry, "TRACESTATE");
         break;
-    case 'B':
-        keep_other(&c->baggage, entry, "BAGGAGE");
-        break;
-    case 'L':
-        keep_other(&c->ld_preload, entry, "LD_PRELOAD");
-        break;
+    case 'B': keep_other(&c->baggage, entry, "BAGGAGE"); break;
+    case 'L': keep_other(&c->ld_preload, entry, "LD_PRELOAD"); break;
     }
 }
 
@@ -372,12 +368,12 @@ static void report_unread(char *const envp[], const struct found *found)
         if (len <= CONFIG_MAX_VALUE)
             continue;
         text_shown(slice_until(slice_of(envp[i]), (size_t)(strchr(envp[i], '=') - envp[i])), shown);
-        diag_config_mistake("%s: %zu bytes are more than the %u that are read; ignored", shown,
-                            len, CONFIG_MAX_VALUE);
+        diag_config_mistake("%s: %zu bytes are more than the %u that are read; ignored", shown, len,
+                            CONFIG_MAX_VALUE);
     }
     if (found->too_many > 0)
-        diag_config_mistake("more than %u OTEL_ variables; %u are ignored",
-                            CONFIG_MAX_FOLLOW_VARS, found->too_many);
+        diag_config_mistake("more than %u OTEL_ variables; %u are ignored", CONFIG_MAX_FOLLOW_VARS,
+                            found->too_many);
 }
 
 /* What two variables say together. `batch_set`: the batch size was asked for. */

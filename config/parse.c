@@ -229,9 +229,9 @@ bool utf8_is_valid(const char *text, size_t len)
 
 static size_t put(char *out, size_t at, const char *text)
 {
-    size_t len = strlen(text);
-    memcpy(out + at, text, len);
-    return at + len;
+    while (*text != '\0')
+        out[at++] = *text++;
+    return at;
 }
 
 static size_t put_number(char *out, size_t at, size_t n)

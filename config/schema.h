@@ -14,159 +14,158 @@
 #define OTELSHIM_SCHEMA_H
 
 /* TYPE(id, text of the documentation) */
-#define CONFIG_TYPES(TYPE)                                 \
-    TYPE(BOOL, "true or false")                            \
-    TYPE(MS, "whole milliseconds")                         \
-    TYPE(COUNT, "whole number over 0")                     \
-    TYPE(TEXT, "text (UTF-8)")                             \
-    TYPE(PATH, "path")                                     \
-    TYPE(CHOICE, "word")                                   \
-    TYPE(FLAGS, "list of words")                           \
-    TYPE(SAMPLER, "word")                                  \
-    TYPE(RATIO, "number from 0 to 1")                      \
-    TYPE(ENDPOINT, "http:// or https:// URL")              \
-    TYPE(TRACES_ENDPOINT, "http:// or https:// URL")       \
-    TYPE(HEADERS, "list of key=value")                     \
-    TYPE(ATTRIBUTES, "list of key=value")                  \
-    TYPE(NAMES, "list of names")                           \
-    TYPE(PATTERNS, "list of regular expressions")          \
+#define CONFIG_TYPES(TYPE) \
+    TYPE(BOOL, "true or false") \
+    TYPE(MS, "whole milliseconds") \
+    TYPE(COUNT, "whole number over 0") \
+    TYPE(TEXT, "text (UTF-8)") \
+    TYPE(PATH, "path") \
+    TYPE(CHOICE, "word") \
+    TYPE(FLAGS, "list of words") \
+    TYPE(SAMPLER, "word") \
+    TYPE(RATIO, "number from 0 to 1") \
+    TYPE(ENDPOINT, "http:// or https:// URL") \
+    TYPE(TRACES_ENDPOINT, "http:// or https:// URL") \
+    TYPE(HEADERS, "list of key=value") \
+    TYPE(ATTRIBUTES, "list of key=value") \
+    TYPE(NAMES, "list of names") \
+    TYPE(PATTERNS, "list of regular expressions") \
     TYPE(NOT_READ, "path")
 
 /* SET(id): a set of words that a variable may have. */
-#define CONFIG_WORD_SETS(SET)                                                             \
-    SET(NONE) SET(LOG_LEVEL) SET(EXPORTER) SET(CONSOLE_FORMAT) SET(SAMPLER)               \
-    SET(PROPAGATOR) SET(PROTOCOL) SET(COMPRESSION) SET(PROCESS_SPAN)
+#define CONFIG_WORD_SETS(SET) \
+    SET(NONE) \
+    SET(LOG_LEVEL) SET(EXPORTER) SET(CONSOLE_FORMAT) SET(SAMPLER) SET(PROPAGATOR) SET(PROTOCOL) \
+        SET(COMPRESSION) SET(PROCESS_SPAN)
 
 #define SAMPLER_PARENT_BASED (1u << 8) /* beside an enum sampler_kind */
 
 /* WORD(set, word, value, BUILT or UNBUILT): the specification also knows words
  * for what this version does not do. Letter case does not matter. */
-#define CONFIG_WORDS(WORD)                                                                \
-    WORD(LOG_LEVEL, "none", LOG_NONE, BUILT)                                              \
-    WORD(LOG_LEVEL, "off", LOG_NONE, BUILT)                                               \
-    WORD(LOG_LEVEL, "error", LOG_ERROR, BUILT)                                            \
-    WORD(LOG_LEVEL, "warn", LOG_WARN, BUILT)                                              \
-    WORD(LOG_LEVEL, "warning", LOG_WARN, BUILT)                                           \
-    WORD(LOG_LEVEL, "info", LOG_INFO, BUILT)                                              \
-    WORD(LOG_LEVEL, "debug", LOG_DEBUG, BUILT)                                            \
-    WORD(LOG_LEVEL, "trace", LOG_TRACE, BUILT)                                            \
-    WORD(EXPORTER, "otlp", EXPORTER_OTLP, BUILT)                                          \
-    WORD(EXPORTER, "console", EXPORTER_CONSOLE, BUILT)                                    \
-    WORD(EXPORTER, "none", 0, BUILT)                                                      \
-    WORD(EXPORTER, "zipkin", 0, UNBUILT)                                                  \
-    WORD(EXPORTER, "otlp/stdout", 0, UNBUILT)                                             \
-    WORD(CONSOLE_FORMAT, "tree", CONSOLE_TREE, BUILT)                                     \
-    WORD(CONSOLE_FORMAT, "json", CONSOLE_JSON, BUILT)                                     \
-    WORD(SAMPLER, "parentbased_always_on", SAMPLER_ALWAYS_ON | SAMPLER_PARENT_BASED, BUILT)   \
+#define CONFIG_WORDS(WORD) \
+    WORD(LOG_LEVEL, "none", LOG_NONE, BUILT) \
+    WORD(LOG_LEVEL, "off", LOG_NONE, BUILT) \
+    WORD(LOG_LEVEL, "error", LOG_ERROR, BUILT) \
+    WORD(LOG_LEVEL, "warn", LOG_WARN, BUILT) \
+    WORD(LOG_LEVEL, "warning", LOG_WARN, BUILT) \
+    WORD(LOG_LEVEL, "info", LOG_INFO, BUILT) \
+    WORD(LOG_LEVEL, "debug", LOG_DEBUG, BUILT) \
+    WORD(LOG_LEVEL, "trace", LOG_TRACE, BUILT) \
+    WORD(EXPORTER, "otlp", EXPORTER_OTLP, BUILT) \
+    WORD(EXPORTER, "console", EXPORTER_CONSOLE, BUILT) \
+    WORD(EXPORTER, "none", 0, BUILT) \
+    WORD(EXPORTER, "zipkin", 0, UNBUILT) \
+    WORD(EXPORTER, "otlp/stdout", 0, UNBUILT) \
+    WORD(CONSOLE_FORMAT, "tree", CONSOLE_TREE, BUILT) \
+    WORD(CONSOLE_FORMAT, "json", CONSOLE_JSON, BUILT) \
+    WORD(SAMPLER, "parentbased_always_on", SAMPLER_ALWAYS_ON | SAMPLER_PARENT_BASED, BUILT) \
     WORD(SAMPLER, "parentbased_always_off", SAMPLER_ALWAYS_OFF | SAMPLER_PARENT_BASED, BUILT) \
-    WORD(SAMPLER, "parentbased_traceidratio", SAMPLER_RATIO | SAMPLER_PARENT_BASED, BUILT)    \
-    WORD(SAMPLER, "always_on", SAMPLER_ALWAYS_ON, BUILT)                                  \
-    WORD(SAMPLER, "always_off", SAMPLER_ALWAYS_OFF, BUILT)                                \
-    WORD(SAMPLER, "traceidratio", SAMPLER_RATIO, BUILT)                                   \
-    WORD(SAMPLER, "parentbased_jaeger_remote", 0, UNBUILT)                                \
-    WORD(SAMPLER, "jaeger_remote", 0, UNBUILT)                                            \
-    WORD(SAMPLER, "xray", 0, UNBUILT)                                                     \
-    WORD(PROPAGATOR, "tracecontext", PROPAGATE_TRACECONTEXT, BUILT)                       \
-    WORD(PROPAGATOR, "baggage", PROPAGATE_BAGGAGE, BUILT)                                 \
-    WORD(PROPAGATOR, "none", 0, BUILT)                                                    \
-    WORD(PROPAGATOR, "b3", 0, UNBUILT)                                                    \
-    WORD(PROPAGATOR, "b3multi", 0, UNBUILT)                                               \
-    WORD(PROPAGATOR, "jaeger", 0, UNBUILT)                                                \
-    WORD(PROPAGATOR, "xray", 0, UNBUILT)                                                  \
-    WORD(PROPAGATOR, "ottrace", 0, UNBUILT)                                               \
-    WORD(PROTOCOL, "http/protobuf", OTLP_HTTP_PROTOBUF, BUILT)                            \
-    WORD(PROTOCOL, "grpc", 0, UNBUILT)                                                    \
-    WORD(PROTOCOL, "http/json", 0, UNBUILT)                                               \
-    WORD(COMPRESSION, "none", OTLP_COMPRESSION_NONE, BUILT)                               \
-    WORD(COMPRESSION, "gzip", 0, UNBUILT)                                                 \
-    WORD(PROCESS_SPAN, "auto", PROCESS_SPAN_AUTO, BUILT)                                  \
-    WORD(PROCESS_SPAN, "always", PROCESS_SPAN_ALWAYS, BUILT)                              \
+    WORD(SAMPLER, "parentbased_traceidratio", SAMPLER_RATIO | SAMPLER_PARENT_BASED, BUILT) \
+    WORD(SAMPLER, "always_on", SAMPLER_ALWAYS_ON, BUILT) \
+    WORD(SAMPLER, "always_off", SAMPLER_ALWAYS_OFF, BUILT) \
+    WORD(SAMPLER, "traceidratio", SAMPLER_RATIO, BUILT) \
+    WORD(SAMPLER, "parentbased_jaeger_remote", 0, UNBUILT) \
+    WORD(SAMPLER, "jaeger_remote", 0, UNBUILT) \
+    WORD(SAMPLER, "xray", 0, UNBUILT) \
+    WORD(PROPAGATOR, "tracecontext", PROPAGATE_TRACECONTEXT, BUILT) \
+    WORD(PROPAGATOR, "baggage", PROPAGATE_BAGGAGE, BUILT) \
+    WORD(PROPAGATOR, "none", 0, BUILT) \
+    WORD(PROPAGATOR, "b3", 0, UNBUILT) \
+    WORD(PROPAGATOR, "b3multi", 0, UNBUILT) \
+    WORD(PROPAGATOR, "jaeger", 0, UNBUILT) \
+    WORD(PROPAGATOR, "xray", 0, UNBUILT) \
+    WORD(PROPAGATOR, "ottrace", 0, UNBUILT) \
+    WORD(PROTOCOL, "http/protobuf", OTLP_HTTP_PROTOBUF, BUILT) \
+    WORD(PROTOCOL, "grpc", 0, UNBUILT) \
+    WORD(PROTOCOL, "http/json", 0, UNBUILT) \
+    WORD(COMPRESSION, "none", OTLP_COMPRESSION_NONE, BUILT) \
+    WORD(COMPRESSION, "gzip", 0, UNBUILT) \
+    WORD(PROCESS_SPAN, "auto", PROCESS_SPAN_AUTO, BUILT) \
+    WORD(PROCESS_SPAN, "always", PROCESS_SPAN_ALWAYS, BUILT) \
     WORD(PROCESS_SPAN, "never", PROCESS_SPAN_NEVER, BUILT)
 
-#define CONFIG_VARIABLES(VAR)                                                                 \
-    VAR("OTEL_SHIM_LOG_FILE", PATH, log_file, NONE, "",                                       \
-        "File that otelshim's own log is appended to, instead of stderr")                     \
-    VAR("OTEL_LOG_LEVEL", CHOICE, log_level, LOG_LEVEL, "info",                               \
-        "How much otelshim says about itself; set, failures to export show on stderr, too")   \
-    VAR("OTEL_SDK_DISABLED", BOOL, disabled, NONE, "false",                                   \
-        "No telemetry at all")                                                                \
-    VAR("OTEL_CONFIG_FILE", NOT_READ, disabled, NONE, "",                                     \
-        "Not read by this version: one line says so, the variables hold")                     \
-    VAR("OTEL_SERVICE_NAME", TEXT, service_name, NONE, "the executable's name",               \
-        "service.name of the resource")                                                       \
-    VAR("OTEL_RESOURCE_ATTRIBUTES", ATTRIBUTES, resource, NONE, "",                           \
-        "Attributes of the resource; `,` `=` `%` inside are percent-encoded")                 \
-    VAR("OTEL_TRACES_EXPORTER", FLAGS, exporters, EXPORTER, "otlp",                           \
-        "Where spans go")                                                                     \
-    VAR("OTEL_SHIM_CONSOLE_FORMAT", CHOICE, console_format, CONSOLE_FORMAT, "tree",           \
-        "What the console exporter prints on stderr")                                         \
-    VAR("OTEL_SHIM_CONSOLE_COLLECT", PATH, console_collect, NONE, "",                         \
-        "File in which `otelshim run --console` collects the spans of all processes")         \
-    VAR("OTEL_TRACES_SAMPLER", SAMPLER, sampler, SAMPLER, "parentbased_always_on",            \
-        "Which traces are recorded")                                                          \
-    VAR("OTEL_TRACES_SAMPLER_ARG", RATIO, sampler_ratio, NONE, "1.0",                         \
-        "Share of traces for the traceidratio samplers")                                       \
-    VAR("OTEL_PROPAGATORS", FLAGS, propagators, PROPAGATOR, "tracecontext,baggage",           \
-        "Headers and variables that carry the context on")                                    \
-    VAR("OTEL_BSP_SCHEDULE_DELAY", MS, bsp.schedule_delay_ms, NONE, "5000",                   \
-        "Longest time that a span waits for its batch to fill")                               \
-    VAR("OTEL_BSP_EXPORT_TIMEOUT", MS, bsp.export_timeout_ms, NONE, "30000",                  \
-        "Time for one batch with all its attempts; 0 = no limit")                             \
-    VAR("OTEL_BSP_MAX_QUEUE_SIZE", COUNT, bsp.max_queue_size, NONE, "2048",                   \
-        "Spans that wait in the exporter at most; more are dropped and counted")              \
-    VAR("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", COUNT, bsp.max_export_batch_size, NONE, "512",      \
-        "Spans in one request, at most the queue size")                                       \
-    VAR("OTEL_EXPORTER_OTLP_PROTOCOL", CHOICE, otlp.protocol, PROTOCOL,                       \
-        "http/protobuf", "Wire format")                                                       \
-    VAR("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", CHOICE, otlp.protocol, PROTOCOL,                \
-        "the one above", "As above, for traces")                                              \
-    VAR("OTEL_EXPORTER_OTLP_ENDPOINT", ENDPOINT, otlp.traces_url, NONE,                       \
-        "http://localhost:4318", "Collector; /v1/traces is appended")                         \
-    VAR("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", TRACES_ENDPOINT, otlp.traces_url, NONE,         \
-        "the one above", "Collector for traces, used as it is given")                         \
-    VAR("OTEL_EXPORTER_OTLP_HEADERS", HEADERS, otlp.headers, NONE, "",                        \
-        "Headers of every request, such as authorization; never printed")                     \
-    VAR("OTEL_EXPORTER_OTLP_TRACES_HEADERS", HEADERS, otlp.headers, NONE,                     \
-        "the one above", "As above, for traces")                                              \
-    VAR("OTEL_EXPORTER_OTLP_TIMEOUT", MS, otlp.timeout_ms, NONE, "10000",                     \
-        "Time for one attempt; 0 = no limit")                                                 \
-    VAR("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", MS, otlp.timeout_ms, NONE,                       \
-        "the one above", "As above, for traces")                                              \
-    VAR("OTEL_EXPORTER_OTLP_COMPRESSION", CHOICE, otlp.compression, COMPRESSION,              \
-        "none", "Compression of requests")                                                    \
-    VAR("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", CHOICE, otlp.compression,                    \
-        COMPRESSION, "the one above", "As above, for traces")                                 \
-    VAR("OTEL_EXPORTER_OTLP_CERTIFICATE", PATH, otlp.certificate, NONE,                       \
-        "the system's store", "PEM file of the authorities that the collector is checked by") \
-    VAR("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", PATH, otlp.certificate, NONE,                \
-        "the one above", "As above, for traces")                                              \
-    VAR("OTEL_EXPORTER_OTLP_CLIENT_KEY", PATH, otlp.client_key, NONE, "",                     \
-        "PEM file of our private key (mutual TLS)")                                           \
-    VAR("OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY", PATH, otlp.client_key, NONE,                  \
-        "the one above", "As above, for traces")                                              \
-    VAR("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", PATH, otlp.client_certificate, NONE, "",     \
-        "PEM file of our certificate (mutual TLS)")                                           \
-    VAR("OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE", PATH, otlp.client_certificate, NONE,  \
-        "the one above", "As above, for traces")                                              \
-    VAR("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", NAMES, disabled_instrumentations, NONE, "",  \
-        "Read where OTEL_SHIM_DISABLED_INSTRUMENTATIONS is not set")                          \
-    VAR("OTEL_SHIM_DISABLED_INSTRUMENTATIONS", NAMES, disabled_instrumentations, NONE,        \
-        "the one above", "Instrumentations that are off; `*` = all")                          \
-    VAR("OTEL_PYTHON_EXCLUDED_URLS", PATTERNS, disabled, NONE, "",                            \
-        "The last one looked at, see OTEL_SHIM_EXCLUDED_URLS")                                \
-    VAR("OTEL_SHIM_EXCLUDED_URLS", PATTERNS, disabled, NONE, "the one above",                 \
-        "URLs that match get no span and no header. OTEL_SHIM_CURL_EXCLUDED_URLS (any "       \
-        "instrumentation's name) beats it; then come OTEL_PYTHON_CURL_EXCLUDED_URLS and "     \
-        "OTEL_PYTHON_EXCLUDED_URLS; the first one set holds")                                 \
-    VAR("OTEL_SHIM_PROCESS_SPAN", CHOICE, process_span, PROCESS_SPAN, "auto",                 \
-        "Whether a program's own life is a span: auto = of a command that did something")     \
-    VAR("OTEL_SHIM_FOLLOW_CHILDREN", BOOL, follow_children, NONE, "true",                     \
-        "Children with a cleared environment get LD_PRELOAD and the OTEL_ variables again")   \
-    VAR("OTEL_SHIM_KEEP_DEEPBIND", BOOL, keep_deepbind, NONE, "false",                        \
+#define CONFIG_VARIABLES(VAR) \
+    VAR("OTEL_SHIM_LOG_FILE", PATH, log_file, NONE, "", \
+        "File that otelshim's own log is appended to, instead of stderr") \
+    VAR("OTEL_LOG_LEVEL", CHOICE, log_level, LOG_LEVEL, "info", \
+        "How much otelshim says about itself; set, failures to export show on stderr, too") \
+    VAR("OTEL_SDK_DISABLED", BOOL, disabled, NONE, "false", "No telemetry at all") \
+    VAR("OTEL_CONFIG_FILE", NOT_READ, disabled, NONE, "", \
+        "Not read by this version: one line says so, the variables hold") \
+    VAR("OTEL_SERVICE_NAME", TEXT, service_name, NONE, "the executable's name", \
+        "service.name of the resource") \
+    VAR("OTEL_RESOURCE_ATTRIBUTES", ATTRIBUTES, resource, NONE, "", \
+        "Attributes of the resource; `,` `=` `%` inside are percent-encoded") \
+    VAR("OTEL_TRACES_EXPORTER", FLAGS, exporters, EXPORTER, "otlp", "Where spans go") \
+    VAR("OTEL_SHIM_CONSOLE_FORMAT", CHOICE, console_format, CONSOLE_FORMAT, "tree", \
+        "What the console exporter prints on stderr") \
+    VAR("OTEL_SHIM_CONSOLE_COLLECT", PATH, console_collect, NONE, "", \
+        "File in which `otelshim run --console` collects the spans of all processes") \
+    VAR("OTEL_TRACES_SAMPLER", SAMPLER, sampler, SAMPLER, "parentbased_always_on", \
+        "Which traces are recorded") \
+    VAR("OTEL_TRACES_SAMPLER_ARG", RATIO, sampler_ratio, NONE, "1.0", \
+        "Share of traces for the traceidratio samplers") \
+    VAR("OTEL_PROPAGATORS", FLAGS, propagators, PROPAGATOR, "tracecontext,baggage", \
+        "Headers and variables that carry the context on") \
+    VAR("OTEL_BSP_SCHEDULE_DELAY", MS, bsp.schedule_delay_ms, NONE, "5000", \
+        "Longest time that a span waits for its batch to fill") \
+    VAR("OTEL_BSP_EXPORT_TIMEOUT", MS, bsp.export_timeout_ms, NONE, "30000", \
+        "Time for one batch with all its attempts; 0 = no limit") \
+    VAR("OTEL_BSP_MAX_QUEUE_SIZE", COUNT, bsp.max_queue_size, NONE, "2048", \
+        "Spans that wait in the exporter at most; more are dropped and counted") \
+    VAR("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", COUNT, bsp.max_export_batch_size, NONE, "512", \
+        "Spans in one request, at most the queue size") \
+    VAR("OTEL_EXPORTER_OTLP_PROTOCOL", CHOICE, otlp.protocol, PROTOCOL, "http/protobuf", \
+        "Wire format") \
+    VAR("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", CHOICE, otlp.protocol, PROTOCOL, "the one above", \
+        "As above, for traces") \
+    VAR("OTEL_EXPORTER_OTLP_ENDPOINT", ENDPOINT, otlp.traces_url, NONE, "http://localhost:4318", \
+        "Collector; /v1/traces is appended") \
+    VAR("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", TRACES_ENDPOINT, otlp.traces_url, NONE, \
+        "the one above", "Collector for traces, used as it is given") \
+    VAR("OTEL_EXPORTER_OTLP_HEADERS", HEADERS, otlp.headers, NONE, "", \
+        "Headers of every request, such as authorization; never printed") \
+    VAR("OTEL_EXPORTER_OTLP_TRACES_HEADERS", HEADERS, otlp.headers, NONE, "the one above", \
+        "As above, for traces") \
+    VAR("OTEL_EXPORTER_OTLP_TIMEOUT", MS, otlp.timeout_ms, NONE, "10000", \
+        "Time for one attempt; 0 = no limit") \
+    VAR("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", MS, otlp.timeout_ms, NONE, "the one above", \
+        "As above, for traces") \
+    VAR("OTEL_EXPORTER_OTLP_COMPRESSION", CHOICE, otlp.compression, COMPRESSION, "none", \
+        "Compression of requests") \
+    VAR("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", CHOICE, otlp.compression, COMPRESSION, \
+        "the one above", "As above, for traces") \
+    VAR("OTEL_EXPORTER_OTLP_CERTIFICATE", PATH, otlp.certificate, NONE, "the system's store", \
+        "PEM file of the authorities that the collector is checked by") \
+    VAR("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", PATH, otlp.certificate, NONE, "the one above", \
+        "As above, for traces") \
+    VAR("OTEL_EXPORTER_OTLP_CLIENT_KEY", PATH, otlp.client_key, NONE, "", \
+        "PEM file of our private key (mutual TLS)") \
+    VAR("OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY", PATH, otlp.client_key, NONE, "the one above", \
+        "As above, for traces") \
+    VAR("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", PATH, otlp.client_certificate, NONE, "", \
+        "PEM file of our certificate (mutual TLS)") \
+    VAR("OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE", PATH, otlp.client_certificate, NONE, \
+        "the one above", "As above, for traces") \
+    VAR("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", NAMES, disabled_instrumentations, NONE, "", \
+        "Read where OTEL_SHIM_DISABLED_INSTRUMENTATIONS is not set") \
+    VAR("OTEL_SHIM_DISABLED_INSTRUMENTATIONS", NAMES, disabled_instrumentations, NONE, \
+        "the one above", "Instrumentations that are off; `*` = all") \
+    VAR("OTEL_PYTHON_EXCLUDED_URLS", PATTERNS, disabled, NONE, "", \
+        "The last one looked at, see OTEL_SHIM_EXCLUDED_URLS") \
+    VAR("OTEL_SHIM_EXCLUDED_URLS", PATTERNS, disabled, NONE, "the one above", \
+        "URLs that match get no span and no header. OTEL_SHIM_CURL_EXCLUDED_URLS (any " \
+        "instrumentation's name) beats it; then come OTEL_PYTHON_CURL_EXCLUDED_URLS and " \
+        "OTEL_PYTHON_EXCLUDED_URLS; the first one set holds") \
+    VAR("OTEL_SHIM_PROCESS_SPAN", CHOICE, process_span, PROCESS_SPAN, "auto", \
+        "Whether a program's own life is a span: auto = of a command that did something") \
+    VAR("OTEL_SHIM_FOLLOW_CHILDREN", BOOL, follow_children, NONE, "true", \
+        "Children with a cleared environment get LD_PRELOAD and the OTEL_ variables again") \
+    VAR("OTEL_SHIM_KEEP_DEEPBIND", BOOL, keep_deepbind, NONE, "false", \
         "Leave RTLD_DEEPBIND in the program's dlopen calls (libraries opened so are unseen)") \
-    VAR("OTEL_SHIM_EXIT_TIMEOUT", MS, exit_timeout_ms, NONE, "2000",                          \
-        "Longest time that a program's end waits for the last export")                        \
-    VAR("OTEL_SHIM_EXPORTER_PATH", PATH, exporter_path, NONE, "beside libotelshim.so",        \
+    VAR("OTEL_SHIM_EXIT_TIMEOUT", MS, exit_timeout_ms, NONE, "2000", \
+        "Longest time that a program's end waits for the last export") \
+    VAR("OTEL_SHIM_EXPORTER_PATH", PATH, exporter_path, NONE, "beside libotelshim.so", \
         "The exporter object, libotelshim-exporter.so")
 
 #endif

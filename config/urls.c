@@ -27,18 +27,19 @@
 #include "parse.h"
 
 #define PATTERN_MAX_BYTES 4096u
-#define URL_MAX_BYTES 2048u        /* of a URL that are looked at, as RECORD_MAX_URL */
-#define MATCH_BLOCKS 64u           /* threads that match at one moment */
-#define MATCH_FRAMES_KB 15u        /* backtracking of one match; PCRE2 sizes in KB */
-#define MATCH_BUDGET 16384u        /* steps of one decision: well under a millisecond */
-#define MATCH_STEP_BYTES 16u       /* bytes moved over that cost as much as one step */
+#define URL_MAX_BYTES 2048u /* of a URL that are looked at, as RECORD_MAX_URL */
+#define MATCH_BLOCKS 64u    /* threads that match at one moment */
+#define MATCH_FRAMES_KB 15u /* backtracking of one match; PCRE2 sizes in KB */
+#define MATCH_FRAMES_BYTES ((size_t)MATCH_FRAMES_KB * 1024)
+#define MATCH_BUDGET 16384u  /* steps of one decision: well under a millisecond */
+#define MATCH_STEP_BYTES 16u /* bytes moved over that cost as much as one step */
 
 struct match_block {
-    atomic_uint busy;      /* 1: a thread is matching. Any thread, acquire/release. After a
+    atomic_uint busy;    /* 1: a thread is matching. Any thread, acquire/release. After a
                             * fork a block that was busy in the parent stays so: one lost. */
-    bool frames_taken;     /* PCRE2 has asked for its frames */
-    uint32_t budget;       /* left of this decision */
-    PCRE2_SIZE position;   /* at the last callout */
+    bool frames_taken;   /* PCRE2 has asked for its frames */
+    uint32_t budget;     /* left of this decision */
+    PCRE2_SIZE position; /* at the last callout */
     pcre2_match_data *data;
     pcre2_match_context *limits;
     char *frames;
@@ -46,7 +47,7 @@ struct match_block {
 
 struct url_filter {
     struct url_filter *next;
-    const char *value;     /* the variable's value it was made from */
+    const char *value; /* the variable's value it was made from */
     const pcre2_code **patterns;
     unsigned nr_patterns;
 };
@@ -75,7 +76,7 @@ static void *frames_alloc(PCRE2_SIZE size, void *data)
     struct match_block *block = data;
     if (block->frames == NULL)
         return arena_alloc(size); /* the constructor makes the block */
-    if (block->frames_taken || size > MATCH_FRAMES_KB * 1024)
+    if (block->frames_taken || size > MATCH_FRAMES_BYTES)
         return NULL;
     block->frames_taken = true;
     return block->frames;
@@ -122,11 +123,11 @@ static bool block_make(struct match_block *block, char *frames)
 static bool blocks_make(void)
 {
     struct match_block *made = arena_alloc(MATCH_BLOCKS * sizeof made[0]);
-    char *frames = arena_alloc(MATCH_BLOCKS * MATCH_FRAMES_KB * 1024);
+    char *frames = arena_alloc(MATCH_BLOCKS * MATCH_FRAMES_BYTES);
     if (made == NULL || frames == NULL)
         return false;
     for (unsigned i = 0; i < MATCH_BLOCKS; i++)
-        if (!block_make(&made[i], frames + i * MATCH_FRAMES_KB * 1024))
+        if (!block_make(&made[i], frames + i * MATCH_FRAMES_BYTES))
             return false;
     blocks = made;
     return true;
@@ -139,8 +140,8 @@ static pcre2_code *pattern_compile(const char *variable, struct slice text,
     PCRE2_SIZE offset;
     /* NEVER_UTF: URLs are any bytes. */
     pcre2_code *code = pcre2_compile((PCRE2_SPTR)text.at, text.len,
-                                     PCRE2_AUTO_CALLOUT | PCRE2_NEVER_UTF | PCRE2_NEVER_UCP,
-                                     &error, &offset, context);
+                                     PCRE2_AUTO_CALLOUT | PCRE2_NEVER_UTF | PCRE2_NEVER_UCP, &error,
+                                     &offset, context);
     if (code == NULL) {
         char shown[SHOWN_BYTES], why[128];
         text_shown(text, shown);
@@ -157,7 +158,7 @@ static void filter_compile(struct url_filter *filter, const char *variable, stru
     unsigned over = 0;
     pcre2_general_context *general = pcre2_general_context_create(setup_alloc, setup_free, NULL);
     pcre2_compile_context *context = general ? pcre2_compile_context_create(general) : NULL;
-    filter->patterns = arena_alloc(CONFIG_MAX_PATTERNS * sizeof filter->patterns[0]);
+    filter->patterns = arena_alloc(CONFIG_MAX_PATTERNS * sizeof(pcre2_code *));
     if (context == NULL || filter->patterns == NULL)
         return;
     pcre2_set_max_pattern_length(context, PATTERN_MAX_BYTES);
@@ -212,7 +213,7 @@ static const char *list_find(const struct config *c, const char *name, char vari
                 n += added;
                 variable[n++] = '_';
             }
-            strcpy(variable + n, "EXCLUDED_URLS");
+            memcpy(variable + n, "EXCLUDED_URLS", sizeof "EXCLUDED_URLS");
             const char *value = variable_find(c, variable);
             if (value != NULL)
                 return value;
@@ -231,8 +232,7 @@ const struct url_filter *config_url_filter(const struct config *c, const char *n
     while (filter != NULL && filter->value != value)
         filter = filter->next;
     if (filter == NULL) {
-        if ((blocks == NULL && !blocks_make()) ||
-            (filter = arena_alloc(sizeof *filter)) == NULL) {
+        if ((blocks == NULL && !blocks_make()) || (filter = arena_alloc(sizeof *filter)) == NULL) {
             diag_config_mistake("%s: no memory for it; nothing is excluded", variable);
             return NULL;
         }

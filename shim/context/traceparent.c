@@ -132,7 +132,10 @@ static size_t tracestate_key(const char *member, size_t len)
 
 bool tracestate_is_valid(const char *text, size_t len)
 {
-    struct { const char *at; size_t len; } keys[TRACESTATE_MAX_MEMBERS];
+    struct {
+        const char *at;
+        size_t len;
+    } keys[TRACESTATE_MAX_MEMBERS];
     unsigned nr_keys = 0;
     const char *at = text, *member;
     size_t member_len;

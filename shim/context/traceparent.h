@@ -7,9 +7,9 @@
 
 #include "sdk/span.h"
 
-#define TRACEPARENT_LEN 55u   /* without terminating zero */
-#define TRACESTATE_MAX 512u   /* bytes carried (choices.md) */
-#define BAGGAGE_MAX 8192u     /* bytes carried (choices.md) */
+#define TRACEPARENT_LEN 55u /* without terminating zero */
+#define TRACESTATE_MAX 512u /* bytes carried (choices.md) */
+#define BAGGAGE_MAX 8192u   /* bytes carried (choices.md) */
 
 /*
  * Reads `len` bytes of a traceparent value; surrounding blanks are allowed.

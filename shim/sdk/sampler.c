@@ -15,8 +15,8 @@ static uint64_t ratio_bound(double ratio)
 
 void sampler_prepare(struct config *c)
 {
-    c->sampler_all = c->sampler == SAMPLER_ALWAYS_ON ||
-                     (c->sampler == SAMPLER_RATIO && c->sampler_ratio >= 1);
-    c->sampler_bound = c->sampler == SAMPLER_RATIO && !c->sampler_all
-                           ? ratio_bound(c->sampler_ratio) : 0;
+    c->sampler_all =
+        c->sampler == SAMPLER_ALWAYS_ON || (c->sampler == SAMPLER_RATIO && c->sampler_ratio >= 1);
+    c->sampler_bound =
+        c->sampler == SAMPLER_RATIO && !c->sampler_all ? ratio_bound(c->sampler_ratio) : 0;
 }

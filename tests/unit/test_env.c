@@ -22,7 +22,7 @@ void diag_config_mistake(const char *format, ...)
 }
 
 /* LOAD("A=1", "B=2"): the configuration that this environment yields. */
-#define LOAD(...) load((const char *const[]){ __VA_ARGS__ __VA_OPT__(,) NULL })
+#define LOAD(...) load((const char *const[]){ __VA_ARGS__ __VA_OPT__(, ) NULL })
 static const struct config *load(const char *const env[])
 {
     nr_mistakes = 0;
@@ -59,14 +59,14 @@ Test(env, reads_every_simple_variable)
 {
     const struct config *c = LOAD(
         "OTEL_SDK_DISABLED=TRUE", "OTEL_SERVICE_NAME=shop", "OTEL_TRACES_EXPORTER= console , otlp",
-        "OTEL_SHIM_CONSOLE_FORMAT=json", "OTEL_SHIM_CONSOLE_COLLECT=/tmp/c",
-        "OTEL_LOG_LEVEL=Debug", "OTEL_SHIM_LOG_FILE=/tmp/l", "OTEL_BSP_SCHEDULE_DELAY=100",
-        "OTEL_BSP_EXPORT_TIMEOUT=0", "OTEL_BSP_MAX_QUEUE_SIZE=64",
-        "OTEL_BSP_MAX_EXPORT_BATCH_SIZE=32", "OTEL_EXPORTER_OTLP_TIMEOUT=3",
-        "OTEL_EXPORTER_OTLP_CERTIFICATE=/ca", "OTEL_EXPORTER_OTLP_CLIENT_KEY=/key",
-        "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE=/cert", "OTEL_SHIM_PROCESS_SPAN=never",
-        "OTEL_SHIM_FOLLOW_CHILDREN=false", "OTEL_SHIM_EXIT_TIMEOUT=7",
-        "OTEL_SHIM_EXPORTER_PATH=/x.so", "OTEL_PROPAGATORS=tracecontext");
+        "OTEL_SHIM_CONSOLE_FORMAT=json", "OTEL_SHIM_CONSOLE_COLLECT=/tmp/c", "OTEL_LOG_LEVEL=Debug",
+        "OTEL_SHIM_LOG_FILE=/tmp/l", "OTEL_BSP_SCHEDULE_DELAY=100", "OTEL_BSP_EXPORT_TIMEOUT=0",
+        "OTEL_BSP_MAX_QUEUE_SIZE=64", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE=32",
+        "OTEL_EXPORTER_OTLP_TIMEOUT=3", "OTEL_EXPORTER_OTLP_CERTIFICATE=/ca",
+        "OTEL_EXPORTER_OTLP_CLIENT_KEY=/key", "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE=/cert",
+        "OTEL_SHIM_PROCESS_SPAN=never", "OTEL_SHIM_FOLLOW_CHILDREN=false",
+        "OTEL_SHIM_EXIT_TIMEOUT=7", "OTEL_SHIM_EXPORTER_PATH=/x.so",
+        "OTEL_PROPAGATORS=tracecontext");
     cr_assert_eq(nr_mistakes, 0, "%s", mistakes[0]);
     cr_assert(c->disabled);
     cr_assert_str_eq(c->service_name, "shop");
@@ -122,10 +122,10 @@ Test(env, first_of_two_equal_names_holds)
 
 Test(env, traces_variable_beats_general_one_in_either_order)
 {
-    const struct config *c = LOAD("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT=5",
-                                  "OTEL_EXPORTER_OTLP_TIMEOUT=6",
-                                  "OTEL_EXPORTER_OTLP_ENDPOINT=http://base",
-                                  "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://own/x");
+    const struct config *c =
+        LOAD("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT=5", "OTEL_EXPORTER_OTLP_TIMEOUT=6",
+             "OTEL_EXPORTER_OTLP_ENDPOINT=http://base",
+             "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://own/x");
     cr_assert_eq(c->otlp.timeout_ms, 5);
     cr_assert_str_eq(c->otlp.traces_url, "http://own/x");
     c = LOAD("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT=bad", "OTEL_EXPORTER_OTLP_TIMEOUT=6");
@@ -136,7 +136,9 @@ Test(env, traces_variable_beats_general_one_in_either_order)
 
 Test(env, endpoints_are_joined_by_the_rules)
 {
-    static const struct { const char *variable, *url; } rows[] = {
+    static const struct {
+        const char *variable, *url;
+    } rows[] = {
         { "OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4318", "http://c:4318/v1/traces" },
         { "OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4318/", "http://c:4318/v1/traces" },
         { "OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4318/my/", "http://c:4318/my/v1/traces" },
@@ -162,9 +164,15 @@ Test(env, endpoints_are_joined_by_the_rules)
 Test(env, endpoint_that_is_no_url_sends_nothing)
 {
     static const char *const values[] = {
-        "localhost:4318", "c", "ftp://c", "http:/c", "http://", "http:///x", "http://c:99999",
-        "http://c:0", "http://c:x", "http://a b", "http://[::1", "http://c\n", "://c", "http://:80",
-        "http://c\\x", "http://h\xc3\xb6st", "http://[::1]x", "http://user@",
+        "localhost:4318", "c",
+        "ftp://c",        "http:/c",
+        "http://",        "http:///x",
+        "http://c:99999", "http://c:0",
+        "http://c:x",     "http://a b",
+        "http://[::1",    "http://c\n",
+        "://c",           "http://:80",
+        "http://c\\x",    "http://h\xc3\xb6st",
+        "http://[::1]x",  "http://user@",
     };
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
         char variable[128];
@@ -193,8 +201,8 @@ Test(env, headers_are_decoded_and_lowered_and_the_last_one_holds)
 
 Test(env, headers_for_traces_replace_the_general_ones)
 {
-    const struct config *c = LOAD("OTEL_EXPORTER_OTLP_HEADERS=a=1,b=2",
-                                  "OTEL_EXPORTER_OTLP_TRACES_HEADERS=c=3");
+    const struct config *c =
+        LOAD("OTEL_EXPORTER_OTLP_HEADERS=a=1,b=2", "OTEL_EXPORTER_OTLP_TRACES_HEADERS=c=3");
     cr_assert_eq(c->otlp.nr_headers, 1);
     cr_assert_str_eq(c->otlp.headers[0].key, "c");
 }
@@ -202,9 +210,10 @@ Test(env, headers_for_traces_replace_the_general_ones)
 Test(env, bad_header_is_left_out_in_one_line_without_its_value)
 {
     static const char *const bad[] = {
-        "secret", "=secret", "na me=secret", "na\x01me=secret", "k=sec\"ret", "k=sec\\ret",
-        "k=sec;ret", "k=%0d%0asecret:x", "k=secret%", "k=secret%zz", "k=%00secret", "k=secret\xff",
-        "%0a=secret", "k=secret\r\nx", "k%=secret", ";=secret",
+        "secret",     "=secret",       "na me=secret", "na\x01me=secret",
+        "k=sec\"ret", "k=sec\\ret",    "k=sec;ret",    "k=%0d%0asecret:x",
+        "k=secret%",  "k=secret%zz",   "k=%00secret",  "k=secret\xff",
+        "%0a=secret", "k=secret\r\nx", "k%=secret",    ";=secret",
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         char env[256];
@@ -219,8 +228,9 @@ Test(env, bad_header_is_left_out_in_one_line_without_its_value)
 
 Test(env, resource_attributes_are_decoded_and_the_last_one_holds)
 {
-    const struct config *c = LOAD("OTEL_RESOURCE_ATTRIBUTES= deployment = a b , k%3D=v%2Cw=x,k=1,k=2,"
-                                  "empty=,umlaut=\xc3\xa4%C3%B6,");
+    const struct config *c =
+        LOAD("OTEL_RESOURCE_ATTRIBUTES= deployment = a b , k%3D=v%2Cw=x,k=1,k=2,"
+             "empty=,umlaut=\xc3\xa4%C3%B6,");
     cr_assert_eq(nr_mistakes, 0, "%s", mistakes[0]);
     cr_assert_eq(c->nr_resource, 5);
     cr_assert_str_eq(c->resource[0].key, "deployment");
@@ -234,8 +244,8 @@ Test(env, resource_attributes_are_decoded_and_the_last_one_holds)
 
 Test(env, one_bad_resource_attribute_discards_all)
 {
-    static const char *const bad[] = { "b", "=b", "b=%", "b=%4", "b=%gg", "b=\xff", "b=%ff", "%=1",
-                                       "b=%00", " =b", "b=%C3" };
+    static const char *const bad[] = { "b",     "=b",  "b=%",   "b=%4", "b=%gg", "b=\xff",
+                                       "b=%ff", "%=1", "b=%00", " =b",  "b=%C3" };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         char env[256];
         snprintf(env, sizeof env, "OTEL_RESOURCE_ATTRIBUTES=a=1,%s", bad[i]);
@@ -251,7 +261,8 @@ Test(env, lists_of_pairs_are_bounded)
     for (int i = 0; i < 200; i++)
         sprintf(env + strlen(env), "k%d=v,", i);
     cr_assert_eq(LOAD(env)->nr_resource, CONFIG_MAX_RESOURCE_ATTRIBUTES);
-    cr_assert_str_eq(mistakes[0], "OTEL_RESOURCE_ATTRIBUTES: more than 128 attributes; 72 left out");
+    cr_assert_str_eq(mistakes[0],
+                     "OTEL_RESOURCE_ATTRIBUTES: more than 128 attributes; 72 left out");
     memcpy(env, "OTEL_EXPORTER_OTLP_HEADERS=k=v,", 31);
     cr_assert_eq(LOAD(env)->otlp.nr_headers, CONFIG_MAX_HEADERS);
     cr_assert_eq(nr_mistakes, 1);
@@ -259,8 +270,13 @@ Test(env, lists_of_pairs_are_bounded)
 
 Test(env, samplers)
 {
-    static const struct { const char *name, *arg; enum sampler_kind kind; bool parent; double ratio;
-                          unsigned mistakes; } rows[] = {
+    static const struct {
+        const char *name, *arg;
+        enum sampler_kind kind;
+        bool parent;
+        double ratio;
+        unsigned mistakes;
+    } rows[] = {
         { "always_on", "", SAMPLER_ALWAYS_ON, false, 1, 0 },
         { "ALWAYS_OFF", "garbage", SAMPLER_ALWAYS_OFF, false, 1, 0 },
         { "traceidratio", "0.25", SAMPLER_RATIO, false, 0.25, 0 },
@@ -284,14 +300,19 @@ Test(env, samplers)
         cr_assert_eq(c->sampler_ratio, rows[i].ratio, "row %zu", i);
         cr_assert_eq(nr_mistakes, rows[i].mistakes, "row %zu", i);
     }
-    cr_assert_eq(LOAD("OTEL_TRACES_SAMPLER=traceidratio", "OTEL_TRACES_SAMPLER_ARG=0.5")
-                     ->sampler_bound, 0x8000000000000000);
+    cr_assert_eq(
+        LOAD("OTEL_TRACES_SAMPLER=traceidratio", "OTEL_TRACES_SAMPLER_ARG=0.5")->sampler_bound,
+        0x8000000000000000);
     cr_assert(LOAD()->sampler_all);
 }
 
 Test(env, lists_of_words)
 {
-    static const struct { const char *env; uint32_t exporters, propagators; unsigned mistakes; } rows[] = {
+    static const struct {
+        const char *env;
+        uint32_t exporters, propagators;
+        unsigned mistakes;
+    } rows[] = {
         { "OTEL_TRACES_EXPORTER=none", 0, 3, 0 },
         { "OTEL_TRACES_EXPORTER=console,none", 0, 3, 0 },
         { "OTEL_TRACES_EXPORTER=zipkin,console", EXPORTER_CONSOLE, 3, 1 },
@@ -318,7 +339,8 @@ Test(env, batch_is_at_most_the_queue)
     cr_assert_eq(LOAD("OTEL_BSP_MAX_QUEUE_SIZE=10")->bsp.max_export_batch_size, 10);
     cr_assert_eq(nr_mistakes, 0);
     cr_assert_eq(LOAD("OTEL_BSP_MAX_QUEUE_SIZE=10", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE=11")
-                     ->bsp.max_export_batch_size, 10);
+                     ->bsp.max_export_batch_size,
+                 10);
     cr_assert_eq(nr_mistakes, 1);
 }
 
@@ -330,7 +352,8 @@ Test(env, instrumentations_are_disabled_by_exact_name)
     cr_assert(!config_instrumentation_enabled(c, "dns"));
     cr_assert(config_instrumentation_enabled(c, "sqlite3"));
     cr_assert(config_instrumentation_enabled(c, "Curl"));
-    c = LOAD("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=sqlite3", "OTEL_SHIM_DISABLED_INSTRUMENTATIONS=");
+    c = LOAD("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=sqlite3",
+             "OTEL_SHIM_DISABLED_INSTRUMENTATIONS=");
     cr_assert(!config_instrumentation_enabled(c, "sqlite3"));
     c = LOAD("OTEL_SHIM_DISABLED_INSTRUMENTATIONS=x,*");
     cr_assert(!config_instrumentation_enabled(c, "sqlite3"));
@@ -358,7 +381,10 @@ enum {
 #undef TYPE
 };
 
-static const struct { const char *name; int type; } variables[] = {
+static const struct {
+    const char *name;
+    int type;
+} variables[] = {
 #define VAR(name, type, field, words, default_text, effect) { name, TYPE_##type },
     CONFIG_VARIABLES(VAR)
 #undef VAR
@@ -366,7 +392,9 @@ static const struct { const char *name; int type; } variables[] = {
 
 static char overlong[CONFIG_MAX_VALUE + 2], megabyte[(1 << 20) + 1], longest[CONFIG_MAX_VALUE + 1];
 
-static const struct { const char *kind, *value; } bad_values[] = {
+static const struct {
+    const char *kind, *value;
+} bad_values[] = {
     { "empty", "" },
     { "garbage", "~!junk" },
     { "negative", "-1" },
@@ -417,7 +445,8 @@ static void check_bad_value(size_t variable, size_t bad)
     struct config plain = comparable(LOAD(sampler), type);
     struct config got = comparable(LOAD(sampler, env), type);
     bool usable = is_usable(type, kind);
-    cr_assert_eq(nr_mistakes, !usable, "%s, %s: %u lines: %s", name, kind, nr_mistakes, mistakes[0]);
+    cr_assert_eq(nr_mistakes, !usable, "%s, %s: %u lines: %s", name, kind, nr_mistakes,
+                 mistakes[0]);
     if (!usable) {
         cr_assert_eq(memcmp(&got, &plain, sizeof got), 0, "%s, %s: something changed", name, kind);
         cr_assert_eq(strncmp(mistakes[0], name, strlen(name)), 0, "%s", mistakes[0]);
@@ -446,7 +475,9 @@ Test(env, random_values_cost_at_most_one_line_each)
         char env[160];
         size_t v = (size_t)rand() % (sizeof variables / sizeof *variables);
         int n = snprintf(env, sizeof env, "%s=%s", variables[v].name,
-                         rand() % 3 == 0 ? "http://" : rand() % 3 ? "k=" : "");
+                         rand() % 3 == 0 ? "http://"
+                         : rand() % 3    ? "k="
+                                         : "");
         for (int more = rand() % 40; more > 0; more--)
             env[n++] = alphabet[(size_t)rand() % (sizeof alphabet - 1)];
         env[n] = '\0';

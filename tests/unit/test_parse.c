@@ -8,10 +8,13 @@
 
 Test(parse, bool_is_true_in_any_case_and_else_false)
 {
-    static const struct { const char *text; bool value, good; } rows[] = {
-        { "true", true, true },   { "TRUE", true, true }, { " True\t", true, true },
+    static const struct {
+        const char *text;
+        bool value, good;
+    } rows[] = {
+        { "true", true, true },   { "TRUE", true, true },   { " True\t", true, true },
         { "false", false, true }, { "fAlse", false, true }, { "1", false, false },
-        { "yes", false, false },  { "", false, false },   { "truely", false, false },
+        { "yes", false, false },  { "", false, false },     { "truely", false, false },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         bool value = !rows[i].value;
@@ -22,8 +25,19 @@ Test(parse, bool_is_true_in_any_case_and_else_false)
 
 Test(parse, uint_takes_decimal_digits_within_bounds)
 {
-    static const char *const bad[] = { "", " ", "-1", "+1", "1.0", "1 2", "0x10", "1e3", "abc",
-                                       "2147483648", "99999999999999999999999999", "1\n", "\xb2" };
+    static const char *const bad[] = { "",
+                                       " ",
+                                       "-1",
+                                       "+1",
+                                       "1.0",
+                                       "1 2",
+                                       "0x10",
+                                       "1e3",
+                                       "abc",
+                                       "2147483648",
+                                       "99999999999999999999999999",
+                                       "1\n",
+                                       "\xb2" };
     uint32_t value = 77;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         cr_assert(!parse_uint(slice_of(bad[i]), 0, PARSE_UINT_MAX, &value), "%s", bad[i]);
@@ -37,9 +51,16 @@ Test(parse, uint_takes_decimal_digits_within_bounds)
 
 Test(parse, ratio_reads_what_strtod_reads)
 {
-    static const char *const good[] = { "0", "1", "1.0", ".5", "0.", "0.1", "0.3", "0.0001", "1e-3",
-        "1E-10", "5e-1", "+0.7", " 0.25 ", "0.123456789012345", "100e-2", "0.999999999999999",
-        "0e99", "00000.50000", "1e-300" };
+    static const char *const good[] = { "0",      "1",
+                                        "1.0",    ".5",
+                                        "0.",     "0.1",
+                                        "0.3",    "0.0001",
+                                        "1e-3",   "1E-10",
+                                        "5e-1",   "+0.7",
+                                        " 0.25 ", "0.123456789012345",
+                                        "100e-2", "0.999999999999999",
+                                        "0e99",   "00000.50000",
+                                        "1e-300" };
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         double value = -1;
         cr_assert(parse_ratio(slice_of(good[i]), &value), "%s", good[i]);
@@ -51,9 +72,11 @@ Test(parse, ratio_reads_what_strtod_reads)
 
 Test(parse, ratio_refuses_the_rest)
 {
-    static const char *const bad[] = { "", ".", "-0.1", "1.1", "2", "1e1", "nan", "inf", "0x1p-1",
-        "0.5x", "0,5", "e5", "1e", "1e-", "1e 1", "0.1.2", "1e9999999999", "1.0000001", "--1", " ",
-        "1e+-1", "0.5 0.5" };
+    static const char *const bad[] = {
+        "",     ".",   "-0.1",  "1.1",    "2",   "1e1",  "nan",   "inf",          "0x1p-1",
+        "0.5x", "0,5", "e5",    "1e",     "1e-", "1e 1", "0.1.2", "1e9999999999", "1.0000001",
+        "--1",  " ",   "1e+-1", "0.5 0.5"
+    };
     double value = 77;
     char digits[1024];
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
@@ -77,25 +100,47 @@ Test(parse, list_trims_and_drops_empty_items)
 
 Test(parse, percent_decoding)
 {
-    static const struct { const char *text, *decoded; } rows[] = {
-        { "", "" }, { "a+b", "a+b" }, { "%41%7e", "A~" }, { "%C3%a4", "\xc3\xa4" }, { "%2525", "%25" },
-        { "%", NULL }, { "%4", NULL }, { "a%", NULL }, { "%4g", NULL }, { "%00", NULL }, { "%%41", NULL },
+    static const struct {
+        const char *text, *decoded;
+    } rows[] = {
+        { "", "" },         { "a+b", "a+b" }, { "%41%7e", "A~" }, { "%C3%a4", "\xc3\xa4" },
+        { "%2525", "%25" }, { "%", NULL },    { "%4", NULL },     { "a%", NULL },
+        { "%4g", NULL },    { "%00", NULL },  { "%%41", NULL },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char out[32] = "";
         long n = percent_decode(slice_of(rows[i].text), out);
         cr_assert_eq(n < 0, rows[i].decoded == NULL, "%s", rows[i].text);
         if (n >= 0)
-            cr_assert(slice_is((struct slice){ out, (size_t)n }, rows[i].decoded), "%s", rows[i].text);
+            cr_assert(slice_is((struct slice){ out, (size_t)n }, rows[i].decoded), "%s",
+                      rows[i].text);
     }
 }
 
 Test(parse, utf8)
 {
-    static const char *const good[] = { "", "abc", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf",
-        "\xee\x80\x80", "\xef\xbf\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf" };
-    static const char *const bad[] = { "\x80", "\xc0\x80", "\xc1\xbf", "\xc2", "\xe0\x9f\xbf", "\xed\xa0\x80",
-        "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "a\xe2\x82", "\xff", "\xc2\x41" };
+    static const char *const good[] = { "",
+                                        "abc",
+                                        "\xc2\x80",
+                                        "\xdf\xbf",
+                                        "\xe0\xa0\x80",
+                                        "\xed\x9f\xbf",
+                                        "\xee\x80\x80",
+                                        "\xef\xbf\xbf",
+                                        "\xf0\x90\x80\x80",
+                                        "\xf4\x8f\xbf\xbf" };
+    static const char *const bad[] = { "\x80",
+                                       "\xc0\x80",
+                                       "\xc1\xbf",
+                                       "\xc2",
+                                       "\xe0\x9f\xbf",
+                                       "\xed\xa0\x80",
+                                       "\xf0\x8f\xbf\xbf",
+                                       "\xf4\x90\x80\x80",
+                                       "\xf5\x80\x80\x80",
+                                       "a\xe2\x82",
+                                       "\xff",
+                                       "\xc2\x41" };
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         cr_assert(utf8_is_valid(good[i], strlen(good[i])), "good %zu", i);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)

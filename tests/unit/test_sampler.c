@@ -29,15 +29,18 @@ static bool takes(const struct config *c, uint64_t low)
 
 Test(sampler, ratio_bounds_are_those_of_python)
 {
-    static const struct { double ratio; uint64_t bound; } rows[] = {
+    static const struct {
+        double ratio;
+        uint64_t bound;
+    } rows[] = {
         { 0.5, 0x8000000000000000 },
         { 0.25, 0x4000000000000000 },
-        { 0.1, 1844674407370955264 },          /* 0x1.999999999999ap-4, a little over 1/10 */
+        { 0.1, 1844674407370955264 }, /* 0x1.999999999999ap-4, a little over 1/10 */
         { 0.75, 0xc000000000000000 },
-        { 0.0001, 1844674407370955 },         /* 1844674407370955.25 */
+        { 0.0001, 1844674407370955 }, /* 1844674407370955.25 */
         { 0x1p-64, 1 },
-        { 0x1p-65, 0 },                       /* 0.5: half to even */
-        { 0x1.8p-64, 2 },                     /* 1.5: half to even */
+        { 0x1p-65, 0 },   /* 0.5: half to even */
+        { 0x1.8p-64, 2 }, /* 1.5: half to even */
         { 0x1.fffffffffffffp-1, 0xfffffffffffff800 },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -74,7 +77,8 @@ Test(sampler, parent_decides_only_in_parent_based_forms_and_only_when_valid)
     static const uint8_t id[16] = { 1 };
     for (int remote = 0; remote < 2; remote++) {
         sampled.remote = not_sampled.remote = remote;
-        struct config on = { .sampler = SAMPLER_ALWAYS_ON }, off = { .sampler = SAMPLER_ALWAYS_OFF };
+        struct config on = { .sampler = SAMPLER_ALWAYS_ON },
+                      off = { .sampler = SAMPLER_ALWAYS_OFF };
         sampler_prepare(&on);
         sampler_prepare(&off);
         cr_assert(sampler_samples(&on, &not_sampled, id));

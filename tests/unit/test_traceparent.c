@@ -50,8 +50,11 @@ Test(traceparent, keeps_sampled_and_random_bits_only)
 Test(traceparent, accepts_what_the_specification_accepts)
 {
     static const char *const good[] = {
-        " \t" GOOD " ", "01-" TRACE "-" SPAN "-01", "fe-" TRACE "-" SPAN "-01-what the future brings",
-        "cc-" TRACE "-" SPAN "-00-", "00-" TRACE "-" SPAN "-00",
+        " \t" GOOD " ",
+        "01-" TRACE "-" SPAN "-01",
+        "fe-" TRACE "-" SPAN "-01-what the future brings",
+        "cc-" TRACE "-" SPAN "-00-",
+        "00-" TRACE "-" SPAN "-00",
     };
     struct span_context c;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
@@ -61,12 +64,26 @@ Test(traceparent, accepts_what_the_specification_accepts)
 Test(traceparent, refuses_what_the_specification_refuses)
 {
     static const char *const bad[] = {
-        "", " ", "00", GOOD "-", GOOD "-01", GOOD "x", "01-" TRACE "-" SPAN "-01x",
-        "ff-" TRACE "-" SPAN "-01", "0-" TRACE "-" SPAN "-01", "0g-" TRACE "-" SPAN "-01",
-        "00-00000000000000000000000000000000-" SPAN "-01", "00-" TRACE "-0000000000000000-01",
-        "00-0AF7651916CD43DD8448EB211C80319C-" SPAN "-01", "00-" TRACE "-" SPAN "-0A",
-        "00-" TRACE "-" SPAN "-1", "00_" TRACE "-" SPAN "-01", "00-" TRACE "-" SPAN "_01",
-        "00-" TRACE "x" SPAN "-01", "00-" TRACE "-" SPAN "-0 ", "00 -" TRACE "-" SPAN "-01",
+        "",
+        " ",
+        "00",
+        GOOD "-",
+        GOOD "-01",
+        GOOD "x",
+        "01-" TRACE "-" SPAN "-01x",
+        "ff-" TRACE "-" SPAN "-01",
+        "0-" TRACE "-" SPAN "-01",
+        "0g-" TRACE "-" SPAN "-01",
+        "00-00000000000000000000000000000000-" SPAN "-01",
+        "00-" TRACE "-0000000000000000-01",
+        "00-0AF7651916CD43DD8448EB211C80319C-" SPAN "-01",
+        "00-" TRACE "-" SPAN "-0A",
+        "00-" TRACE "-" SPAN "-1",
+        "00_" TRACE "-" SPAN "-01",
+        "00-" TRACE "-" SPAN "_01",
+        "00-" TRACE "x" SPAN "-01",
+        "00-" TRACE "-" SPAN "-0 ",
+        "00 -" TRACE "-" SPAN "-01",
     };
     struct span_context untouched, c;
     memset(&c, 0x5a, sizeof c);
@@ -80,17 +97,22 @@ Test(traceparent, refuses_what_the_specification_refuses)
 Test(traceparent, agrees_with_a_regular_expression_on_damaged_texts)
 {
     static const char *const starts[] = {
-        GOOD, "01-" TRACE "-" SPAN "-03-more", "  " GOOD "\t",
+        GOOD,
+        "01-" TRACE "-" SPAN "-03-more",
+        "  " GOOD "\t",
         "00-00000000000000000000000000000001-0000000000000001-00",
     };
     static const char bytes[] = "0123456789abcdefABCDEFg-_ \t,=\x7f\x80";
     regex_t valid, zero;
     unsigned seen[2] = { 0, 0 };
-    cr_assert_eq(regcomp(&valid, "^[ \t]*(00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}|"
+    cr_assert_eq(regcomp(&valid,
+                         "^[ \t]*(00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}|"
                          "[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?)[ \t]*$",
-                         REG_EXTENDED | REG_NOSUB), 0);
+                         REG_EXTENDED | REG_NOSUB),
+                 0);
     cr_assert_eq(regcomp(&zero, "^[ \t]*(ff-|..-0{32}-|..-.{32}-0{16}-|00-.{49}-..-)",
-                         REG_EXTENDED | REG_NOSUB), 0);
+                         REG_EXTENDED | REG_NOSUB),
+                 0);
     srand(7);
     for (unsigned round = 0; round < 200000; round++) {
         char text[96];
@@ -101,8 +123,8 @@ Test(traceparent, agrees_with_a_regular_expression_on_damaged_texts)
         if (rand() % 4 == 0)
             text[(size_t)rand() % len] = '\0';
         struct span_context c;
-        bool expected = regexec(&valid, text, 0, NULL, 0) == 0 &&
-                        regexec(&zero, text, 0, NULL, 0) != 0;
+        bool expected =
+            regexec(&valid, text, 0, NULL, 0) == 0 && regexec(&zero, text, 0, NULL, 0) != 0;
         cr_assert_eq(parse(text, &c), expected, "\"%s\" expected %d", text, expected);
         seen[expected]++;
     }
@@ -127,8 +149,8 @@ Test(tracestate, accepts_members_with_blanks_and_empty_ones)
 Test(tracestate, refuses_broken_lists)
 {
     static const char *const bad[] = {
-        "", ",", "a", "a=", "=1", "A=1", "a =1", "a=1=2", "a=1,a=2", "a=\x01", "a=\x7f", "a=\xc3\xa9",
-        "_a=1", "a.b=1", "a=1;b", "@a=1",
+        "",        ",",      "a",      "a=",         "=1",   "A=1",   "a =1",  "a=1=2",
+        "a=1,a=2", "a=\x01", "a=\x7f", "a=\xc3\xa9", "_a=1", "a.b=1", "a=1;b", "@a=1",
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         cr_assert_eq(state(bad[i]), strcmp(bad[i], "a=1;b") == 0, "%s", bad[i]);
@@ -180,7 +202,8 @@ Test(tracestate, every_fit_of_a_valid_list_is_valid)
         size_t fit = tracestate_fit(text, strlen(text), (size_t)(rand() % 80));
         cr_assert(state(text), "%s", text);
         cr_assert(fit == 0 || tracestate_is_valid(text, fit), "%s at %zu", text, fit);
-        cr_assert(fit == 0 || text[fit] == ',' || text[fit] == ' ' || text[fit] == '\0', "%s at %zu", text, fit);
+        cr_assert(fit == 0 || text[fit] == ',' || text[fit] == ' ' || text[fit] == '\0',
+                  "%s at %zu", text, fit);
     }
 }
 

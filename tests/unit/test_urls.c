@@ -42,18 +42,24 @@ Test(urls, nothing_set_is_no_filter)
 
 Test(urls, first_variable_set_holds_alone)
 {
-    static const struct { const char *env[4]; const char *holds; } rows[] = {
+    static const struct {
+        const char *env[4];
+        const char *holds;
+    } rows[] = {
         { { "OTEL_SHIM_CURL_EXCLUDED_URLS=a", "OTEL_SHIM_EXCLUDED_URLS=b",
-            "OTEL_PYTHON_CURL_EXCLUDED_URLS=c", "OTEL_PYTHON_EXCLUDED_URLS=d" }, "a" },
+            "OTEL_PYTHON_CURL_EXCLUDED_URLS=c", "OTEL_PYTHON_EXCLUDED_URLS=d" },
+          "a" },
         { { "OTEL_SHIM_CURL_EXCLUDED_URLS=", "OTEL_SHIM_EXCLUDED_URLS=b",
-            "OTEL_PYTHON_CURL_EXCLUDED_URLS=c", "OTEL_PYTHON_EXCLUDED_URLS=d" }, "b" },
+            "OTEL_PYTHON_CURL_EXCLUDED_URLS=c", "OTEL_PYTHON_EXCLUDED_URLS=d" },
+          "b" },
         { { "OTEL_PYTHON_EXCLUDED_URLS=d", "OTEL_PYTHON_CURL_EXCLUDED_URLS=c",
-            "OTEL_SHIM_CURL2_EXCLUDED_URLS=x", "OTEL_SHIM_EXCLUDED_URLSX=x" }, "c" },
+            "OTEL_SHIM_CURL2_EXCLUDED_URLS=x", "OTEL_SHIM_EXCLUDED_URLSX=x" },
+          "c" },
         { { "OTEL_PYTHON_EXCLUDED_URLS=d", "X=", "Y=", "Z=" }, "d" },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        const struct url_filter *f = FILTER("curl", rows[i].env[0], rows[i].env[1], rows[i].env[2],
-                                            rows[i].env[3]);
+        const struct url_filter *f =
+            FILTER("curl", rows[i].env[0], rows[i].env[1], rows[i].env[2], rows[i].env[3]);
         for (const char *letter = "abcdx"; *letter; letter++)
             cr_assert_eq(url_filter_excludes(f, letter, 1), *letter == rows[i].holds[0],
                          "row %zu %c", i, *letter);
@@ -62,7 +68,10 @@ Test(urls, first_variable_set_holds_alone)
 
 Test(urls, matches_as_python_does)
 {
-    static const struct { const char *list, *url; bool excluded; } rows[] = {
+    static const struct {
+        const char *list, *url;
+        bool excluded;
+    } rows[] = {
         { "client/.*/info,healthcheck", "https://site/client/123/info", true },
         { "client/.*/info,healthcheck", "https://site/healthcheck?x=1", true },
         { "client/.*/info,healthcheck", "https://site/client/123/other", false },
@@ -129,7 +138,8 @@ Test(urls, first_2048_bytes_of_a_url_are_looked_at)
     cr_assert(!url_filter_excludes(f, url, sizeof url));
     cr_assert(url_filter_excludes(f, url, 2048));
     url[2044] = 'e';
-    cr_assert(!url_filter_excludes(FILTER("curl", "OTEL_SHIM_EXCLUDED_URLS=endendu"), url, sizeof url));
+    cr_assert(
+        !url_filter_excludes(FILTER("curl", "OTEL_SHIM_EXCLUDED_URLS=endendu"), url, sizeof url));
 }
 
 static double thread_ms(void)
@@ -141,10 +151,24 @@ static double thread_ms(void)
 
 /* On a run of a's that ends in `!`; classes keep PCRE2 from looking for a last byte first. */
 static const char *const catastrophes[] = {
-    "(a+)+$", "(a|aa)+$", "(a|a)*[xy]", "(.*a){20}[xy]", "[^z]*+[yz]", "(?>[^z]*)[yz]",
-    "(?:a?){40}a{40}[xy]", "(a*)*[xy]", "a*a*a*a*a*[xy]", "(?=(a+))\\1+[xy]|(?:a*)*\\d",
-    "^(.*?.){11}[xy]", "(?<=a{100})(a|b)*[xy]", "((a+)+)+[xy]", "(\\w+\\s?)*[@#]",
-    "(a(?1)?)+[xy]", "[ab]*[ac]*[ad]*[xy]", "(a*)\\1[xy]", "(?=.*[xy])a",
+    "(a+)+$",
+    "(a|aa)+$",
+    "(a|a)*[xy]",
+    "(.*a){20}[xy]",
+    "[^z]*+[yz]",
+    "(?>[^z]*)[yz]",
+    "(?:a?){40}a{40}[xy]",
+    "(a*)*[xy]",
+    "a*a*a*a*a*[xy]",
+    "(?=(a+))\\1+[xy]|(?:a*)*\\d",
+    "^(.*?.){11}[xy]",
+    "(?<=a{100})(a|b)*[xy]",
+    "((a+)+)+[xy]",
+    "(\\w+\\s?)*[@#]",
+    "(a(?1)?)+[xy]",
+    "[ab]*[ac]*[ad]*[xy]",
+    "(a*)\\1[xy]",
+    "(?=.*[xy])a",
 };
 
 Test(urls, catastrophic_patterns_cost_less_than_a_millisecond)
@@ -205,8 +229,8 @@ static void *match_all(void *arg)
 /* Bytes of a thread's stack that `run` wrote to. */
 static size_t stack_used(void *(*run)(void *), void *arg)
 {
-    unsigned char *stack = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE,
-                                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    unsigned char *stack =
+        mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     pthread_attr_t attr;
     pthread_t thread;
     size_t untouched = 0;
@@ -240,7 +264,8 @@ static const struct url_filter *shared;
 static void *match_often(void *arg)
 {
     for (int i = 0; i < 20000; i++)
-        if (!excludes(shared, "http://h/client/7/info") || excludes(shared, "http://h/client/7/data"))
+        if (!excludes(shared, "http://h/client/7/info") ||
+            excludes(shared, "http://h/client/7/data"))
             return arg;
     return NULL;
 }
