@@ -17,6 +17,10 @@
  * the text's own spelling. No columns, aliases, names of WITH tables. Of CREATE,
  * DROP and ALTER the object's kind and name (`CREATE TABLE t`). Several
  * statements follow each other; a statement equal to the one before adds nothing.
+ * Of a view or trigger its own name alone: what it holds is not run now. EXPLAIN
+ * stays; of PRAGMA the name, of ATTACH and DETACH the schema's; savepoints have
+ * too many names. Commands that are not in the list of words yield no summary:
+ * a name must not be made of arbitrary text.
  *
  * SQLite reads "x" as a string when no column has that name, so outside of places
  * where only a name can stand it is a literal to us as well. 'x' is a name only

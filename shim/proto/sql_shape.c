@@ -1,7 +1,6 @@
 /*
  * Where in a statement a token stands: names or literals, and the summary.
- * See sql.h for the rules; conventions are followed where they speak, the
- * choices where they do not are told in docs/ARCHITECTURE.md.
+ * See sql.h for the rules.
  */
 #include "sql_internal.h"
 
