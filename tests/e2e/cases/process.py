@@ -1,4 +1,6 @@
 """Programs that start programs: one connected trace, and the programs as they are bare."""
+import os
+
 from harness import Failure, case
 
 SPAWN_ALL = "$PROGRAMS/spawn_all"
@@ -116,6 +118,18 @@ say(process.exitcode)
 """
 case("python_starts_programs", ["$PYTHON", "start.py"], files={"start.py": PYTHON}, stdout="No such file",
      golden="process_python")
+
+# Where our object is not to be found, no loader is asked for it: it would complain on stderr.
+CHROOT = """
+mkdir -p root/bin root/lib64 root/lib/x86_64-linux-gnu
+cp /bin/dash root/bin/sh; cp /bin/echo root/bin
+cp /lib64/ld-linux-x86-64.so.2 root/lib64; cp /lib/x86_64-linux-gnu/libc.so.6 root/lib/x86_64-linux-gnu
+exec perl -e 'chroot "root" or die; chdir "/"; $|=1; system("/bin/echo", "inside");
+              system("/bin/echo a; /bin/echo b"); exec "/bin/echo", "replaced"'
+"""
+case("a_root_directory_without_us", ["bash", "chroot.sh"], files={"chroot.sh": CHROOT}, stdout="inside\na\nb\nreplaced",
+     golden=None, lost=None, log_any=["."], needs=["perl"],
+     skip=lambda: None if os.getuid() == 0 else "needs root")
 
 # ---------------------------------------------------------------- programs that are no command lines
 for how in ("listen", "accept", "accept4"):
