@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <linux/close_range.h>
 #include <sched.h>
 #include <stdio.h>
@@ -283,7 +284,7 @@ static unsigned count_threads(void)
     unsigned n = 0;
     DIR *dir = opendir("/proc/self/task");
     if (dir == NULL)
-        return 2; /* unknown: assume that the program lives */
+        return UINT_MAX; /* unknown: assume that the program lives */
     for (struct dirent *e; (e = readdir(dir)) != NULL;)
         n += e->d_name[0] != '.';
     closedir(dir);
@@ -295,7 +296,7 @@ static unsigned count_threads(void)
 static void end_if_alone(void)
 {
     worker_take_lock();
-    bool alone = count_threads() <= 1;
+    bool alone = count_threads() <= 2; /* ours, and the main thread's remains */
     worker_drop_lock();
     if (!alone)
         return;
