@@ -104,6 +104,9 @@ void real_init(void);
 void real_objects_changed(void);
 /* Whether an object is loaded whose file name begins so. */
 bool real_object_is_loaded(const char *prefix);
+/* Whether the first loaded object that defines the name is another than the one
+ * whose file name begins with `prefix`; false when none does. */
+bool real_is_foreign(const char *name, const char *prefix);
 /* libc's handle for the real dlsym. */
 void *real_libc_handle(void);
 /* Whether several loaded objects define it, or that is not known for sure now. */

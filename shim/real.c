@@ -233,6 +233,34 @@ bool real_object_is_loaded(const char *prefix)
     return dl_iterate_phdr(has_prefix, (void *)(uintptr_t)prefix) != 0;
 }
 
+struct definer_search {
+    const char *name;
+    const char *prefix; /* of the file that should define it */
+    bool foreign;
+};
+
+static int find_definer(struct dl_phdr_info *info, size_t size, void *data)
+{
+    (void)size;
+    struct definer_search *s = data;
+    struct elf_object object;
+    const ElfW(Dyn) *dynamic = dynamic_of(info);
+    if (info->dlpi_addr == own_base() || dynamic == NULL ||
+        !elf_object_open(&object, info->dlpi_addr, dynamic) ||
+        elf_object_lookup(&object, s->name) == NULL)
+        return 0;
+    const char *slash = info->dlpi_name != NULL ? strrchr(info->dlpi_name, '/') : NULL;
+    s->foreign = slash == NULL || strncmp(slash + 1, s->prefix, strlen(s->prefix)) != 0;
+    return 1;
+}
+
+bool real_is_foreign(const char *name, const char *prefix)
+{
+    struct definer_search s = { .name = name, .prefix = prefix };
+    dl_iterate_phdr(find_definer, &s);
+    return s.foreign;
+}
+
 void *real_libc_handle(void)
 {
     for (struct link_map *map = _r_debug.r_map; map != NULL; map = map->l_next) {

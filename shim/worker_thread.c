@@ -56,9 +56,32 @@ static void note_delivered(uint64_t spans)
     self.delivered += spans;
 }
 
+/*
+ * A program that exports OpenSSL's names (built -rdynamic, Node) would capture our
+ * libcurl's calls: then it is bound to its own libraries first. Not always so:
+ * under an allocator of the program's, bound to libc's malloc it would free what
+ * the other one gave. With both there is no safe way in.
+ */
+static bool binding_flags(int *flags)
+{
+    if (!real_is_foreign("SSL_CTX_new", "libssl.") && !real_is_foreign("SSL_new", "libssl.") &&
+        !real_is_foreign("SSL_CTX_free", "libssl.") &&
+        !real_is_foreign("OPENSSL_init_ssl", "libssl.") &&
+        !real_is_foreign("EVP_MD_CTX_new", "libcrypto.") &&
+        !real_is_foreign("CRYPTO_free", "libcrypto."))
+        return true;
+    *flags |= RTLD_DEEPBIND;
+    return !real_is_foreign("malloc", "libc.so.") && !real_is_foreign("free", "libc.so.");
+}
+
 /* The loader's hooks pass calls of this thread through; named here for the exporter. */
 static void *host_dlopen(const char *name, int flags)
 {
+    if (!binding_flags(&flags)) {
+        diag_log(LOG_ERROR, "the program has an OpenSSL and an allocator of its own: %s cannot "
+                            "be loaded beside them, spans are lost", name);
+        return NULL;
+    }
     void *handle = dlopen(name, flags);
     real_objects_changed(); /* a second libcurl may be here now */
     return handle;
@@ -291,18 +314,43 @@ static unsigned count_threads(void)
     return n;
 }
 
-/* The main thread is gone. If ours is the only one left, the program is over and
- * must not be kept: its exit status is the main thread's own. */
+/* What the ended main thread gave to the kernel, 0 if that is not to be had: field 52
+ * of its stat. */
+static int main_thread_exit_code(void)
+{
+    char text[1024], path[64];
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", process_state->pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return 0;
+    ssize_t n = read(fd, text, sizeof text - 1);
+    close(fd);
+    if (n <= 0)
+        return 0;
+    text[n] = 0;
+    const char *last = strrchr(text, ' '); /* it is the last field */
+    return last != NULL ? (int)(strtoul(last + 1, NULL, 10) >> 8 & 0xff) : 0;
+}
+
+/*
+ * The main thread is gone. If ours is the only one left, the program is over and
+ * must not be kept. Its status is that of the thread that ended last: the main
+ * thread's, unless others lived on, who end with 0 but for a raw exit.
+ */
 static void end_if_alone(void)
 {
+    static bool others_lived; /* the worker's; a child's main thread is the forking one */
     worker_take_lock();
     bool alone = count_threads() <= 2; /* ours, and the main thread's remains */
+    int code = alone && !others_lived ? main_thread_exit_code() : 0;
     worker_drop_lock();
+    others_lived = !alone;
     if (!alone)
         return;
+    worker_process_ends(code);
     flush();
     worker_report();
-    syscall(SYS_exit, 0);
+    syscall(SYS_exit, code);
 }
 
 /* Records or a partial batch wait: they are due a schedule delay from now. */
@@ -334,8 +382,6 @@ static void rest(void)
         if (worker_flush_is_wanted() || worker_must_stop())
             break;
         burst(false);
-        if (self.exporter != NULL && self.exporter->pending() != 0)
-            arm();
         break;
     case WAKE_TIMEOUT:
         now = clock_mono_ns();
@@ -347,6 +393,16 @@ static void rest(void)
         }
         break;
     }
+}
+
+/* The connections of the exporter go with this thread's fd table: what it still has
+ * is lost, and the next worker opens it anew. */
+static void close_exporter(void)
+{
+    if (self.exporter != NULL)
+        diag_drop(DROP_EXIT, self.exporter->pending());
+    self.exporter = NULL;
+    self.due_mono_ns = 0;
 }
 
 void worker_thread_run(void)
@@ -371,6 +427,7 @@ void worker_thread_run(void)
             rest();
         }
     }
+    close_exporter();
 }
 
 /* What worker_report has told. Its callers only, one at a time; zeroed at fork. */

@@ -35,6 +35,8 @@ bool worker_has_failed(void); /* no thread could be started */
 /* hooks/exit.c: the exporter has opened its libraries, our exit handler goes before
  * theirs */
 void worker_exit_handlers(void);
+/* The program has ended without our seeing it: its process span is told. */
+void worker_process_ends(int exit_code);
 
 /* hooks/thread.c: the real pthread_create */
 int worker_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *),

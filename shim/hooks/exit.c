@@ -52,7 +52,15 @@ static void end_of_process(int status)
     errno = saved_errno;
 }
 
-static void exit_handler(int status, void *unused)
+/* Before the exporter's libraries are torn down. */
+static void handler_of_exporter(int status, void *unused)
+{
+    (void)unused;
+    end_of_process(status);
+}
+
+/* After all of the program's handlers, and after those of its libraries. */
+static void handler_of_main(int status, void *unused)
 {
     (void)unused;
     worker_is_late();
@@ -61,7 +69,14 @@ static void exit_handler(int status, void *unused)
 
 void worker_exit_handlers(void)
 {
-    on_exit(exit_handler, NULL);
+    static bool registered; /* the worker's; a forked child inherits handler and flag */
+    if (!registered)
+        registered = on_exit(handler_of_exporter, NULL) == 0;
+}
+
+void worker_process_ends(int exit_code)
+{
+    process_span_end(exit_code);
 }
 
 /* The program's own main; written before it runs, by the only thread. */
@@ -69,7 +84,7 @@ static main_fn *program_main;
 
 static int main_with_handler(int argc, char **argv, char **envp)
 {
-    on_exit(exit_handler, NULL);
+    on_exit(handler_of_main, NULL);
     int status = program_main(argc, argv, envp);
     before_handlers(status);
     return status;

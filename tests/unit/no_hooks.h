@@ -22,6 +22,11 @@ void worker_exit_handlers(void)
 {
 }
 
+void worker_process_ends(int exit_code)
+{
+    (void)exit_code;
+}
+
 /* The calling thread as a thread of a program under the shim. */
 static inline void become_program(void)
 {
