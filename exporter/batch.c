@@ -18,7 +18,7 @@ struct item {
 
 #define ITEM_MAX_BYTES (sizeof(struct item) + OTLP_SPAN_MAX_BYTES + sizeof(struct item))
 static_assert(QUEUE_FIRST_BYTES >= 2 * ITEM_MAX_BYTES, "the first memory holds a span");
-static_assert(BATCH_MAX_BYTES + ITEM_MAX_BYTES + UTF8_REPAIR_GROWTH * CONFIG_MAX_VALUE <
+static_assert(BATCH_MAX_BYTES + ITEM_MAX_BYTES + (size_t)UTF8_REPAIR_GROWTH * CONFIG_MAX_VALUE <
                   REQUEST_MAX_BYTES / 2,
               "no request is larger than OTLP allows");
 
@@ -104,8 +104,8 @@ unsigned batch_peek(const struct batch_queue *queue, struct otlp_span *spans)
     size_t bytes = 0, at = queue->head;
     while (n < queue->nr_spans && n < queue->limits.max_batch_size && bytes < BATCH_MAX_BYTES) {
         const struct item *item = item_at(queue, at);
-        spans[n++] = (struct otlp_span){ item->scope, queue->memory + at + sizeof *item,
-                                         item->bytes };
+        spans[n++] =
+            (struct otlp_span){ item->scope, queue->memory + at + sizeof *item, item->bytes };
         bytes += item->bytes;
         at += item_bytes(item);
     }

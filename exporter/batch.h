@@ -11,14 +11,14 @@
 
 #include "otlp/otlp.h"
 
-#define QUEUE_FIRST_BYTES (256u * 1024)       /* at the first span */
-#define QUEUE_MAX_BYTES (4u * 1024 * 1024)    /* bound: then accept says "full" */
-#define BATCH_MAX_BYTES (2u * 1024 * 1024)    /* bound: spans of one request, see below */
-#define BATCH_MAX_SPANS 8192u                 /* bound: of OTEL_BSP_MAX_EXPORT_BATCH_SIZE */
+#define QUEUE_FIRST_BYTES ((size_t)256 * 1024)    /* at the first span */
+#define QUEUE_MAX_BYTES ((size_t)4 * 1024 * 1024) /* bound: then accept says "full" */
+#define BATCH_MAX_BYTES ((size_t)2 * 1024 * 1024) /* bound: spans of one request, see below */
+#define BATCH_MAX_SPANS 8192u                     /* bound: of OTEL_BSP_MAX_EXPORT_BATCH_SIZE */
 
 /* What a request may hold by OTLP's default. One is made of BATCH_MAX_BYTES, at
  * most one more span, and a resource within CONFIG_MAX_VALUE repaired. */
-#define REQUEST_MAX_BYTES (64u * 1024 * 1024)
+#define REQUEST_MAX_BYTES ((size_t)64 * 1024 * 1024)
 
 struct batch_limits {
     uint32_t max_queue_size, max_batch_size, schedule_delay_ms;

@@ -28,10 +28,10 @@ struct exporter_host {
     void (*delivered)(uint64_t spans); /* taken by the collector or written to the console */
     /* Names of instrumentations by record.scope; NULL past the end. */
     const char *(*scope_name)(unsigned scope);
-    const char *version;               /* of otelshim */
-    const char *executable_name;       /* basename of the program */
+    const char *version;         /* of otelshim */
+    const char *executable_name; /* basename of the program */
     int pid;
-    int console_fd;                    /* where the console writes; -1 = nowhere */
+    int console_fd; /* where the console writes; -1 = nowhere */
     /* Opens a library for the worker without the program's hooks seeing it. */
     void *(*dlopen)(const char *name, int flags);
     void *(*dlsym)(void *handle, const char *name);

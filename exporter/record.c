@@ -11,7 +11,10 @@
 #define FLAG_REMOTE_KNOWN 0x100u
 #define FLAG_REMOTE 0x200u
 
-#define TEXT(s) { (const unsigned char *)(s), sizeof(s) - 1 }
+#define TEXT(s) \
+    { \
+        (const unsigned char *)(s), sizeof(s) - 1 \
+    }
 
 static const struct text attribute_names[ATTR_COUNT] = {
 #define X(id, text) [ATTR_##id] = TEXT(text),
@@ -94,12 +97,9 @@ static bool payload_is_sound(const struct field_view *field)
 {
     switch (field->type) {
     case FIELD_INT:
-    case FIELD_DOUBLE:
-        return field->len == 8;
-    case FIELD_BOOL:
-        return field->len == 1;
-    default:
-        return true;
+    case FIELD_DOUBLE: return field->len == 8;
+    case FIELD_BOOL: return field->len == 1;
+    default: return true;
     }
 }
 
@@ -148,12 +148,8 @@ static void take_field(struct span_view *view, const struct field_view *field,
                        int64_t real_minus_mono_ns, uint8_t slots[static ATTR_COUNT])
 {
     switch (field->type) {
-    case FIELD_NAME:
-        view->name = valid_text(view, field->data, field->len);
-        break;
-    case FIELD_TRACESTATE:
-        view->tracestate = valid_text(view, field->data, field->len);
-        break;
+    case FIELD_NAME: view->name = valid_text(view, field->data, field->len); break;
+    case FIELD_TRACESTATE: view->tracestate = valid_text(view, field->data, field->len); break;
     case FIELD_STATUS_MESSAGE:
         view->status_message = valid_text(view, field->data, field->len);
         break;
@@ -161,17 +157,10 @@ static void take_field(struct span_view *view, const struct field_view *field,
     case FIELD_INT:
     case FIELD_DOUBLE:
     case FIELD_BOOL:
-    case FIELD_STRING_ARRAY:
-        take_attribute(view, *field, slots);
-        break;
-    case FIELD_EVENT:
-        take_event(view, field, real_minus_mono_ns);
-        break;
-    case FIELD_LINK:
-        take_link(view, field);
-        break;
-    default:
-        view->dropped_attributes++;
+    case FIELD_STRING_ARRAY: take_attribute(view, *field, slots); break;
+    case FIELD_EVENT: take_event(view, field, real_minus_mono_ns); break;
+    case FIELD_LINK: take_link(view, field); break;
+    default: view->dropped_attributes++;
     }
 }
 
@@ -190,8 +179,7 @@ bool record_is_span(const struct record *record)
            !is_zero(record->span_id, 8);
 }
 
-bool span_view_of(const struct record *record, int64_t real_minus_mono_ns,
-                  struct span_view *view)
+bool span_view_of(const struct record *record, int64_t real_minus_mono_ns, struct span_view *view)
 {
     if (!record_is_span(record))
         return false;

@@ -32,7 +32,7 @@ struct span_view {
     struct text name, tracestate, status_message;
     unsigned nr_attributes, nr_events, nr_links;
     uint32_t dropped_attributes, dropped_events, dropped_links;
-    uint32_t repaired_bytes; /* of `repaired` in use */
+    uint32_t repaired_bytes;                           /* of `repaired` in use */
     struct field_view attributes[VIEW_MAX_ATTRIBUTES]; /* keys unique and known */
     struct event_view events[VIEW_MAX_EVENTS];
     struct record_link links[VIEW_MAX_LINKS];
@@ -46,8 +46,7 @@ bool record_is_span(const struct record *record);
  * Takes `record` apart. False: no span (record_is_span). Fields that make no sense are left out and counted; a field
  * that does not fit ends the record.
  */
-bool span_view_of(const struct record *record, int64_t real_minus_mono_ns,
-                  struct span_view *view);
+bool span_view_of(const struct record *record, int64_t real_minus_mono_ns, struct span_view *view);
 
 /* OTLP's Span.kind (never 0), Span.flags and Link.flags. */
 uint8_t span_view_kind(const struct span_view *view);

@@ -60,8 +60,9 @@ size_t utf8_repair(const unsigned char *s, size_t len, unsigned char *out)
     for (size_t i = 0; i < len;) {
         size_t n = utf8_sequence(s + i, len - i);
         if (n == 0) {
-            memcpy(at, "\xEF\xBF\xBD", 3);
-            at += 3;
+            *at++ = 0xEF;
+            *at++ = 0xBF;
+            *at++ = 0xBD;
             i++;
         } else {
             memcpy(at, s + i, n);

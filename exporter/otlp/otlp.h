@@ -19,7 +19,7 @@
  * OTLP_MAX_KEY bytes; ids, times, flags and counts take the rest.
  */
 #define OTLP_MAX_KEY 60u
-#define OTLP_SPAN_MAX_BYTES                                                          \
+#define OTLP_SPAN_MAX_BYTES \
     (UTF8_REPAIR_GROWTH * RECORD_MAX_BYTES + VIEW_MAX_ATTRIBUTES * (OTLP_MAX_KEY + 20u) + \
      VIEW_MAX_EVENTS * (OTLP_MAX_KEY + 20u) + VIEW_MAX_LINKS * 48u + 256u)
 

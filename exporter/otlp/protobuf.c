@@ -6,6 +6,7 @@
  * envelope.proto): packing it costs two visits and one copy per span. Arrays
  * and the request's buffer are kept from batch to batch.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +19,7 @@
 #define SCOPE_PREFIX "otelshim."
 #define SCOPE_NAME_MAX 64u
 /* A longer answer is not looked into. protobuf-c allocates what it decodes. */
-#define RESPONSE_MAX_BYTES (64u * 1024)
+#define RESPONSE_MAX_BYTES ((size_t)64 * 1024)
 
 struct otlp_encoder {
     ProtobufCBinaryData resource;
@@ -85,14 +86,12 @@ static bool pack_resource(const struct resource *resource, ProtobufCBinaryData *
     return packed;
 }
 
-static bool pack_scope(const struct otlp_encoder *encoder, unsigned scope,
-                       ProtobufCBinaryData *out)
+static bool pack_scope(const struct otlp_encoder *encoder, unsigned scope, ProtobufCBinaryData *out)
 {
     char name[SCOPE_NAME_MAX] = "otelshim";
     const char *instrumentation = encoder->scope_name(scope);
     if (scope < OTLP_MAX_SCOPES - 1 && instrumentation) {
-        strcpy(name, SCOPE_PREFIX);
-        strncat(name, instrumentation, sizeof name - sizeof SCOPE_PREFIX);
+        snprintf(name, sizeof name, SCOPE_PREFIX "%s", instrumentation);
     }
     Otlp__InstrumentationScope message;
     otlp__instrumentation_scope__init(&message);
@@ -102,8 +101,7 @@ static bool pack_scope(const struct otlp_encoder *encoder, unsigned scope,
 }
 
 struct otlp_encoder *otlp_encoder_new(const struct resource *resource, const char *version,
-                                      const char *(*scope_name)(unsigned scope),
-                                      unsigned max_spans)
+                                      const char *(*scope_name)(unsigned scope), unsigned max_spans)
 {
     struct otlp_encoder *encoder =
         calloc(1, sizeof *encoder + max_spans * sizeof encoder->spans[0]);
@@ -186,7 +184,7 @@ const unsigned char *otlp_encode_request(struct otlp_encoder *encoder,
 static void copy_for_log(char *out, size_t room, const char *text)
 {
     size_t n = 0;
-    for (; text[n] && n < room - 1; n++)
+    for (; n < room - 1 && text[n]; n++)
         out[n] = (unsigned char)text[n] < 0x20 || text[n] == 0x7F ? ' ' : text[n];
     out[n] = '\0';
 }

@@ -108,16 +108,11 @@ static size_t array_bytes(const struct field_view *field)
 static size_t value_bytes(const struct field_view *field)
 {
     switch (field->type) {
-    case FIELD_INT:
-        return 1 + varint_bytes(load64(field->data));
-    case FIELD_DOUBLE:
-        return 1 + 8;
-    case FIELD_BOOL:
-        return 2;
-    case FIELD_STRING_ARRAY:
-        return delimited(array_bytes(field));
-    default:
-        return delimited(field->len);
+    case FIELD_INT: return 1 + varint_bytes(load64(field->data));
+    case FIELD_DOUBLE: return 1 + 8;
+    case FIELD_BOOL: return 2;
+    case FIELD_STRING_ARRAY: return delimited(array_bytes(field));
+    default: return delimited(field->len);
     }
 }
 
@@ -136,19 +131,14 @@ static unsigned char *put_array(unsigned char *at, const struct field_view *fiel
 static unsigned char *put_value(unsigned char *at, const struct field_view *field)
 {
     switch (field->type) {
-    case FIELD_INT:
-        *at++ = TAG(3, VARINT);
-        return put_varint(at, load64(field->data));
-    case FIELD_DOUBLE:
-        return put_fixed64(at, TAG(4, FIXED64), load64(field->data));
+    case FIELD_INT: *at++ = TAG(3, VARINT); return put_varint(at, load64(field->data));
+    case FIELD_DOUBLE: return put_fixed64(at, TAG(4, FIXED64), load64(field->data));
     case FIELD_BOOL:
         *at++ = TAG(2, VARINT);
         *at++ = field->data[0] != 0;
         return at;
-    case FIELD_STRING_ARRAY:
-        return put_array(at, field);
-    default:
-        return put_bytes(at, TAG(1, LENGTH), field->data, field->len);
+    case FIELD_STRING_ARRAY: return put_array(at, field);
+    default: return put_bytes(at, TAG(1, LENGTH), field->data, field->len);
     }
 }
 
@@ -189,8 +179,7 @@ static unsigned char *put_status(unsigned char *at, const struct span_view *view
     return at;
 }
 
-size_t otlp_encode_span(const struct span_view *view,
-                        unsigned char out[static OTLP_SPAN_MAX_BYTES])
+size_t otlp_encode_span(const struct span_view *view, unsigned char out[static OTLP_SPAN_MAX_BYTES])
 {
     const struct record *record = view->record;
     unsigned char *at = out;

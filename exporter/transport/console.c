@@ -21,11 +21,11 @@
 #include "sink.h"
 
 #define NS_PER_MS UINT64_C(1000000)
-#define CONSOLE_MAX_SPANS 10000u              /* bound: kept for a tree */
-#define CONSOLE_MAX_BYTES (4u * 1024 * 1024)  /* bound: of kept records */
-#define CONSOLE_MAX_OUTPUT (1024u * 1024)     /* bound: with more unwritten no span is taken */
-#define COLLECT_CHUNK_BYTES (64u * 1024)      /* collected records are written from here on */
-#define RECORDS_FIRST_BYTES (64u * 1024)
+#define CONSOLE_MAX_SPANS 10000u                    /* bound: kept for a tree */
+#define CONSOLE_MAX_BYTES ((size_t)4 * 1024 * 1024) /* bound: of kept records */
+#define CONSOLE_MAX_OUTPUT ((size_t)1024 * 1024) /* bound: with more unwritten no span is taken */
+#define COLLECT_CHUNK_BYTES ((size_t)64 * 1024)  /* collected records are written from here on */
+#define RECORDS_FIRST_BYTES ((size_t)64 * 1024)
 
 enum mode { TREE, JSON_LINES, COLLECT };
 
@@ -35,8 +35,8 @@ static struct {
     const struct resource *resource;
     enum mode mode;
     int fd;
-    bool waits_for_room;  /* fd is a pipe, socket or terminal: never write blindly */
-    bool blocked;         /* fd takes nothing just now */
+    bool waits_for_room; /* fd is a pipe, socket or terminal: never write blindly */
+    bool blocked;        /* fd takes nothing just now */
     struct tree_style style;
     uint64_t delay_ns, look_at_ns; /* when kept records are old enough, UINT64_MAX: none */
 
@@ -46,8 +46,8 @@ static struct {
     int64_t real_minus_mono_ns;
 
     struct text_buffer output;
-    size_t output_start;    /* written already */
-    uint32_t output_spans;  /* told in the output */
+    size_t output_start;   /* written already */
+    uint32_t output_spans; /* told in the output */
 } console;
 
 /* ---- output ---- */
@@ -116,7 +116,8 @@ static void write_output(void)
 static bool keep_room(size_t bytes)
 {
     size_t capacity = console.records_capacity ? console.records_capacity : RECORDS_FIRST_BYTES;
-    if (console.nr_records >= CONSOLE_MAX_SPANS || console.records_bytes + bytes > CONSOLE_MAX_BYTES)
+    if (console.nr_records >= CONSOLE_MAX_SPANS ||
+        console.records_bytes + bytes > CONSOLE_MAX_BYTES)
         return false;
     while (capacity < console.records_bytes + bytes)
         capacity *= 2;
@@ -286,8 +287,7 @@ static int console_open(const struct config *c, const struct exporter_host *host
         host->log(LOG_ERROR, "the program has no stderr: spans are not shown");
         return -1;
     }
-    console.waits_for_room =
-        S_ISFIFO(info.st_mode) || S_ISSOCK(info.st_mode) || isatty(console.fd);
+    console.waits_for_room = S_ISFIFO(info.st_mode) || S_ISSOCK(info.st_mode) || isatty(console.fd);
     console.style = console_tree_style(console.fd);
     return 0;
 }

@@ -76,9 +76,7 @@ static void put_value(struct text_buffer *out, const struct field_view *field)
     case FIELD_BOOL:
         text_printf(out, "{\"boolValue\":%s}", field->data[0] ? "true" : "false");
         break;
-    case FIELD_STRING_ARRAY:
-        put_array(out, field);
-        break;
+    case FIELD_STRING_ARRAY: put_array(out, field); break;
     default:
         text_puts(out, "{\"stringValue\":");
         put_json_text(out, field->data, field->len);
@@ -192,8 +190,10 @@ void console_json_put(struct text_buffer *out, const struct span_view *view,
     put_ids(out, view);
     text_printf(out, ",\"flags\":%" PRIu32 ",\"name\":", span_view_flags(view));
     put_json_text(out, view->name.data, view->name.len);
-    text_printf(out, ",\"kind\":%u,\"startTimeUnixNano\":\"%" PRIu64 "\",\"endTimeUnixNano\":\"%" PRIu64
-                "\"", span_view_kind(view), view->start_unix_ns, view->end_unix_ns);
+    text_printf(out,
+                ",\"kind\":%u,\"startTimeUnixNano\":\"%" PRIu64 "\",\"endTimeUnixNano\":\"%" PRIu64
+                "\"",
+                span_view_kind(view), view->start_unix_ns, view->end_unix_ns);
     put_attributes(out, view);
     put_count(out, "droppedAttributesCount", view->dropped_attributes);
     put_events(out, view);

@@ -12,7 +12,7 @@
 #define S (1000 * MS)
 
 static const char *const escapes[COLOUR_COUNT] = {
-    [PLAIN] = "",         [BOLD] = "\x1b[1m",   [DIM] = "\x1b[2m",  [RED] = "\x1b[31m",
+    [PLAIN] = "",         [BOLD] = "\x1b[1m",    [DIM] = "\x1b[2m",   [RED] = "\x1b[31m",
     [GREEN] = "\x1b[32m", [YELLOW] = "\x1b[33m", [CYAN] = "\x1b[36m",
 };
 
@@ -20,10 +20,9 @@ static const struct {
     uint32_t first, last;
     uint8_t cells;
 } odd_widths[] = {
-    { 0x0300, 0x036F, 0 },   { 0x1100, 0x115F, 2 },   { 0x200B, 0x200F, 0 },
-    { 0x20D0, 0x20FF, 0 },   { 0x2E80, 0x303E, 2 },   { 0x3041, 0xA4CF, 2 },
-    { 0xAC00, 0xD7A3, 2 },   { 0xF900, 0xFAFF, 2 },   { 0xFE00, 0xFE0F, 0 },
-    { 0xFE30, 0xFE6F, 2 },   { 0xFF00, 0xFF60, 2 },   { 0xFFE0, 0xFFE6, 2 },
+    { 0x0300, 0x036F, 0 },   { 0x1100, 0x115F, 2 },   { 0x200B, 0x200F, 0 }, { 0x20D0, 0x20FF, 0 },
+    { 0x2E80, 0x303E, 2 },   { 0x3041, 0xA4CF, 2 },   { 0xAC00, 0xD7A3, 2 }, { 0xF900, 0xFAFF, 2 },
+    { 0xFE00, 0xFE0F, 0 },   { 0xFE30, 0xFE6F, 2 },   { 0xFF00, 0xFF60, 2 }, { 0xFFE0, 0xFFE6, 2 },
     { 0x1F300, 0x1FAFF, 2 }, { 0x20000, 0x3FFFD, 2 },
 };
 

@@ -17,12 +17,12 @@
 
 #include "console_line.h"
 
-#define MAX_INDENT 20u     /* levels shown; deeper spans stand below each other */
-#define MAX_ANSWERS 3u     /* addresses of a lookup that are shown */
+#define MAX_INDENT 20u /* levels shown; deeper spans stand below each other */
+#define MAX_ANSWERS 3u /* addresses of a lookup that are shown */
 #define BAR_CELLS_WIDE 24u
 #define BAR_CELLS_NARROW 12u
-#define NARROW 100u        /* below: the narrow bar */
-#define NO_BAR 72u         /* below: none */
+#define NARROW 100u /* below: the narrow bar */
+#define NO_BAR 72u  /* below: none */
 
 struct trace;
 
@@ -55,7 +55,8 @@ struct tree {
 
 static int compare_ids(const void *a, const void *b)
 {
-    const struct record *x = ((const struct node *)a)->record, *y = ((const struct node *)b)->record;
+    const struct record *x = ((const struct node *)a)->record,
+                        *y = ((const struct node *)b)->record;
     int order = memcmp(x->trace_id, y->trace_id, sizeof x->trace_id);
     return order ? order : memcmp(x->span_id, y->span_id, sizeof x->span_id);
 }
@@ -130,7 +131,7 @@ static struct node *find_parent(const struct tree *tree, const struct node *node
 
 static void link_nodes(struct tree *tree)
 {
-    qsort(tree->by_start, tree->nr_nodes, sizeof tree->by_start[0], compare_starts);
+    qsort(tree->by_start, tree->nr_nodes, sizeof(struct node *), compare_starts);
     for (unsigned i = 0; i < tree->nr_nodes; i++) {
         struct node *node = tree->by_start[i];
         node->parent = find_parent(tree, node);
@@ -192,7 +193,7 @@ static void put_db(struct line *line, const struct span_view *view)
 {
     int64_t rows;
     struct text query = find_text(view, ATTR_DB_QUERY_TEXT);
-    if (find_int(view, ATTR_DB_RESPONSE_RETURNED_ROWS, &rows))
+    if (find_int(view, ATTR_DB_RESPONSE_RETURNED_ROWS, &rows) && rows > 0)
         put_number(line, CYAN, "", rows, rows == 1 ? " row" : " rows");
     if (query.len != view->name.len || memcmp(query.data, view->name.data, query.len) != 0)
         put_fact(line, PLAIN, query);
@@ -274,7 +275,8 @@ static void put_bar(const struct tree *tree, struct line *line, const struct nod
     const struct trace *trace = node->trace;
     double total = (double)(trace->end_mono_ns - trace->start_mono_ns);
     double scale = total > 0 ? tree->bar_cells * 8 / total : 0;
-    unsigned from = (unsigned)((double)(node->record->start_mono_ns - trace->start_mono_ns) * scale);
+    unsigned from =
+        (unsigned)((double)(node->record->start_mono_ns - trace->start_mono_ns) * scale);
     unsigned to = (unsigned)((double)(end_of(node->record) - trace->start_mono_ns) * scale);
     unsigned cell = from / 8, last = tree->bar_cells - 1;
     if (total <= 0)
@@ -326,28 +328,30 @@ static struct node *not_printed(struct node *node)
     return node;
 }
 
-/* Depth first, by the links: no recursion. */
+/* Depth first, by the links: no recursion. NULL: all below `root` is printed. */
+static struct node *next_node(struct node *node, const struct node *root, unsigned *depth)
+{
+    struct node *next = not_printed(node->first_child);
+    if (next) {
+        ++*depth;
+        return next;
+    }
+    for (; node && node != root; node = node->parent, --*depth) {
+        next = not_printed(node->next);
+        if (next)
+            return next;
+    }
+    return NULL;
+}
+
 static void put_subtree(struct tree *tree, struct node *root)
 {
     unsigned depth = 0;
-    struct node *node = root, *next;
-    for (;;) {
+    for (struct node *node = root; node; node = next_node(node, root, &depth)) {
         if (depth && depth <= MAX_INDENT)
             tree->more[depth] = not_printed(node->next) != NULL;
         put_line(tree, node, depth);
         node->printed = true;
-        next = not_printed(node->first_child);
-        if (next) {
-            depth++;
-        } else {
-            while (node != root && !(next = not_printed(node->next))) {
-                node = node->parent;
-                depth--;
-            }
-            if (node == root)
-                return;
-        }
-        node = next;
     }
 }
 
@@ -360,7 +364,7 @@ static void put_header(struct tree *tree, const struct trace *trace)
     line_begin(&line, tree->out, UINT32_MAX, tree->style.colour);
     line_puts(&line, BOLD, "trace ");
     for (unsigned i = 0; i < 16; i++)
-        snprintf(id + 2 * i, 3, "%02x", trace->nodes->record->trace_id[i]);
+        snprintf(id + (size_t)2 * i, 3, "%02x", trace->nodes->record->trace_id[i]);
     line_puts(&line, CYAN, id);
     duration_text(trace->end_mono_ns - trace->start_mono_ns, duration);
     snprintf(text, sizeof text, " · %s · %u span%s · ", duration, trace->nr_nodes,
@@ -383,7 +387,7 @@ static void put_trace(struct tree *tree, struct trace *trace)
 static bool allocate(struct tree *tree, unsigned nr_spans)
 {
     tree->nodes = calloc(nr_spans, sizeof tree->nodes[0]);
-    tree->by_start = calloc(nr_spans, sizeof tree->by_start[0]);
+    tree->by_start = calloc(nr_spans, sizeof(struct node *));
     tree->traces = calloc(nr_spans, sizeof tree->traces[0]);
     tree->view = malloc(sizeof *tree->view);
     return tree->nodes && tree->by_start && tree->traces && tree->view;

@@ -97,8 +97,7 @@ static void set_headers(const struct config *c)
     char agent[64];
     snprintf(agent, sizeof agent, "OTel-OTLP-Exporter-C/%s", http.host->version);
     http.curl.easy_setopt(http.easy, CURLOPT_USERAGENT, agent);
-    struct curl_slist *list =
-        http.curl.slist_append(NULL, "Content-Type: application/x-protobuf");
+    struct curl_slist *list = http.curl.slist_append(NULL, "Content-Type: application/x-protobuf");
     /* No "100 Continue" round trip before a large body. */
     http.curl.slist_append(list, "Expect:");
     for (unsigned i = 0; i < c->otlp.nr_headers; i++)
@@ -141,8 +140,8 @@ static const char *first_set(const char *const names[])
 static bool set_proxy(bool https)
 {
     static const char *const for_http[] = { "http_proxy", "all_proxy", "ALL_PROXY", NULL };
-    static const char *const for_https[] = { "https_proxy", "HTTPS_PROXY", "all_proxy",
-                                             "ALL_PROXY", NULL };
+    static const char *const for_https[] = { "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY",
+                                             NULL };
     static const char *const exempt[] = { "no_proxy", "NO_PROXY", NULL };
     const char *proxy = first_set(https ? for_https : for_http);
     char *host;

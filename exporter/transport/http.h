@@ -10,8 +10,8 @@
 
 #include "exporter.h"
 
-#define HTTP_RESPONSE_MAX_BYTES (4u * 1024 * 1024) /* bound: more ends the request */
-#define HTTP_RESPONSE_KEPT_BYTES (64u * 1024)      /* bound: of a body, for a look at it */
+#define HTTP_RESPONSE_MAX_BYTES ((size_t)4 * 1024 * 1024) /* bound: more ends the request */
+#define HTTP_RESPONSE_KEPT_BYTES ((size_t)64 * 1024)      /* bound: of a body, for a look at it */
 
 enum http_outcome {
     HTTP_ANSWERED,  /* a whole response; see status */
@@ -22,7 +22,7 @@ enum http_outcome {
 struct http_result {
     enum http_outcome outcome;
     long status;
-    int64_t retry_after_ms; /* RETRY_AFTER_NONE */
+    int64_t retry_after_ms;    /* RETRY_AFTER_NONE */
     const unsigned char *body; /* first HTTP_RESPONSE_KEPT_BYTES; until the next http_start */
     size_t body_bytes;
     size_t body_total;

@@ -20,9 +20,10 @@
 #define LIST_MAX_BYTES (NAME_MAX_BYTES + 8u + NAMES_MAX_ADDRESSES * (INET6_ADDRSTRLEN + 3u))
 #define LOOPBACK_LIST "127.0.0.1,[::1]"
 
-#define ARES_FUNCTIONS(X)                                                              \
-    X(library_init) X(init_options) X(destroy) X(getaddrinfo) X(freeaddrinfo) X(getsock) \
-    X(process_fd) X(timeout) X(strerror)
+#define ARES_FUNCTIONS(X) \
+    X(library_init) \
+    X(init_options) \
+    X(destroy) X(getaddrinfo) X(freeaddrinfo) X(getsock) X(process_fd) X(timeout) X(strerror)
 
 struct ares_api {
 #define X(fn) __typeof__(ares_##fn) *fn;
@@ -34,9 +35,9 @@ struct name {
     char host[NAME_MAX_BYTES];
     unsigned port;
     bool optional;
-    bool known;    /* `list` is good */
-    bool asked;    /* a lookup is under way */
-    bool failed;   /* the last lookup found nothing */
+    bool known;  /* `list` is good */
+    bool asked;  /* a lookup is under way */
+    bool failed; /* the last lookup found nothing */
     char list[LIST_MAX_BYTES];
     struct curl_slist node;
 };
@@ -81,10 +82,11 @@ static bool is_localhost(const char *host)
 
 void names_add(const char *host, unsigned port, bool optional)
 {
-    if (is_numeric(host) || strlen(host) >= NAME_MAX_BYTES || names.nr == NAMES_MAX)
+    size_t len = strlen(host);
+    if (is_numeric(host) || len >= NAME_MAX_BYTES || names.nr == NAMES_MAX)
         return; /* a name too long for DNS fails in libcurl without a lookup */
     struct name *name = &names.names[names.nr++];
-    strcpy(name->host, host);
+    memcpy(name->host, host, len + 1);
     name->port = port;
     name->optional = optional;
     if (is_localhost(host)) {
@@ -167,8 +169,8 @@ static bool open_channel(void)
     struct ares_options options = { .timeout = QUERY_TIMEOUT_MS, .tries = QUERY_TRIES };
     if (!load())
         return false;
-    int status = names.ares.init_options(&names.channel, &options,
-                                         ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES);
+    int status =
+        names.ares.init_options(&names.channel, &options, ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES);
     if (status != ARES_SUCCESS)
         names.error = names.ares.strerror(status);
     names.channel_open = status == ARES_SUCCESS;

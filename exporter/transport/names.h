@@ -14,10 +14,10 @@
 
 #include "exporter.h"
 
-#define NAMES_MAX 2u              /* the collector and a proxy before it */
-#define NAMES_MAX_ADDRESSES 8u    /* of one name, handed to libcurl */
-#define NAMES_FRESH_MS 60000u     /* then a new attempt asks again */
-#define NAMES_MAX_FDS 16u         /* sockets of c-ares */
+#define NAMES_MAX 2u           /* the collector and a proxy before it */
+#define NAMES_MAX_ADDRESSES 8u /* of one name, handed to libcurl */
+#define NAMES_FRESH_MS 60000u  /* then a new attempt asks again */
+#define NAMES_MAX_FDS 16u      /* sockets of c-ares */
 
 void names_init(const struct exporter_host *host);
 /* A host that attempts will connect to. `optional`: failing to find it is no

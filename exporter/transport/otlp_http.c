@@ -29,7 +29,7 @@ static struct {
     const struct exporter_host *host;
     struct otlp_encoder *encoder;
     struct batch_queue queue;
-    struct otlp_span *batch; /* room for one batch's list */
+    struct otlp_span *batch;                        /* room for one batch's list */
     uint64_t export_timeout_ns, attempt_timeout_ns; /* UINT64_MAX: no limit */
 
     enum state state;
@@ -37,9 +37,9 @@ static struct {
     size_t request_bytes;
     unsigned request_spans;
     unsigned attempts;
-    bool wait_was_asked_for;      /* by Retry-After */
-    uint32_t flush_spans;         /* in the queue when it was last flushed, and still there */
-    uint64_t deadline_ns;         /* of the batch */
+    bool wait_was_asked_for; /* by Retry-After */
+    uint32_t flush_spans;    /* in the queue when it was last flushed, and still there */
+    uint64_t deadline_ns;    /* of the batch */
     uint64_t attempt_deadline_ns;
     uint64_t retry_at_ns;
     uint32_t random;
@@ -67,9 +67,9 @@ static int otlp_open(const struct config *c, const struct exporter_host *host,
     otlp.host = host;
     if (!c->otlp.url_valid || !http_open(c, host))
         return -1;
-    batch_queue_init(&otlp.queue, (struct batch_limits){ c->bsp.max_queue_size,
-                                                         c->bsp.max_export_batch_size,
-                                                         c->bsp.schedule_delay_ms });
+    batch_queue_init(&otlp.queue,
+                     (struct batch_limits){ c->bsp.max_queue_size, c->bsp.max_export_batch_size,
+                                            c->bsp.schedule_delay_ms });
     unsigned max_spans = otlp.queue.limits.max_batch_size;
     otlp.encoder = otlp_encoder_new(resource, host->version, host->scope_name, max_spans);
     otlp.batch = malloc(max_spans * sizeof otlp.batch[0]);
@@ -163,7 +163,7 @@ static void deliver(const struct http_result *result)
     struct otlp_response response = { 0 };
     uint64_t rejected = 0;
     if (result->outcome == HTTP_TOO_LARGE)
-        otlp.host->log(LOG_WARN, "the collector's answer is larger than %u bytes",
+        otlp.host->log(LOG_WARN, "the collector's answer is larger than %zu bytes",
                        HTTP_RESPONSE_MAX_BYTES);
     else if (result->body_total > result->body_bytes ||
              !otlp_decode_response(result->body, result->body_bytes, &response))
@@ -195,15 +195,12 @@ static void take_answer(uint64_t now_ns, const struct http_result *result)
         return;
     }
     switch (retry_verdict(result->status)) {
-    case VERDICT_DELIVERED:
-        deliver(result);
-        break;
+    case VERDICT_DELIVERED: deliver(result); break;
     case VERDICT_RETRY:
         snprintf(why, sizeof why, "status %ld", result->status);
         fail_attempt(now_ns, why, result->retry_after_ms);
         break;
-    case VERDICT_REJECTED:
-        reject(result->status);
+    case VERDICT_REJECTED: reject(result->status);
     }
 }
 
@@ -217,8 +214,7 @@ static void step_resolving(uint64_t now_ns)
         fail_attempt(now_ns, "no answer from the name servers in time", RETRY_AFTER_NONE);
     } else if (names == NAMES_READY) {
         uint64_t room_ns = otlp.attempt_deadline_ns - now_ns;
-        uint64_t timeout_ms =
-            otlp.attempt_deadline_ns == UINT64_MAX ? 0 : room_ns / NS_PER_MS + 1;
+        uint64_t timeout_ms = otlp.attempt_deadline_ns == UINT64_MAX ? 0 : room_ns / NS_PER_MS + 1;
         otlp.host->progress();
         if (http_start(otlp.request, otlp.request_bytes, timeout_ms, names_resolve_list()))
             otlp.state = SENDING;
@@ -249,15 +245,9 @@ static bool step(uint64_t now_ns)
     enum state before = otlp.state;
     uint32_t queued_before = otlp.queue.nr_spans;
     switch (otlp.state) {
-    case IDLE:
-        step_idle(now_ns);
-        break;
-    case RESOLVING:
-        step_resolving(now_ns);
-        break;
-    case SENDING:
-        step_sending(now_ns);
-        break;
+    case IDLE: step_idle(now_ns); break;
+    case RESOLVING: step_resolving(now_ns); break;
+    case SENDING: step_sending(now_ns); break;
     case WAITING:
         if (now_ns >= otlp.retry_at_ns)
             begin_attempt(now_ns);
@@ -277,14 +267,10 @@ static uint64_t otlp_run(uint64_t now_ns, bool flush)
     while (step(now_ns))
         ;
     switch (otlp.state) {
-    case RESOLVING:
-        return min64(names_due_at(now_ns), otlp.attempt_deadline_ns);
-    case SENDING:
-        return http_due_at(now_ns); /* it knows the attempt's deadline */
-    case WAITING:
-        return otlp.retry_at_ns;
-    default:
-        return batch_due_at(&otlp.queue);
+    case RESOLVING: return min64(names_due_at(now_ns), otlp.attempt_deadline_ns);
+    case SENDING: return http_due_at(now_ns); /* it knows the attempt's deadline */
+    case WAITING: return otlp.retry_at_ns;
+    default: return batch_due_at(&otlp.queue);
     }
 }
 

@@ -18,10 +18,8 @@ enum verdict retry_verdict(long http_status)
     case 429:
     case 502:
     case 503:
-    case 504:
-        return VERDICT_RETRY;
-    default:
-        return VERDICT_REJECTED;
+    case 504: return VERDICT_RETRY;
+    default: return VERDICT_REJECTED;
     }
 }
 
@@ -160,16 +158,15 @@ static bool read_http_date(struct input *in, int64_t *unix_s)
 {
     while (in->at < in->end && *in->at != ',' && *in->at != ' ') /* day of the week */
         in->at++;
-    return skip_char(in, ',') ? read_date_after_comma(in, unix_s)
-                              : read_asctime_date(in, unix_s);
+    return skip_char(in, ',') ? read_date_after_comma(in, unix_s) : read_asctime_date(in, unix_s);
 }
 
 int64_t retry_after_ms(const char *text, size_t len, int64_t now_unix_s)
 {
     struct input in = { text, text + len };
     int64_t seconds, unix_s;
-    while (in.end > in.at && (in.end[-1] == ' ' || in.end[-1] == '\t' || in.end[-1] == '\r' ||
-                              in.end[-1] == '\n'))
+    while (in.end > in.at &&
+           (in.end[-1] == ' ' || in.end[-1] == '\t' || in.end[-1] == '\r' || in.end[-1] == '\n'))
         in.end--;
     skip_blanks(&in);
     struct input date = in;

@@ -19,7 +19,7 @@
 enum verdict {
     VERDICT_DELIVERED, /* look for a partial success */
     VERDICT_RETRY,
-    VERDICT_REJECTED,  /* for good */
+    VERDICT_REJECTED, /* for good */
 };
 
 /* By the status of a complete response. Redirects are not followed: an exporter

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define TEXT_BUFFER_MAX_BYTES (64u * 1024 * 1024)
+#define TEXT_BUFFER_MAX_BYTES ((size_t)64 * 1024 * 1024)
 
 struct text_buffer {
     char *data;

@@ -18,7 +18,9 @@
 
 static struct config settings = {
     .exporters = EXPORTER_OTLP,
-    .bsp = { .schedule_delay_ms = 5000, .export_timeout_ms = 30000, .max_queue_size = 2048,
+    .bsp = { .schedule_delay_ms = 5000,
+             .export_timeout_ms = 30000,
+             .max_queue_size = 2048,
              .max_export_batch_size = 512 },
     .otlp = { .url_valid = true, .timeout_ms = 10000 },
 };
@@ -39,11 +41,26 @@ static void host_log(enum log_level level, const char *format, ...)
     va_end(args);
 }
 
-static void host_drop(enum drop_reason reason, uint64_t n) { dropped[reason] += n; }
-static void host_progress(void) { progress++; }
-static void host_delivered(uint64_t n) { delivered += n; }
-static void *host_dlopen(const char *name, int flags) { return dlopen(name, flags); }
-static void *host_dlsym(void *handle, const char *name) { return dlsym(handle, name); }
+static void host_drop(enum drop_reason reason, uint64_t n)
+{
+    dropped[reason] += n;
+}
+static void host_progress(void)
+{
+    progress++;
+}
+static void host_delivered(uint64_t n)
+{
+    delivered += n;
+}
+static void *host_dlopen(const char *name, int flags)
+{
+    return dlopen(name, flags);
+}
+static void *host_dlsym(void *handle, const char *name)
+{
+    return dlsym(handle, name);
+}
 
 static const char *host_scope_name(unsigned scope)
 {
@@ -58,7 +75,8 @@ static uint64_t clock_ns(clockid_t clock)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static unsigned char *put(unsigned char *at, uint8_t type, uint8_t key, const void *data, size_t len)
+static unsigned char *put(unsigned char *at, uint8_t type, uint8_t key, const void *data,
+                          size_t len)
 {
     struct field head = { type, key, (uint16_t)len };
     memcpy(at, &head, sizeof head);
@@ -86,9 +104,14 @@ static const struct record *make_record(uint64_t number)
     memset(r->trace_id, 0xab, 16);
     memcpy(r->span_id, &id, 8);
     unsigned char *at = put(r->fields, FIELD_NAME, 0, "GET", 3);
-    static const struct { uint8_t key; const char *text; } texts[] = {
-        { ATTR_URL_FULL, url }, { ATTR_HTTP_REQUEST_METHOD, "GET" },
-        { ATTR_SERVER_ADDRESS, "localhost" }, { ATTR_NETWORK_PROTOCOL_VERSION, "1.1" },
+    static const struct {
+        uint8_t key;
+        const char *text;
+    } texts[] = {
+        { ATTR_URL_FULL, url },
+        { ATTR_HTTP_REQUEST_METHOD, "GET" },
+        { ATTR_SERVER_ADDRESS, "localhost" },
+        { ATTR_NETWORK_PROTOCOL_VERSION, "1.1" },
         { ATTR_NETWORK_PEER_ADDRESS, "127.0.0.1" },
     };
     for (long i = 0; i < attributes && i < 5; i++)
@@ -102,22 +125,37 @@ static const struct record *make_record(uint64_t number)
 
 static void set(char *argument)
 {
-    static const struct { const char *key; const char **text; } texts[] = {
-        { "object", &object }, { "url", &settings.otlp.traces_url },
-        { "ca", &settings.otlp.certificate }, { "key", &settings.otlp.client_key },
-        { "cert", &settings.otlp.client_certificate }, { "service", &settings.service_name },
+    static const struct {
+        const char *key;
+        const char **text;
+    } texts[] = {
+        { "object", &object },
+        { "url", &settings.otlp.traces_url },
+        { "ca", &settings.otlp.certificate },
+        { "key", &settings.otlp.client_key },
+        { "cert", &settings.otlp.client_certificate },
+        { "service", &settings.service_name },
         { "collect", &settings.console_collect },
     };
-    static const struct { const char *key; long *number; } numbers[] = {
-        { "spans", &nr_spans }, { "attributes", &attributes }, { "flush_at_ms", &flush_at_ms },
-        { "give_up_ms", &give_up_ms }, { "verbose", &verbose }, { "burst", &burst },
-        { "pause_ms", &pause_ms }, { "console", &console },
+    static const struct {
+        const char *key;
+        long *number;
+    } numbers[] = {
+        { "spans", &nr_spans },          { "attributes", &attributes },
+        { "flush_at_ms", &flush_at_ms }, { "give_up_ms", &give_up_ms },
+        { "verbose", &verbose },         { "burst", &burst },
+        { "pause_ms", &pause_ms },       { "console", &console },
     };
-    static const struct { const char *key; uint32_t *number; } words[] = {
-        { "queue", &settings.bsp.max_queue_size }, { "batch", &settings.bsp.max_export_batch_size },
+    static const struct {
+        const char *key;
+        uint32_t *number;
+    } words[] = {
+        { "queue", &settings.bsp.max_queue_size },
+        { "batch", &settings.bsp.max_export_batch_size },
         { "delay_ms", &settings.bsp.schedule_delay_ms },
         { "export_timeout_ms", &settings.bsp.export_timeout_ms },
-        { "timeout_ms", &settings.otlp.timeout_ms }, { "exporters", &settings.exporters },
+        { "timeout_ms", &settings.otlp.timeout_ms },
+        { "exporters", &settings.exporters },
     };
     char *value = strchr(argument, '=');
     if (!value)
@@ -206,9 +244,17 @@ int main(int argc, char **argv)
     *(void **)&entry = dlsym(handle, EXPORTER_ENTRY);
     const struct exporter_ops *ops = entry();
     struct exporter_host host = {
-        .log = host_log, .drop = host_drop, .progress = host_progress, .delivered = host_delivered,
-        .scope_name = host_scope_name, .version = "0.1.0", .executable_name = "export_records",
-        .pid = getpid(), .console_fd = (int)console, .dlopen = host_dlopen, .dlsym = host_dlsym,
+        .log = host_log,
+        .drop = host_drop,
+        .progress = host_progress,
+        .delivered = host_delivered,
+        .scope_name = host_scope_name,
+        .version = "0.1.0",
+        .executable_name = "export_records",
+        .pid = getpid(),
+        .console_fd = (int)console,
+        .dlopen = host_dlopen,
+        .dlsym = host_dlsym,
     };
     if (ops->abi != EXPORTER_ABI || ops->open(&settings, &host) != 0) {
         puts("open=-1");

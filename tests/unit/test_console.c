@@ -65,7 +65,8 @@ Test(console, a_trace_is_a_tree_with_what_matters_of_each_kind)
     r = add(&shell, 5, 1, 11 * MS, 12 * MS, "GET");
     record_int(r, ATTR_HTTP_RESPONSE_STATUS_CODE, 200);
     record_text(r, ATTR_URL_FULL, "http://localhost/");
-    check(render(100, false),
+    check(
+        render(100, false),
         "trace " ID " · 12.0 ms · 5 spans · backup\n"
         "backup.sh  exit 0                                                 12.0 ms ▕████████████████████████▏\n"
         "├─ sqlite3  exit 1                                                4.00 ms ▕  ████████              ▏\n"
@@ -83,22 +84,24 @@ Test(console, says_which_process_where_it_changes)
     r = add(&curl, 4, 1, 3 * MS, 4 * MS, "GET");
     r->u.head.flags |= RECORD_ERROR;
     record_text(r, ATTR_ERROR_TYPE, "CURLE_COULDNT_CONNECT");
-    check(render(60, false),
-        "trace " ID " · 4.00 ms · 4 spans · backup\n"
-        "backup.sh [100]                                      4.00 ms\n"
-        "├─ sqlite3 [101]                                     1.00 ms\n"
-        "│  └─ SELECT                                         1.00 ms\n"
-        "└─ GET [curl 102]  CURLE_COULDNT_CONNECT             1.00 ms\n");
+    check(render(60, false), "trace " ID " · 4.00 ms · 4 spans · backup\n"
+                             "backup.sh [100]                                      4.00 ms\n"
+                             "├─ sqlite3 [101]                                     1.00 ms\n"
+                             "│  └─ SELECT                                         1.00 ms\n"
+                             "└─ GET [curl 102]  CURLE_COULDNT_CONNECT             1.00 ms\n");
 }
 
 Test(console, long_and_hostile_text_is_cut_and_cannot_command_the_terminal)
 {
-    struct made_record *r = add(&shell, 1, 0, 0, 999, "evil\x1b[2J\xC2\x9B" "name");
-    record_text(r, ATTR_URL_FULL, "http://\xE4\xBD\xA0\xE5\xA5\xBD/\r\n\xE2\x80\xAE/0123456789012345678901234567890123456789");
+    struct made_record *r = add(&shell, 1, 0, 0, 999,
+                                "evil\x1b[2J\xC2\x9B"
+                                "name");
+    record_text(
+        r, ATTR_URL_FULL,
+        "http://\xE4\xBD\xA0\xE5\xA5\xBD/\r\n\xE2\x80\xAE/0123456789012345678901234567890123456789");
     const char *text = render(60, false);
-    check(text,
-        "trace " ID " · 999 ns · 1 span · backup\n"
-        "evil [2J name  http://你好/   /0123456789012345678…   999 ns\n");
+    check(text, "trace " ID " · 999 ns · 1 span · backup\n"
+                "evil [2J name  http://你好/   /0123456789012345678…   999 ns\n");
 }
 
 Test(console, several_traces_stand_in_the_order_of_their_start)
@@ -107,12 +110,11 @@ Test(console, several_traces_stand_in_the_order_of_their_start)
     struct made_record *early = add(&shell, 1, 0, 1 * MS, 2 * MS, "early");
     memset(late->u.head.trace_id, 0x01, 16);
     memset(early->u.head.trace_id, 0x02, 16);
-    check(render(60, false),
-        "trace 02020202020202020202020202020202 · 1.00 ms · 1 span · backup\n"
-        "early                                                1.00 ms\n"
-        "\n"
-        "trace 01010101010101010101010101010101 · 1.00 ms · 1 span · backup\n"
-        "late                                                 1.00 ms\n");
+    check(render(60, false), "trace 02020202020202020202020202020202 · 1.00 ms · 1 span · backup\n"
+                             "early                                                1.00 ms\n"
+                             "\n"
+                             "trace 01010101010101010101010101010101 · 1.00 ms · 1 span · backup\n"
+                             "late                                                 1.00 ms\n");
 }
 
 Test(console, a_span_without_its_parent_is_a_root_and_circles_end)
@@ -121,12 +123,11 @@ Test(console, a_span_without_its_parent_is_a_root_and_circles_end)
     add(&shell, 2, 3, 3, 4, "circle a");
     add(&shell, 3, 2, 4, 5, "circle b");
     add(&shell, 4, 4, 6, 7, "own parent");
-    check(render(60, false),
-        "trace " ID " · 6 ns · 4 spans · backup\n"
-        "orphan                                                  1 ns\n"
-        "own parent                                              1 ns\n"
-        "circle a                                                1 ns\n"
-        "└─ circle b                                             1 ns\n");
+    check(render(60, false), "trace " ID " · 6 ns · 4 spans · backup\n"
+                             "orphan                                                  1 ns\n"
+                             "own parent                                              1 ns\n"
+                             "circle a                                                1 ns\n"
+                             "└─ circle b                                             1 ns\n");
 }
 
 Test(console, deep_trees_stay_within_the_line)
@@ -148,19 +149,35 @@ Test(console, errors_are_red_and_colour_ends_with_each_piece)
     r->u.head.flags |= RECORD_ERROR;
     record_int(r, ATTR_HTTP_RESPONSE_STATUS_CODE, 404);
     record_text(r, ATTR_ERROR_TYPE, "404");
-    check(render(60, true),
+    check(
+        render(60, true),
         "\x1b[1mtrace \x1b[0m\x1b[36m" ID "\x1b[0m · 1.00 ms · 1 span · \x1b[1mbackup\x1b[0m\n"
         "\x1b[31mGET\x1b[0m  \x1b[31m404\x1b[0m                                             1.00 ms\n");
 }
 
 Test(console, durations_have_three_digits_and_a_unit)
 {
-    static const struct { uint64_t ns; const char *text; } cases[] = {
-        { 0, "0 ns" }, { 999, "999 ns" }, { 1000, "1.00 µs" }, { 9994, "9.99 µs" },
-        { 9999, "10.0 µs" }, { 99940, "99.9 µs" }, { 99960, "100 µs" }, { 999400, "999 µs" },
-        { 999600, "1.00 ms" }, { 1234567, "1.23 ms" }, { 12345678, "12.3 ms" },
-        { 123456789, "123 ms" }, { 999600000, "1.00 s" }, { 59940000000, "59.9 s" },
-        { 99400000000, "99.4 s" }, { 100000000000, "1m 40s" }, { 3600000000000, "60m 00s" },
+    static const struct {
+        uint64_t ns;
+        const char *text;
+    } cases[] = {
+        { 0, "0 ns" },
+        { 999, "999 ns" },
+        { 1000, "1.00 µs" },
+        { 9994, "9.99 µs" },
+        { 9999, "10.0 µs" },
+        { 99940, "99.9 µs" },
+        { 99960, "100 µs" },
+        { 999400, "999 µs" },
+        { 999600, "1.00 ms" },
+        { 1234567, "1.23 ms" },
+        { 12345678, "12.3 ms" },
+        { 123456789, "123 ms" },
+        { 999600000, "1.00 s" },
+        { 59940000000, "59.9 s" },
+        { 99400000000, "99.4 s" },
+        { 100000000000, "1m 40s" },
+        { 3600000000000, "60m 00s" },
         { 7260000000000, "2h 01m" },
     };
     char text[DURATION_BYTES];
@@ -176,7 +193,9 @@ static void put_chunk(struct text_buffer *file, const struct tree_process *proce
                       const struct record *record)
 {
     struct collect_header header = {
-        .magic = COLLECT_MAGIC, .record_bytes = record->size, .pid = process->pid,
+        .magic = COLLECT_MAGIC,
+        .record_bytes = record->size,
+        .pid = process->pid,
         .executable_bytes = (uint16_t)strlen(process->executable),
         .service_bytes = (uint16_t)strlen(process->service),
     };
@@ -212,7 +231,8 @@ Test(console, collected_chunks_of_several_processes_are_one_tree)
     put_chunk(&file, &curl, &r->u.head);
     r = add(&shell, 1, 0, 0, 4 * MS, "backup.sh");
     put_chunk(&file, &shell, &r->u.head);
-    check(rendered_file(&file, file.len),
+    check(
+        rendered_file(&file, file.len),
         "trace " ID " · 4.00 ms · 2 spans · backup\n"
         "backup.sh [100]                                                   4.00 ms ▕████████████████████████▏\n"
         "└─ curl [102]  exit 7                                             1.00 ms ▕      ██████            ▏\n");
@@ -245,7 +265,8 @@ static const char *json_scope(unsigned scope)
 Test(console, a_json_line_is_otlp_json_with_scope_and_resource)
 {
     static const char *const answers[] = { "::1", NULL };
-    static const struct resource resource = { .nr = 1, .attributes = { { "service.name", "a\"b", 0 } } };
+    static const struct resource resource = { .nr = 1,
+                                              .attributes = { { "service.name", "a\"b", 0 } } };
     static const struct exporter_host host = { .scope_name = json_scope, .version = "1.2.3" };
     static struct span_view view;
     struct text_buffer out = { 0 };
@@ -261,8 +282,10 @@ Test(console, a_json_line_is_otlp_json_with_scope_and_resource)
     cr_assert(span_view_of(&r->u.head, UNIX_MINUS_MONO_NS, &view));
     console_json_put(&out, &view, &resource, &host);
     text_put(&out, "", 1);
-    check(out.data,
-        "{\"traceId\":\"" ID "\",\"spanId\":\"cdcdcdcdcdcdcdcd\",\"parentSpanId\":\"efefefefefefefef\","
+    check(
+        out.data,
+        "{\"traceId\":\"" ID
+        "\",\"spanId\":\"cdcdcdcdcdcdcdcd\",\"parentSpanId\":\"efefefefefefefef\","
         "\"flags\":257,\"name\":\"say \\\"hi\\\"\\u000a\",\"kind\":3,"
         "\"startTimeUnixNano\":\"1700000000000001000\",\"endTimeUnixNano\":\"1700000000000003000\","
         "\"attributes\":[{\"key\":\"server.port\",\"value\":{\"intValue\":\"53\"}},"

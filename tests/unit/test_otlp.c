@@ -46,9 +46,10 @@ static char *decoded(void)
     cr_assert(fd >= 0 && request != NULL);
     cr_assert_eq(write(fd, request, bytes), (ssize_t)bytes);
     close(fd);
-    snprintf(command, sizeof command,
-             "protoc --proto_path=exporter/otlp --decode=otlp.ExportTraceServiceRequest otlp.proto <%s",
-             path);
+    snprintf(
+        command, sizeof command,
+        "protoc --proto_path=exporter/otlp --decode=otlp.ExportTraceServiceRequest otlp.proto <%s",
+        path);
     FILE *protoc = popen(command, "r");
     while (fgets(line, sizeof line, protoc)) {
         char *start = line + strspn(line, " ");
@@ -62,15 +63,17 @@ static char *decoded(void)
     return text;
 }
 
-#define ID16(octal) octal octal octal octal octal octal octal octal octal octal octal octal octal \
-    octal octal octal
+#define ID16(octal) \
+    octal octal octal octal octal octal octal octal octal octal octal octal octal octal octal octal
 #define ID8(octal) octal octal octal octal octal octal octal octal
 #define STRING_ATTRIBUTE(key, value) \
     "attributes {\nkey: \"" key "\"\nvalue {\nstring_value: \"" value "\"\n}\n}\n"
-#define INT_ATTRIBUTE(key, value) "attributes {\nkey: \"" key "\"\nvalue {\nint_value: " value "\n}\n}\n"
+#define INT_ATTRIBUTE(key, value) \
+    "attributes {\nkey: \"" key "\"\nvalue {\nint_value: " value "\n}\n}\n"
 #define SCHEMA "schema_url: \"https://opentelemetry.io/schemas/1.44.0\"\n"
-#define BEFORE_SCOPES "resource_spans {\nresource {\n" STRING_ATTRIBUTE("service.name", "shop") \
-    INT_ATTRIBUTE("process.pid", "42") "}\n"
+#define BEFORE_SCOPES \
+    "resource_spans {\nresource {\n" STRING_ATTRIBUTE("service.name", "shop") \
+        INT_ATTRIBUTE("process.pid", "42") "}\n"
 #define SCOPE(name) "scope_spans {\nscope {\nname: \"" name "\"\nversion: \"1.2.3\"\n}\n"
 #define AFTER_SCOPE SCHEMA "}\n"
 #define AFTER_SCOPES SCHEMA "}\n"
@@ -102,30 +105,37 @@ Test(otlp, a_span_has_every_field_where_the_specification_wants_it)
     record_field(r, FIELD_LINK, 0, &link, sizeof link);
     record_field(r, FIELD_STATUS_MESSAGE, 0, "why", 3);
     add(r);
-    cr_assert_str_eq(decoded(),
-        BEFORE_SCOPES SCOPE("otelshim.curl")
-        "spans {\n"
-        "trace_id: \"" ID16("\\001") "\"\n"
-        "span_id: \"" ID8("\\002") "\"\n"
-        "trace_state: \"a=b\"\n"
-        "parent_span_id: \"" ID8("\\003") "\"\n"
-        "name: \"SELECT users\"\n"
-        "kind: SPAN_KIND_CLIENT\n"
-        TIMES
-        STRING_ATTRIBUTE("db.namespace", "caf\\357\\277\\275")
-        INT_ATTRIBUTE("process.exit.code", "-1")
-        "attributes {\nkey: \"otelshim.db.step_time\"\nvalue {\ndouble_value: 0.25\n}\n}\n"
-        "attributes {\nkey: \"tls.protocol.name\"\nvalue {\nbool_value: true\n}\n}\n"
-        "attributes {\nkey: \"dns.answers\"\nvalue {\narray_value {\n"
-        "values {\nstring_value: \"1.2.3.4\"\n}\nvalues {\nstring_value: \"::1\"\n}\n"
-        "values {\nstring_value: \"\"\n}\n}\n}\n}\n"
-        STRING_ATTRIBUTE("error.type", "")
-        "dropped_attributes_count: 300\n"
-        "events {\ntime_unix_nano: 1700000000000002000\nname: \"curl.connected\"\n}\n"
-        "links {\ntrace_id: \"" ID16("\\004") "\"\nspan_id: \"" ID8("\\005") "\"\nflags: 769\n}\n"
-        "status {\nmessage: \"why\"\ncode: STATUS_CODE_ERROR\n}\n"
-        "flags: 771\n"
-        "}\n" AFTER_SCOPE AFTER_SCOPES);
+    cr_assert_str_eq(
+        decoded(),
+        BEFORE_SCOPES SCOPE(
+            "otelshim.curl") "spans {\n"
+                             "trace_id: \"" ID16(
+                                 "\\001") "\"\n"
+                                          "span_id: \"" ID8(
+                                              "\\002") "\"\n"
+                                                       "trace_state: \"a=b\"\n"
+                                                       "parent_span_id: \"" ID8(
+                                                           "\\003") "\"\n"
+                                                                    "name: \"SELECT users\"\n"
+                                                                    "kind: SPAN_KIND_CLIENT\n" TIMES STRING_ATTRIBUTE(
+                                                                        "db.namespace",
+                                                                        "caf\\357\\277\\275")
+                                                                        INT_ATTRIBUTE(
+                                                                            "process.exit.code",
+                                                                            "-1") "attributes {\nkey: \"otelshim.db.step_time\"\nvalue {\ndouble_value: 0.25\n}\n}\n"
+                                                                                  "attributes {\nkey: \"tls.protocol.name\"\nvalue {\nbool_value: true\n}\n}\n"
+                                                                                  "attributes {\nkey: \"dns.answers\"\nvalue {\narray_value {\n"
+                                                                                  "values {\nstring_value: \"1.2.3.4\"\n}\nvalues {\nstring_value: \"::1\"\n}\n"
+                                                                                  "values {\nstring_value: \"\"\n}\n}\n}\n}\n" STRING_ATTRIBUTE(
+                                                                                      "error.type",
+                                                                                      "") "dropped_attributes_count: 300\n"
+                                                                                          "events {\ntime_unix_nano: 1700000000000002000\nname: \"curl.connected\"\n}\n"
+                                                                                          "links {\ntrace_id: \"" ID16("\\004") "\"\nspan_id: \"" ID8(
+                                                                                              "\\005") "\"\nflags: 769\n}\n"
+                                                                                                       "status {\nmessage: \"why\"\ncode: STATUS_CODE_ERROR\n}\n"
+                                                                                                       "flags: 771\n"
+                                                                                                       "}\n" AFTER_SCOPE
+                                                                                                           AFTER_SCOPES);
 }
 
 Test(otlp, a_root_span_without_anything_has_no_empty_fields)
@@ -133,11 +143,12 @@ Test(otlp, a_root_span_without_anything_has_no_empty_fields)
     struct made_record *r = record_begin(6, 7, 0);
     r->u.head.kind = SPAN_INTERNAL;
     add(r);
-    cr_assert_str_eq(decoded(),
-        BEFORE_SCOPES SCOPE("otelshim.curl")
-        "spans {\ntrace_id: \"" ID16("\\006") "\"\nspan_id: \"" ID8("\\007") "\"\n"
-        "kind: SPAN_KIND_INTERNAL\n" TIMES "flags: 257\n}\n"
-        AFTER_SCOPE AFTER_SCOPES);
+    cr_assert_str_eq(
+        decoded(),
+        BEFORE_SCOPES SCOPE("otelshim.curl") "spans {\ntrace_id: \"" ID16(
+            "\\006") "\"\nspan_id: \"" ID8("\\007") "\"\n"
+                                                    "kind: SPAN_KIND_INTERNAL\n" TIMES
+                                                    "flags: 257\n}\n" AFTER_SCOPE AFTER_SCOPES);
 }
 
 static void add_in_scope(uint8_t scope, uint8_t span)
@@ -147,8 +158,10 @@ static void add_in_scope(uint8_t scope, uint8_t span)
     add(r);
 }
 
-#define SPAN(octal) "spans {\ntrace_id: \"" ID16("\\001") "\"\nspan_id: \"" ID8(octal) "\"\n" \
-    "kind: SPAN_KIND_CLIENT\n" TIMES "flags: 257\n}\n"
+#define SPAN(octal) \
+    "spans {\ntrace_id: \"" ID16("\\001") "\"\nspan_id: \"" ID8( \
+        octal) "\"\n" \
+               "kind: SPAN_KIND_CLIENT\n" TIMES "flags: 257\n}\n"
 
 Test(otlp, spans_are_grouped_by_scope_in_the_order_of_their_arrival)
 {
@@ -158,16 +171,15 @@ Test(otlp, spans_are_grouped_by_scope_in_the_order_of_their_arrival)
     add_in_scope(0, 4);
     add_in_scope(32, 5); /* no instrumentation has it */
     cr_assert_str_eq(decoded(),
-        BEFORE_SCOPES
-        SCOPE("otelshim.curl") SPAN("\\002") SPAN("\\004") AFTER_SCOPE
-        SCOPE("otelshim.dns") SPAN("\\001") SPAN("\\003") AFTER_SCOPE
-        SCOPE("otelshim") SPAN("\\005") AFTER_SCOPE AFTER_SCOPES);
+                     BEFORE_SCOPES SCOPE("otelshim.curl") SPAN("\\002") SPAN("\\004")
+                         AFTER_SCOPE SCOPE("otelshim.dns") SPAN("\\001") SPAN("\\003")
+                             AFTER_SCOPE SCOPE("otelshim") SPAN("\\005") AFTER_SCOPE AFTER_SCOPES);
 }
 
 Test(otlp, lengths_around_each_varint_boundary_are_right)
 {
-    static const size_t lengths[] = { 0, 1, 103, 104, 105, 106, 107, 108, 109, 110, 111, 112, 113,
-                                      114, 125, 126, 127, 128, 129, 4000 };
+    static const size_t lengths[] = { 0,   1,   103, 104, 105, 106, 107, 108, 109, 110,
+                                      111, 112, 113, 114, 125, 126, 127, 128, 129, 4000 };
     char value[4001];
     memset(value, 'x', sizeof value);
     for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
@@ -176,8 +188,9 @@ Test(otlp, lengths_around_each_varint_boundary_are_right)
         nr_spans = 0;
         record_field(r, FIELD_STRING, ATTR_URL_FULL, value, lengths[i]);
         add(r);
-        snprintf(expected, sizeof expected, "key: \"url.full\"\nvalue {\nstring_value: \"%.*s\"\n}\n}\nflags",
-                 (int)lengths[i], value);
+        snprintf(expected, sizeof expected,
+                 "key: \"url.full\"\nvalue {\nstring_value: \"%.*s\"\n}\n}\nflags", (int)lengths[i],
+                 value);
         cr_assert_not_null(strstr(decoded(), expected), "length %zu", lengths[i]);
     }
 }
@@ -207,7 +220,10 @@ Test(otlp, reads_the_collectors_answer)
     cr_assert(response("\x0a\x0b\x08\x05\x12\x07no room", 13, &out));
     cr_assert_eq(out.rejected_spans, 5);
     cr_assert_str_eq(out.message, "no room");
-    cr_assert(response("\x0a\x07\x12\x05" "a\nb\x1b" "c", 9, &out));
+    cr_assert(response("\x0a\x07\x12\x05"
+                       "a\nb\x1b"
+                       "c",
+                       9, &out));
     cr_assert_str_eq(out.message, "a b c", "an answer cannot command a terminal");
 }
 

@@ -172,7 +172,8 @@ Test(record, random_bytes_never_leave_the_bounds)
             state ^= state << 13;
             state ^= state >> 7;
             state ^= state << 17;
-            ((unsigned char *)r)[i] = (unsigned char)(i > sizeof *r && i % 4 == 3 ? 0 : state >> 32);
+            ((unsigned char *)r)[i] =
+                (unsigned char)(i > sizeof *r && i % 4 == 3 ? 0 : state >> 32);
         }
         r->type = RECORD_SPAN;
         r->size = (uint32_t)bytes;
@@ -200,8 +201,10 @@ static void check_repair(const char *in, size_t len, const char *expected)
 Test(utf8, leaves_valid_text_alone)
 {
     CHECK_REPAIR("plain text, longer than a word", "plain text, longer than a word");
-    CHECK_REPAIR("h\xC3\xA9llo \xE2\x82\xAC \xF0\x9F\x98\x80", "h\xC3\xA9llo \xE2\x82\xAC \xF0\x9F\x98\x80");
-    CHECK_REPAIR("\xED\x9F\xBF\xEE\x80\x80\xF4\x8F\xBF\xBF", "\xED\x9F\xBF\xEE\x80\x80\xF4\x8F\xBF\xBF");
+    CHECK_REPAIR("h\xC3\xA9llo \xE2\x82\xAC \xF0\x9F\x98\x80",
+                 "h\xC3\xA9llo \xE2\x82\xAC \xF0\x9F\x98\x80");
+    CHECK_REPAIR("\xED\x9F\xBF\xEE\x80\x80\xF4\x8F\xBF\xBF",
+                 "\xED\x9F\xBF\xEE\x80\x80\xF4\x8F\xBF\xBF");
 }
 
 Test(utf8, replaces_each_byte_that_belongs_to_no_character)
@@ -209,11 +212,11 @@ Test(utf8, replaces_each_byte_that_belongs_to_no_character)
     CHECK_REPAIR("12345678\xFF", "12345678" R);
     CHECK_REPAIR("a\x80z", "a" R "z");
     CHECK_REPAIR("latin1: \xE9t\xE9", "latin1: " R "t" R);
-    CHECK_REPAIR("\xC0\xAF", R R);                  /* overlong */
-    CHECK_REPAIR("\xE0\x80\x80", R R R);            /* overlong */
-    CHECK_REPAIR("\xF0\x80\x80\x80", R R R R);      /* overlong */
-    CHECK_REPAIR("\xED\xA0\x80", R R R);            /* surrogate */
-    CHECK_REPAIR("\xF4\x90\x80\x80", R R R R);      /* above U+10FFFF */
+    CHECK_REPAIR("\xC0\xAF", R R);             /* overlong */
+    CHECK_REPAIR("\xE0\x80\x80", R R R);       /* overlong */
+    CHECK_REPAIR("\xF0\x80\x80\x80", R R R R); /* overlong */
+    CHECK_REPAIR("\xED\xA0\x80", R R R);       /* surrogate */
+    CHECK_REPAIR("\xF4\x90\x80\x80", R R R R); /* above U+10FFFF */
     CHECK_REPAIR("cut \xE2\x82", "cut " R R);
     CHECK_REPAIR("cut \xF0\x9F\x98", "cut " R R R);
 }

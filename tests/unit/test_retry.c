@@ -21,8 +21,8 @@ Test(retry, tries_again_after_429_502_503_504_only)
 {
     for (long status = 300; status < 600; status++) {
         int again = status == 429 || status == 502 || status == 503 || status == 504;
-        cr_assert_eq(retry_verdict(status), again ? VERDICT_RETRY : VERDICT_REJECTED,
-                     "status %ld", status);
+        cr_assert_eq(retry_verdict(status), again ? VERDICT_RETRY : VERDICT_REJECTED, "status %ld",
+                     status);
     }
     cr_assert_eq(retry_verdict(0), VERDICT_REJECTED);
     cr_assert_eq(retry_verdict(101), VERDICT_REJECTED);
@@ -88,8 +88,20 @@ Test(retry, a_date_that_is_over_means_now)
 Test(retry, ignores_what_is_neither)
 {
     static const char *const bad[] = {
-        "", " ", "-1", "1.5", "soon", "12s", "99999999999999999999", "Sun, 06", "Sun, 06 Foo 1994 08:49:37 GMT",
-        "Sun, 06 Nov 1994 25:00:00 GMT", "Sun, 06 Nov 1994 08:49", ",", "Sun Nov", "Sun, 06-Nov 94 08:49:37",
+        "",
+        " ",
+        "-1",
+        "1.5",
+        "soon",
+        "12s",
+        "99999999999999999999",
+        "Sun, 06",
+        "Sun, 06 Foo 1994 08:49:37 GMT",
+        "Sun, 06 Nov 1994 25:00:00 GMT",
+        "Sun, 06 Nov 1994 08:49",
+        ",",
+        "Sun Nov",
+        "Sun, 06-Nov 94 08:49:37",
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         cr_assert_eq(after(bad[i]), RETRY_AFTER_NONE, "%s", bad[i]);
