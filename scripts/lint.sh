@@ -67,7 +67,7 @@ house() {
         esac
         head -c 2 "$file" | grep -q '^/\*' || { echo "$file: does not open with a comment"; bad=1; }
     done
-    ! git grep -nIE 'TODO|FIXME|XXX[^X]' -- '*.c' '*.h' '*.cc' '*.py' '*.sh' Makefile docs README.md \
+    ! git grep -nIE 'TODO|FIXME|(^|[^X])XXX([^X]|$)' -- '*.c' '*.h' '*.cc' '*.py' '*.sh' Makefile docs README.md \
         ':!scripts/lint.sh' || bad=1
     ! git grep -nI '[[:space:]]$' -- ':!*.golden' || bad=1
     ! git grep -nIP '^\t' -- '*.c' '*.h' '*.py' || bad=1
