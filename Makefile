@@ -82,7 +82,7 @@ $(BUILD)/unit.a: $(UNIT_OBJ) $(EXP_OBJ)
 UNIT_BIN := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
 $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/unit.a
 	@mkdir -p $(@D)
-	$(CC) $(filter-out -fvisibility=hidden,$(ALL_CFLAGS)) -Wno-unused-parameter -o $@ $< $(BUILD)/unit.a \
+	$(CC) $(filter-out -fvisibility=hidden,$(ALL_CFLAGS)) -Wno-unused-parameter -Wno-gnu-variable-sized-type-not-at-end -o $@ $< $(BUILD)/unit.a \
 	    -lcriterion -l:libpcre2-8.a -l:libprotobuf-c.a -lpthread
 
 PROG_BIN := $(patsubst tests/programs/%.c,$(BUILD)/programs/%,$(PROG_SRC)) \

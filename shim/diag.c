@@ -82,7 +82,8 @@ static void write_line(const char *line, size_t len, const char *file)
         syscall(SYS_close, fd);
 }
 
-static void log_line(const char *level, const char *file, const char *format, va_list args)
+static void __attribute__((format(printf, 3, 0)))
+log_line(const char *level, const char *file, const char *format, va_list args)
 {
     char line[LOG_LINE_MAX];
     int saved_errno = errno;
