@@ -140,7 +140,7 @@ uninstall: ## removes what install copied
 	-rmdir $(DESTDIR)$(LIBDIR) 2>/dev/null
 
 format: ## lays out every C file by .clang-format
-	@git ls-files '*.c' '*.h' '*.cc' | xargs clang-format -i
+	@scripts/format.sh
 
 lint: ## clang build, clang-tidy, cppcheck, layout and script checks
 	@scripts/deps.sh lint

@@ -27,7 +27,7 @@ c_files() { git ls-files '*.c' '*.h' '*.cc'; }
 
 clang_build() { make -s -j"$JOBS" CC=clang BUILD=build/clang all programs unit-programs; }
 
-layout() { c_files | xargs clang-format --dry-run --Werror; }
+layout() { scripts/format.sh --check; }
 
 # Headers are seen through the files that include them. The flags are those of the build.
 tidy() {
