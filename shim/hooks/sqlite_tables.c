@@ -436,16 +436,18 @@ static void connection_enter(const void *db, const char *name, size_t len)
 
 void connection_add(const void *db, const char *name)
 {
-    if (db != NULL && name != NULL)
+    if (name == NULL)
+        name = ""; /* a temporary database has no name */
+    if (db != NULL)
         connection_enter(db, name, name_length(name, strnlen(name, 4 * CONNECTION_MAX_NAME)));
 }
 
 void connection_add_utf16(const void *db, const void *name)
 {
     char utf8[CONNECTION_MAX_NAME + 5];
-    if (db != NULL && name != NULL)
-        connection_enter(db, utf8,
-                         name_length(utf8, utf8_from_utf16(name, SIZE_MAX, utf8, sizeof utf8)));
+    size_t len = name != NULL ? utf8_from_utf16(name, SIZE_MAX, utf8, sizeof utf8) : 0;
+    if (db != NULL)
+        connection_enter(db, utf8, name_length(utf8, len));
 }
 
 int connection_take(const void *db)
