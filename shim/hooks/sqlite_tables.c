@@ -21,10 +21,19 @@ struct blocks {
 #undef X
 };
 
+/* One byte per block: offsets in it number the blocks of all sizes. */
+struct block_numbers {
+#define X(size, n) char of_##size[n];
+    POOL(X)
+#undef X
+};
+
 static const struct {
-    uint32_t bytes, count, offset;
+    uint32_t bytes, count, offset, first_number;
 } pool_sizes[] = {
-#define X(size, n) { size, n, (uint32_t)offsetof(struct blocks, of_##size) },
+#define X(size, n)                                                                   \
+    { size, n, (uint32_t)offsetof(struct blocks, of_##size),                         \
+      (uint32_t)offsetof(struct block_numbers, of_##size) },
     POOL(X)
 #undef X
 };
@@ -47,6 +56,7 @@ struct memory {
     struct statement statements[STATEMENT_SLOTS];
     struct connection connections[CONNECTION_SLOTS];
     struct pool pools[COUNT(pool_sizes)];
+    _Atomic uint32_t links[sizeof(struct block_numbers)]; /* of free blocks; any thread */
     struct blocks blocks __attribute__((aligned(64)));
 };
 
@@ -85,11 +95,11 @@ static char *block_at(struct memory *m, unsigned size_class, uint32_t index)
     return (char *)&m->blocks + pool_sizes[size_class].offset + (size_t)index * pool_sizes[size_class].bytes;
 }
 
-/* The list's link lies in the free block. A loser of the race below may read it
- * while the winner writes its text there: the count makes its exchange fail. */
+/* The next free block after this one. Not in the block itself: the loser of the
+ * race below still reads it while the winner writes its text. */
 static _Atomic uint32_t *block_link(struct memory *m, unsigned size_class, uint32_t index)
 {
-    return (_Atomic uint32_t *)(void *)block_at(m, size_class, index);
+    return &m->links[pool_sizes[size_class].first_number + index];
 }
 
 static char *pool_pop(struct memory *m, unsigned size_class)
