@@ -36,7 +36,7 @@ TREE_SRC := exporter/record.c exporter/utf8.c exporter/transport/text_buffer.c \
             $(addprefix exporter/transport/console_,collected.c line.c tree.c)
 CLI_OBJ  := $(call obj,$(CLI_SRC) $(TREE_SRC))
 # Units link what they use out of an archive; hooks would replace the test's own libc.
-UNIT_OBJ := $(filter-out $(BUILD)/obj/shim/hooks/% $(BUILD)/obj/shim/init.o $(BUILD)/obj/shim/registry.o,$(SHIM_OBJ))
+UNIT_OBJ := $(filter-out $(BUILD)/obj/shim/hooks/% $(SHIM_ASM:%.S=$(BUILD)/obj/%.o) $(BUILD)/obj/shim/init.o $(BUILD)/obj/shim/registry.o,$(SHIM_OBJ))
 
 SHIM := $(BUILD)/libotelshim.so
 EXPORTER := $(BUILD)/libotelshim-exporter.so
@@ -62,6 +62,10 @@ $(CLI): $(CLI_OBJ)
 $(BUILD)/obj/%.o: %.c | $(GEN_SRC)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+# The way of a span: three instructions less per function.
+$(BUILD)/obj/shim/sdk/span.o $(BUILD)/obj/shim/context/context.o $(BUILD)/obj/shim/worker.o: \
+    ALL_CFLAGS += -fomit-frame-pointer
 
 $(BUILD)/obj/%.o: %.S
 	@mkdir -p $(@D)

@@ -43,7 +43,7 @@ struct thread_state {
     struct span *next_thread; /* whose thread the next pthread_create makes, NULL = current's */
     struct ring *ring;     /* this thread's ring, NULL until its first record */
     uintptr_t writing;     /* frame inside a ring reservation, 0 = none */
-    uint64_t random[4];    /* xoshiro256** state of this thread's ids, 0 = unseeded */
+    uint64_t random[2];    /* xoroshiro128++ state of this thread's ids, [0] 0 = unseeded */
 };
 
 extern __thread struct thread_state thread_state

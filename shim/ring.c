@@ -13,14 +13,12 @@
 #include "process_state.h"
 
 /* One ring's memory: header page, scratch, data. */
-#define HEADER_BYTES 4096u
-#define SLOT_BYTES (HEADER_BYTES + RING_SCRATCH_BYTES + RING_DATA_BYTES)
+#define SLOT_BYTES (RING_HEADER_BYTES + RING_SCRATCH_BYTES + RING_DATA_BYTES)
 #define REGION_BYTES ((size_t)RING_COUNT * SLOT_BYTES)
-#define RING_MASK (RING_DATA_BYTES - 1)
 
 _Static_assert((RING_DATA_BYTES & RING_MASK) == 0, "a power of two");
 _Static_assert(REGION_BYTES <= 16u << 20, "the bound of docs/LIMITS.md");
-_Static_assert(sizeof(struct ring) <= HEADER_BYTES, "header fits its page");
+_Static_assert(sizeof(struct ring) <= RING_HEADER_BYTES, "header fits its page");
 _Static_assert(RECORD_MAX_BYTES * 4 <= RING_DATA_BYTES, "a ring holds several records");
 
 /* The region: made by the first thread that records, read by all. A forked child
@@ -70,14 +68,9 @@ static struct ring *ring_of_slot(unsigned char *base, unsigned index)
     return (struct ring *)(void *)(base + (size_t)index * SLOT_BYTES);
 }
 
-static unsigned char *ring_data(struct ring *ring)
-{
-    return (unsigned char *)ring + HEADER_BYTES + RING_SCRATCH_BYTES;
-}
-
 void *ring_scratch(struct ring *ring)
 {
-    return (unsigned char *)ring + HEADER_BYTES;
+    return (unsigned char *)ring + RING_HEADER_BYTES;
 }
 
 struct ring *ring_at(unsigned index)
@@ -112,11 +105,9 @@ static struct ring *claim_slot(unsigned char *base, unsigned index)
     return NULL;
 }
 
-struct ring *ring_of_thread(void)
+struct ring *ring_of_thread_slow(void)
 {
     struct thread_state *t = &thread_state;
-    if (likely(t->ring != NULL))
-        return t->ring;
     unsigned char *base = region_get();
     for (unsigned i = 0; base != NULL && i < RING_COUNT; i++) {
         struct ring *ring = claim_slot(base, i);
@@ -178,12 +169,6 @@ void *ring_reserve(struct ring *ring, uint32_t max)
     return ring_data(ring) + (ring->reserved_at & RING_MASK);
 }
 
-void ring_commit(struct ring *ring, uint32_t bytes)
-{
-    /* Pairs with ring_peek's acquire: the record's bytes are there before its head. */
-    atomic_store_explicit(&ring->head, ring->reserved_at + bytes, memory_order_release);
-}
-
 const struct record *ring_peek(struct ring *ring)
 {
     for (;;) {
@@ -214,8 +199,3 @@ void ring_consume(struct ring *ring, const struct record *record)
     atomic_store_explicit(&ring->tail, tail + record->size, memory_order_release);
 }
 
-uint32_t ring_used(struct ring *ring)
-{
-    return atomic_load_explicit(&ring->head, memory_order_relaxed) -
-           atomic_load_explicit(&ring->tail, memory_order_acquire);
-}

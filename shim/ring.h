@@ -18,10 +18,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "call.h"
 #include "sdk/record.h"
 
 #define RING_DATA_BYTES (256u * 1024)   /* records of one thread; a power of two */
+#define RING_HEADER_BYTES 4096u         /* struct ring, on a page of its own */
 #define RING_SCRATCH_BYTES (48u * 1024) /* the thread's scratch (exec, URLs) */
+#define RING_MASK (RING_DATA_BYTES - 1)
 #define RING_COUNT 52u                  /* 52 x (256 + 48 + 4) KB < 16 MB a process */
 
 struct ring {
@@ -39,10 +42,31 @@ struct ring {
     unsigned char pad2[60];
 };
 
+static inline unsigned char *ring_data(struct ring *ring)
+{
+    return (unsigned char *)ring + RING_HEADER_BYTES + RING_SCRATCH_BYTES;
+}
+
 /* Bytes to write a record of at most `max` bytes into, contiguous; NULL when full. */
 void *ring_reserve(struct ring *ring, uint32_t max);
+/* The same without a look at the worker's side; NULL also when only that would tell,
+ * or at the ring's end. */
+static inline void *ring_reserve_here(struct ring *ring, uint32_t max)
+{
+    uint32_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
+    uint32_t at = head & RING_MASK;
+    if (unlikely(at > RING_DATA_BYTES - max || head - ring->cached_tail > RING_DATA_BYTES - max))
+        return NULL;
+    ring->reserved_at = head;
+    return ring_data(ring) + at;
+}
+
 /* Makes `bytes` of the reservation visible to the worker. */
-void ring_commit(struct ring *ring, uint32_t bytes);
+static inline void ring_commit(struct ring *ring, uint32_t bytes)
+{
+    /* Pairs with ring_peek's acquire: the record's bytes are there before its head. */
+    atomic_store_explicit(&ring->head, ring->reserved_at + bytes, memory_order_release);
+}
 
 /* The next unread record, NULL when empty. Worker only. */
 const struct record *ring_peek(struct ring *ring);
@@ -50,7 +74,13 @@ void ring_consume(struct ring *ring, const struct record *record);
 
 /* The calling thread's ring, made or reused at first use; NULL when there is none
  * to be had. No malloc; one mmap per process, one mprotect per ring. */
-struct ring *ring_of_thread(void);
+struct ring *ring_of_thread_slow(void);
+static inline struct ring *ring_of_thread(void)
+{
+    struct ring *ring = thread_state.ring;
+    return likely(ring != NULL) ? ring : ring_of_thread_slow();
+}
+
 /* RING_SCRATCH_BYTES of memory of this thread, NULL if it has no ring. */
 void *ring_scratch(struct ring *ring);
 /* The thread ends: its ring goes back once it is drained. */
@@ -58,7 +88,22 @@ void ring_release(struct ring *ring);
 /* Ring `index` of RING_COUNT, NULL if nobody has used it yet. Worker. */
 struct ring *ring_at(unsigned index);
 /* Bytes waiting; the owner's or the worker's view. */
-uint32_t ring_used(struct ring *ring);
+static inline uint32_t ring_used(struct ring *ring)
+{
+    return atomic_load_explicit(&ring->head, memory_order_relaxed) -
+           atomic_load_explicit(&ring->tail, memory_order_acquire);
+}
+
+/* For the owner: looks at the worker's cache line only when it seems to be. */
+static inline bool ring_is_half_full(struct ring *ring)
+{
+    uint32_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
+    if (likely(head - ring->cached_tail <= RING_DATA_BYTES / 2))
+        return false;
+    ring->cached_tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
+    return head - ring->cached_tail > RING_DATA_BYTES / 2;
+}
+
 /* Frees the rings of threads that ended unseen (cancelled, raw exit), if a thread
  * is in want of one. Worker. */
 void ring_reap(void);

@@ -36,7 +36,9 @@
 #include "ring.h"
 #include "worker_thread.h"
 
-enum worker_state { NONE, STARTING, RUNNING, ARMED, IDLE, WOKEN, KICKED, FAILED };
+enum worker_state { NONE, STARTING, FAILED, IDLE, WOKEN, ARMED, RUNNING, KICKED };
+_Static_assert(WOKEN == WORKER_KNOWS_OF_RECORDS && RUNNING == WORKER_IS_AWAKE,
+               "worker_notify looks at the order");
 
 /* Bound: the thread's stack. libcurl with a TLS handshake stays below 100 KB. */
 #define STACK_BYTES (256u * 1024)
@@ -44,8 +46,8 @@ enum worker_state { NONE, STARTING, RUNNING, ARMED, IDLE, WOKEN, KICKED, FAILED 
 #define STALL_NS 100000000ull
 
 /* All of it is reset in a forked child (worker_fork_child). */
+_Atomic uint32_t worker_state;     /* enum worker_state; any thread */
 static struct {
-    _Atomic uint32_t state;        /* enum worker_state; any thread */
     _Atomic uint32_t progress;     /* counts steps; futex of who waits for a flush */
     _Atomic uint32_t flush_wanted; /* raised by who flushes */
     _Atomic uint32_t flush_done;   /* raised by the worker up to flush_wanted */
@@ -74,13 +76,14 @@ static void futex_wait(_Atomic uint32_t *word, uint32_t value, uint64_t ns)
 
 bool worker_is_running(void)
 {
-    uint32_t s = atomic_load_explicit(&worker.state, memory_order_acquire);
+    uint32_t s = atomic_load_explicit(&worker_state, memory_order_acquire);
     return s != NONE && s != FAILED;
 }
 
 void worker_fork_child(void)
 {
     memset(&worker, 0, sizeof worker);
+    atomic_store_explicit(&worker_state, NONE, memory_order_relaxed);
     lock = (struct fork_lock){ 0 };
     diag_fork_child();
     worker_thread_fork_child();
@@ -117,12 +120,12 @@ static int create_thread(void)
 static bool start(uint32_t from)
 {
     if (atomic_load(&worker.ending) ||
-        !atomic_compare_exchange_strong(&worker.state, &from, STARTING))
+        !atomic_compare_exchange_strong(&worker_state, &from, STARTING))
         return false;
     int saved_errno = errno;
     int error = create_thread();
     if (error != 0) {
-        atomic_store(&worker.state, FAILED);
+        atomic_store(&worker_state, FAILED);
         if (!atomic_exchange(&worker.told_no_thread, true))
             diag_log(LOG_ERROR, "no background thread could be started (%s): spans of this "
                                 "process are lost", strerrordesc_np(error));
@@ -131,27 +134,14 @@ static bool start(uint32_t from)
     return error == 0;
 }
 
-static __attribute__((noinline)) void notify_slow(uint32_t state, bool urgent)
+void worker_notify_slow(uint32_t state, bool urgent)
 {
-    if (state == NONE) {
-        start(NONE);
-        return;
-    }
-    uint32_t wanted = urgent ? KICKED : WOKEN;
-    if ((state == IDLE || state == ARMED || state == WOKEN) &&
-        atomic_compare_exchange_strong(&worker.state, &state, wanted))
-        futex_wake(&worker.state);
-}
-
-void worker_notify(bool urgent)
-{
-    /* Pairs with the fence in worker_sleep: see the head of this file. */
-    atomic_thread_fence(memory_order_seq_cst);
-    uint32_t state = atomic_load_explicit(&worker.state, memory_order_relaxed);
-    if (likely(state == RUNNING || (state == ARMED && !urgent) || state == KICKED))
-        return;
     int saved_errno = errno;
-    notify_slow(state, urgent);
+    if (state == NONE)
+        start(NONE);
+    else if ((state == IDLE || state == WOKEN || state == ARMED) &&
+             atomic_compare_exchange_strong(&worker_state, &state, urgent ? KICKED : WOKEN))
+        futex_wake(&worker_state);
     errno = saved_errno;
 }
 
@@ -159,7 +149,7 @@ void worker_notify(bool urgent)
 
 void worker_set_running(void)
 {
-    atomic_store_explicit(&worker.state, RUNNING, memory_order_relaxed);
+    atomic_store_explicit(&worker_state, RUNNING, memory_order_relaxed);
 }
 
 bool worker_flush_is_wanted(void)
@@ -214,7 +204,7 @@ static void wait_idle(uint32_t value, uint64_t ns)
     int *main_tid = process_state->main_tid_address;
     int tid_now = main_tid != NULL ? __atomic_load_n(main_tid, __ATOMIC_RELAXED) : 0;
     struct futex_waitv waits[2] = {
-        { .val = value, .uaddr = (uintptr_t)&worker.state, .flags = FUTEX_32 | FUTEX_PRIVATE_FLAG },
+        { .val = value, .uaddr = (uintptr_t)&worker_state, .flags = FUTEX_32 | FUTEX_PRIVATE_FLAG },
         { .val = (uint32_t)tid_now, .uaddr = (uintptr_t)main_tid, .flags = FUTEX_32 },
     };
     if (tid_now != 0) {
@@ -229,13 +219,13 @@ static void wait_idle(uint32_t value, uint64_t ns)
             return;
     }
     uint64_t minute = 60000000000ull;
-    futex_wait(&worker.state, value, ns < minute ? ns : minute);
+    futex_wait(&worker_state, value, ns < minute ? ns : minute);
 }
 
 enum worker_wake worker_sleep(uint64_t ns, bool idle)
 {
     uint32_t value = idle ? IDLE : ARMED;
-    atomic_store_explicit(&worker.state, value, memory_order_relaxed);
+    atomic_store_explicit(&worker_state, value, memory_order_relaxed);
     /* Pairs with the fence in worker_notify: a record whose producer saw us awake
      * is seen here, before we sleep. */
     atomic_thread_fence(memory_order_seq_cst);
@@ -244,7 +234,7 @@ enum worker_wake worker_sleep(uint64_t ns, bool idle)
         return worker_flush_is_wanted() || worker_must_stop() ? WAKE_NOW : WAKE_RECORD;
     }
     wait_idle(value, ns);
-    uint32_t state = atomic_exchange(&worker.state, RUNNING);
+    uint32_t state = atomic_exchange(&worker_state, RUNNING);
     if (state == KICKED || worker_flush_is_wanted() || worker_must_stop())
         return WAKE_NOW;
     return state == WOKEN ? WAKE_RECORD : WAKE_TIMEOUT;
@@ -260,10 +250,10 @@ bool worker_main_thread_ended(void)
 
 static void kick(void)
 {
-    uint32_t state = atomic_load(&worker.state);
+    uint32_t state = atomic_load(&worker_state);
     while (state == IDLE || state == ARMED || state == WOKEN) {
-        if (atomic_compare_exchange_weak(&worker.state, &state, KICKED)) {
-            futex_wake(&worker.state);
+        if (atomic_compare_exchange_weak(&worker_state, &state, KICKED)) {
+            futex_wake(&worker_state);
             return;
         }
     }
@@ -303,7 +293,7 @@ static bool nothing_to_flush(void)
     if (stalled_at != 0 && stalled_at == atomic_load(&worker.progress) &&
         atomic_load(&worker.on_network))
         return true;
-    return atomic_load(&worker.state) == IDLE && !worker_records_wait();
+    return atomic_load(&worker_state) == IDLE && !worker_records_wait();
 }
 
 void worker_flush(void)
@@ -313,7 +303,7 @@ void worker_flush(void)
     if (!worker_is_running()) {
         if (!worker_records_wait())
             return;
-        start(atomic_load(&worker.state));
+        start(atomic_load(&worker_state));
     }
     if (!worker_is_running() || nothing_to_flush())
         return;
@@ -348,7 +338,7 @@ void worker_is_late(void)
 
 bool worker_has_failed(void)
 {
-    return atomic_load(&worker.state) == FAILED;
+    return atomic_load(&worker_state) == FAILED;
 }
 
 bool worker_opens_late(void)
@@ -369,7 +359,7 @@ void worker_stop(void)
     int error = pthread_timedjoin_np(worker.thread, NULL, &until);
     atomic_store(&worker.stop, false);
     if (error == 0)
-        atomic_store(&worker.state, NONE);
+        atomic_store(&worker_state, NONE);
 }
 
 bool worker_lock_for_fork(void)

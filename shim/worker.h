@@ -8,13 +8,28 @@
 #ifndef OTELSHIM_WORKER_H
 #define OTELSHIM_WORKER_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+/* The worker's state (see worker.c), in this order: from the first on, a record more
+ * is no news to it; from the second on, a full batch is not either. */
+#define WORKER_KNOWS_OF_RECORDS 4u
+#define WORKER_IS_AWAKE 6u
+extern _Atomic uint32_t worker_state __attribute__((visibility("hidden")));
+void worker_notify_slow(uint32_t state, bool urgent);
 
 /* A record was committed: starts or wakes the worker if it must be. `urgent`:
  * the ring is half full or a batch is complete. Any thread; at most one futex
  * wake per batch. */
-void worker_notify(bool urgent);
+static inline void worker_notify(bool urgent)
+{
+    /* Pairs with the fence in worker_sleep: see the head of worker.c. */
+    atomic_thread_fence(memory_order_seq_cst);
+    uint32_t state = atomic_load_explicit(&worker_state, memory_order_relaxed);
+    if (state < (urgent ? WORKER_IS_AWAKE : WORKER_KNOWS_OF_RECORDS))
+        worker_notify_slow(state, urgent);
+}
 /* Whether the worker runs in this process. */
 bool worker_is_running(void);
 

@@ -158,23 +158,6 @@ static bool process_own(unsigned flags, struct span_context *out)
     return true;
 }
 
-/* A link may only point at what was or will be told. */
-static bool server_link(unsigned flags, struct record_link *link)
-{
-    const struct span_context *target;
-    if (flags & PROCESS_TOLD)
-        target = &process_context.span.context;
-    else if (flags & PROCESS_PARENT)
-        target = &process_context.parent;
-    else
-        return false;
-    memcpy(link->trace_id, target->trace_id, sizeof link->trace_id);
-    memcpy(link->span_id, target->span_id, sizeof link->span_id);
-    link->flags = target->flags;
-    link->remote = target->remote;
-    return true;
-}
-
 void context_process_is_server(void)
 {
     struct process_context *p = &process_context;
@@ -202,9 +185,8 @@ static bool process_is_long_lived(unsigned flags, bool is_call)
 }
 
 /* Rule 3. `is_call`: for a call span, which counts; else for a child. */
-static bool process_parent(struct span_context *out, bool is_call)
+static bool process_parent(unsigned flags, struct span_context *out, bool is_call)
 {
-    unsigned flags = atomic_load_explicit(&process_context.flags, memory_order_acquire);
     if (!(flags & (PROCESS_SPAN | PROCESS_PARENT)) || (flags & PROCESS_SERVER))
         return false;
     if (process_is_long_lived(flags, is_call)) {
@@ -214,6 +196,11 @@ static bool process_parent(struct span_context *out, bool is_call)
     if (!(flags & PROCESS_USED))
         process_context_mark_used();
     return process_own(flags, out);
+}
+
+static unsigned process_flags(void)
+{
+    return atomic_load_explicit(&process_context.flags, memory_order_acquire);
 }
 
 void process_context_mark_used(void)
@@ -235,23 +222,31 @@ static bool thread_parent(const struct thread_state *t, struct span_context *out
     return t->inherited != 0 && context_published(t->inherited, out);
 }
 
-bool context_parent(const struct call *call, struct span_context *parent,
-                    struct record_link *link, bool *has_link)
+bool context_parent_slow(const struct thread_state *t, struct span_context *parent,
+                         struct record_link *link, bool *has_link)
 {
-    const struct thread_state *t = call != NULL ? call->thread : &thread_state;
     *has_link = false;
     if (thread_parent(t, parent))
         return true;
-    if (process_parent(parent, true))
-        return true;
-    unsigned flags = atomic_load_explicit(&process_context.flags, memory_order_acquire);
-    *has_link = (flags & PROCESS_SERVER) && server_link(flags, link);
+    unsigned flags = process_flags();
+    if (!(flags & PROCESS_SERVER)) {
+        if (process_parent(flags, parent, true))
+            return true;
+        flags = process_flags(); /* it may have become one just now */
+    }
+    *has_link = (flags & PROCESS_SERVER) && process_context_link(flags, link);
     return false;
+}
+
+bool context_parent(const struct call *call, struct span_context *parent,
+                    struct record_link *link, bool *has_link)
+{
+    return context_parent_inline(call, parent, link, has_link);
 }
 
 bool context_for_child(struct span_context *out)
 {
-    return thread_parent(&thread_state, out) || process_parent(out, false);
+    return thread_parent(&thread_state, out) || process_parent(process_flags(), out, false);
 }
 
 bool context_peek_for_child(struct span_context *out)

@@ -45,6 +45,48 @@ struct process_context {
 /* One writer (see above) but for the atomics; made anew in a forked child. */
 extern struct process_context process_context __attribute__((visibility("hidden")));
 
+/* What a root links to when the process is no parent any more: only what was or will
+ * be told. False: nothing. */
+static inline bool process_context_link(unsigned flags, struct record_link *link)
+{
+    const struct span_context *target;
+    if (flags & PROCESS_TOLD)
+        target = &process_context.span.context;
+    else if (flags & PROCESS_PARENT)
+        target = &process_context.parent;
+    else
+        return false;
+    memcpy(link->trace_id, target->trace_id, sizeof link->trace_id + sizeof link->span_id);
+    link->flags = target->flags;
+    link->remote = target->remote;
+    return true;
+}
+
+/*
+ * context_parent() for span_start: decides what programs do all the time (a call
+ * inside a call, a root in a long-lived process) without a call.
+ */
+bool context_parent_slow(const struct thread_state *t, struct span_context *parent,
+                         struct record_link *link, bool *has_link);
+
+static inline bool context_parent_inline(const struct call *call, struct span_context *parent,
+                                         struct record_link *link, bool *has_link)
+{
+    const struct thread_state *t = call != NULL ? call->thread : &thread_state;
+    const struct span *current = t->current;
+    if (current != NULL && current->open) {
+        *has_link = false;
+        *parent = current->context;
+        return true;
+    }
+    unsigned flags = atomic_load_explicit(&process_context.flags, memory_order_acquire);
+    bool may_be_parent = (flags & (PROCESS_SPAN | PROCESS_PARENT)) && !(flags & PROCESS_SERVER);
+    if (unlikely(t->inherited != 0 || may_be_parent))
+        return context_parent_slow(t, parent, link, has_link);
+    *has_link = process_context_link(flags, link);
+    return false;
+}
+
 /* Constructor, after config_load(): reads TRACEPARENT, TRACESTATE and BAGGAGE. */
 void context_init(void);
 

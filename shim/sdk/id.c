@@ -16,6 +16,6 @@ void id_seed(struct thread_state *t)
             t->random[i] = mix ^ (mix >> 31);
         }
     }
-    t->random[0] |= (t->random[1] | t->random[2] | t->random[3]) == 0;
+    t->random[0] |= t->random[0] == 0;
     errno = saved_errno;
 }

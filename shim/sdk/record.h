@@ -43,6 +43,11 @@ enum record_flag {
 /* OTLP Span.SpanKind values. */
 enum span_kind { SPAN_INTERNAL = 1, SPAN_SERVER = 2, SPAN_CLIENT = 3 };
 
+/* What a record says of itself; struct record has the same four bytes. */
+struct record_head {
+    uint8_t type, scope, kind, flags;
+};
+
 struct record {
     uint32_t size;  /* whole record in bytes, a multiple of RECORD_ALIGN */
     uint8_t type;   /* enum record_type */
@@ -58,6 +63,9 @@ struct record {
     uint8_t parent_span_id[8]; /* valid with RECORD_HAS_PARENT */
     unsigned char fields[];
 };
+
+_Static_assert(offsetof(struct record, flags) - offsetof(struct record, type) ==
+                   offsetof(struct record_head, flags), "struct record_head lies in a record");
 
 enum field_type {
     FIELD_NAME = 1,       /* span name, text; last one wins */

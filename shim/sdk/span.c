@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "config.h"
-#include "context/context.h"
+#include "context/process_context.h"
 #include "diag.h"
 #include "ring.h"
 #include "sdk/id.h"
@@ -16,9 +16,6 @@
 
 #define FLAG_SAMPLED 1u
 #define FLAG_RANDOM 2u
-/* A record's text that would not fit is cut to what is left, less room for the
- * small attributes that follow (status code, error type). */
-#define TAIL_ROOM 512u
 /* The worker is woken when a thread has made this many records since, or half of
  * its ring is in use: a batch's worth, so about one wake per request sent. */
 #define WAKE_RECORDS 512u
@@ -34,121 +31,76 @@ uint64_t clock_mono_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+/* The rest of a start. span->context holds the parent's, if there is one. */
+static inline __attribute__((always_inline)) void
+begin(struct span *span, const struct instrumentation *instr, enum span_kind kind, bool has_parent)
+{
+    struct thread_state *t = &thread_state;
+    struct span_context *context = &span->context;
+    bool sampled, random;
+    uint8_t flags;
+    if (has_parent) {
+        uint64_t id = id_random(t);
+        sampled = sampler_samples(config, context, context->trace_id);
+        random = context->flags & FLAG_RANDOM;
+        flags = (uint8_t)(RECORD_HAS_PARENT | (context->remote ? RECORD_PARENT_REMOTE : 0));
+        memcpy(span->parent_span_id, context->span_id, 8);
+        memcpy(context->span_id, &id, 8);
+    } else {
+        uint64_t ids[3]; /* trace id, span id */
+        id_random_root(t, ids);
+        memcpy(context->trace_id, ids, sizeof context->trace_id + sizeof context->span_id);
+        sampled = sampler_samples(config, NULL, context->trace_id);
+        random = true;
+        flags = 0;
+        context->tracestate = NULL;
+        context->baggage = NULL;
+    }
+    context->flags = (uint8_t)((random ? FLAG_RANDOM : 0) | (sampled ? FLAG_SAMPLED : 0));
+    context->remote = false;
+    flags |= (uint8_t)((random ? RECORD_RANDOM_TRACE_ID : 0) | (sampled ? RECORD_SAMPLED : 0));
+    span->head = (struct record_head){ RECORD_SPAN, instr->index, (uint8_t)kind, flags };
+    span->open = true;
+    span->process_generation = t->generation;
+    span->published = 0;
+    span->start_mono_ns = sampled || span_record_unsampled ? clock_mono_ns() : 0;
+}
+
 void span_start_with_parent(struct span *span, const struct instrumentation *instr,
                             enum span_kind kind, const struct span_context *parent)
 {
-    struct thread_state *t = &thread_state;
-    uint64_t id = id_random(t);
-    span->open = true;
-    span->kind = (uint8_t)kind;
-    span->scope = instr->index;
-    span->process_generation = t->generation;
-    span->published = 0;
     span->has_link = false;
-    span->has_parent = parent != NULL;
-    span->parent_remote = parent != NULL && parent->remote;
-    if (parent != NULL) {
+    if (parent != NULL)
         span->context = *parent;
-        memcpy(span->parent_span_id, parent->span_id, 8);
-    } else {
-        uint64_t trace_id[2] = { id_random(t), id_random(t) };
-        memcpy(span->context.trace_id, trace_id, 16);
-        span->context.flags = FLAG_RANDOM;
-        span->context.tracestate = NULL;
-        span->context.baggage = NULL;
-    }
-    memcpy(span->context.span_id, &id, 8);
-    span->context.remote = false;
-    bool sampled = sampler_samples(config, parent, span->context.trace_id);
-    span->context.flags =
-        (uint8_t)((span->context.flags & FLAG_RANDOM) | (sampled ? FLAG_SAMPLED : 0));
-    span->start_mono_ns = sampled || span_record_unsampled ? clock_mono_ns() : 0;
+    begin(span, instr, kind, parent != NULL);
 }
 
 void span_start(struct span *span, const struct instrumentation *instr, enum span_kind kind,
                 const struct call *call)
 {
-    struct span_context parent;
-    struct record_link link;
-    bool has_link = false;
-    bool has_parent = context_parent(call, &parent, &link, &has_link);
-    span_start_with_parent(span, instr, kind, has_parent ? &parent : NULL);
-    span->has_link = has_link;
-    if (has_link)
-        span->link = link;
+    bool has_parent = context_parent_inline(call, &span->context, &span->link, &span->has_link);
+    begin(span, instr, kind, has_parent);
 }
 
-void span_abandon(struct span *span)
+static __attribute__((noinline)) void put_tracestate(struct span_writer *w, const char *text)
 {
-    if (span->published != 0)
-        context_unpublish(span->published);
-    span->published = 0;
-    span->open = false;
+    size_t len = strlen(text);
+    unsigned char *to = span_put(w, FIELD_TRACESTATE, 0, len);
+    if (to != NULL)
+        memcpy(to, text, len);
 }
 
-/* Marks the ring as being written by this frame. False: a reservation is open on
- * this stack, so we are a signal handler that hit it. */
-static bool enter_writer(struct thread_state *t)
+/* Whether a record is made of it at all. */
+static inline bool is_wanted(const struct span *span, const struct thread_state *t)
 {
-    uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
-    if (unlikely(t->writing != 0) && frame <= t->writing)
-        return false;
-    t->writing = frame;
-    return true;
+    return span->open && ((span->head.flags & RECORD_SAMPLED) || span_record_unsampled) &&
+           span->process_generation == t->generation && config->exporters != 0;
 }
 
-static struct record *reserve(struct thread_state *t, struct ring **ring)
+static inline void begin_record(const struct span *span, struct span_writer *w,
+                                struct record *r, uint64_t end_mono_ns)
 {
-    *ring = ring_of_thread();
-    if (unlikely(*ring == NULL)) {
-        diag_drop(DROP_NO_RING, 1);
-        return NULL;
-    }
-    if (unlikely(!enter_writer(t))) {
-        diag_drop(DROP_REENTRANT, 1);
-        return NULL;
-    }
-    struct record *r = ring_reserve(*ring, RECORD_MAX_BYTES);
-    if (unlikely(r == NULL)) {
-        t->writing = 0;
-        diag_drop(DROP_RING_FULL, 1);
-    }
-    return r;
-}
-
-static unsigned char *put(struct span_writer *w, uint8_t type, uint8_t key, size_t len)
-{
-    struct field head = { type, key, (uint16_t)len };
-    if (unlikely(len > UINT16_MAX || (size_t)(w->limit - w->at) < sizeof head + len)) {
-        w->record->dropped_attributes++;
-        return NULL;
-    }
-    memcpy(w->at, &head, sizeof head);
-    unsigned char *payload = w->at + sizeof head;
-    w->at = payload + len;
-    return payload;
-}
-
-bool span_end_at(struct span *span, struct span_writer *w, uint64_t end_mono_ns)
-{
-    bool was_open = span->open;
-    span_abandon(span);
-    struct thread_state *t = &thread_state;
-    bool sampled = span->context.flags & FLAG_SAMPLED;
-    if (!was_open || !(sampled || span_record_unsampled) || span->process_generation != t->generation ||
-        config->exporters == 0)
-        return false;
-    struct record *r = reserve(t, &w->ring);
-    if (r == NULL)
-        return false;
-
-    r->type = RECORD_SPAN;
-    r->scope = span->scope;
-    r->kind = span->kind;
-    r->flags = (uint8_t)((sampled ? RECORD_SAMPLED : 0) |
-                         (span->context.flags & FLAG_RANDOM ? RECORD_RANDOM_TRACE_ID : 0) |
-                         (span->has_parent ? RECORD_HAS_PARENT : 0) |
-                         (span->parent_remote ? RECORD_PARENT_REMOTE : 0));
+    memcpy(&r->type, &span->head, sizeof span->head);
     r->dropped_attributes = 0;
     r->start_mono_ns = span->start_mono_ns;
     r->end_mono_ns = end_mono_ns > span->start_mono_ns ? end_mono_ns : span->start_mono_ns;
@@ -158,23 +110,88 @@ bool span_end_at(struct span *span, struct span_writer *w, uint64_t end_mono_ns)
     w->record = r;
     w->at = r->fields;
     w->limit = (unsigned char *)r + RECORD_MAX_BYTES;
+    w->text_limit = w->limit - SPAN_TAIL_ROOM;
+    if (span->has_link) /* the first field: there is room */
+        memcpy(span_put(w, FIELD_LINK, 0, sizeof span->link), &span->link, sizeof span->link);
+}
 
-    if (unlikely(span->context.tracestate != NULL)) {
-        size_t len = strlen(span->context.tracestate);
-        unsigned char *to = put(w, FIELD_TRACESTATE, 0, len);
-        if (to != NULL)
-            memcpy(to, span->context.tracestate, len);
+/*
+ * Everything that is rare. A writer lies in its hook's frame: one below that of the
+ * reservation that is open belongs to a signal handler that hit it; one at or above
+ * it, to a call after that one was abandoned.
+ */
+static __attribute__((noinline)) bool end_slow(const struct span *span, struct span_writer *w,
+                                               uint64_t end_mono_ns)
+{
+    struct thread_state *t = &thread_state;
+    struct ring *ring = ring_of_thread();
+    if (ring == NULL) {
+        diag_drop(DROP_NO_RING, 1);
+        return false;
     }
-    if (unlikely(span->has_link)) {
-        unsigned char *to = put(w, FIELD_LINK, 0, sizeof span->link);
-        memcpy(to, &span->link, sizeof span->link);
+    if (t->writing != 0 && (uintptr_t)w < t->writing) {
+        diag_drop(DROP_REENTRANT, 1);
+        return false;
     }
+    t->writing = (uintptr_t)w;
+    atomic_signal_fence(memory_order_seq_cst);
+    struct record *r = ring_reserve(ring, RECORD_MAX_BYTES);
+    if (r == NULL) {
+        t->writing = 0;
+        diag_drop(DROP_RING_FULL, 1);
+        return false;
+    }
+    w->ring = ring;
+    begin_record(span, w, r, end_mono_ns);
+    if (span->context.tracestate != NULL)
+        put_tracestate(w, span->context.tracestate);
     return true;
+}
+
+static inline bool end_at(struct span *span, struct span_writer *w, uint64_t end_mono_ns)
+{
+    struct thread_state *t = &thread_state;
+    bool wanted = is_wanted(span, t);
+    span->open = false;
+    if (!wanted)
+        return false;
+    struct ring *ring = t->ring;
+    if (unlikely(ring == NULL || t->writing != 0 || span->context.tracestate != NULL))
+        return end_slow(span, w, end_mono_ns);
+    t->writing = (uintptr_t)w;
+    atomic_signal_fence(memory_order_seq_cst); /* from here on a handler keeps off */
+    struct record *r = ring_reserve_here(ring, RECORD_MAX_BYTES);
+    if (unlikely(r == NULL))
+        return end_slow(span, w, end_mono_ns);
+    w->ring = ring;
+    begin_record(span, w, r, end_mono_ns);
+    return true;
+}
+
+static inline void unpublish(struct span *span)
+{
+    if (unlikely(span->published != 0)) {
+        context_unpublish(span->published);
+        span->published = 0;
+    }
+}
+
+void span_abandon(struct span *span)
+{
+    unpublish(span);
+    span->open = false;
+}
+
+bool span_end_at(struct span *span, struct span_writer *w, uint64_t end_mono_ns)
+{
+    unpublish(span);
+    return end_at(span, w, end_mono_ns);
 }
 
 bool span_end(struct span *span, struct span_writer *w)
 {
-    return span_end_at(span, w, span->start_mono_ns != 0 ? clock_mono_ns() : 0);
+    unpublish(span);
+    return end_at(span, w, span->start_mono_ns != 0 ? clock_mono_ns() : 0);
 }
 
 /* Shortens `len` to at most `max` without splitting a UTF-8 sequence. */
@@ -188,41 +205,39 @@ static size_t cut(const char *text, size_t len, size_t max)
     return n;
 }
 
-static void put_text(struct span_writer *w, uint8_t type, uint8_t key, const char *text,
-                     size_t len, size_t max)
+/* From both ends, overlapping. */
+void span_copy_text(unsigned char *to, const char *from, size_t len)
+{
+    if (len < 8) {
+        if (len >= 4) {
+            memcpy(to, from, 4);
+            memcpy(to + len - 4, from + len - 4, 4);
+        } else if (len > 0) {
+            to[0] = (unsigned char)from[0];
+            to[len / 2] = (unsigned char)from[len / 2];
+            to[len - 1] = (unsigned char)from[len - 1];
+        }
+    } else if (len <= 16) {
+        memcpy(to, from, 8);
+        memcpy(to + len - 8, from + len - 8, 8);
+    } else if (len <= 32) {
+        memcpy(to, from, 16);
+        memcpy(to + len - 16, from + len - 16, 16);
+    } else {
+        memcpy(to, from, len);
+    }
+}
+
+void span_put_cut(struct span_writer *w, uint8_t type, uint8_t key, const char *text, size_t len,
+                  size_t max)
 {
     size_t room = (size_t)(w->limit - w->at);
-    if (unlikely(max > room - (room < TAIL_ROOM ? room : TAIL_ROOM)))
-        max = room > TAIL_ROOM ? room - TAIL_ROOM : 64;
+    if (max > room - (room < SPAN_TAIL_ROOM ? room : SPAN_TAIL_ROOM))
+        max = room > SPAN_TAIL_ROOM ? room - SPAN_TAIL_ROOM : 64;
     len = cut(text, len, max);
-    unsigned char *to = put(w, type, key, len);
+    unsigned char *to = span_put(w, type, key, len);
     if (to != NULL)
         memcpy(to, text, len);
-}
-
-void span_name(struct span_writer *w, const char *text, size_t len)
-{
-    put_text(w, FIELD_NAME, 0, text, len, RECORD_MAX_VALUE);
-}
-
-void span_string(struct span_writer *w, enum attr_key key, const char *text, size_t len,
-                 size_t max)
-{
-    put_text(w, FIELD_STRING, (uint8_t)key, text, len, max);
-}
-
-void span_int(struct span_writer *w, enum attr_key key, int64_t value)
-{
-    unsigned char *to = put(w, FIELD_INT, (uint8_t)key, sizeof value);
-    if (to != NULL)
-        memcpy(to, &value, sizeof value);
-}
-
-void span_double(struct span_writer *w, enum attr_key key, double value)
-{
-    unsigned char *to = put(w, FIELD_DOUBLE, (uint8_t)key, sizeof value);
-    if (to != NULL)
-        memcpy(to, &value, sizeof value);
 }
 
 void span_string_array(struct span_writer *w, enum attr_key key, const char *const texts[],
@@ -230,7 +245,7 @@ void span_string_array(struct span_writer *w, enum attr_key key, const char *con
 {
     unsigned char *start = w->at;
     uint32_t dropped = w->record->dropped_attributes;
-    put(w, FIELD_STRING_ARRAY, (uint8_t)key, 0);
+    span_put(w, FIELD_STRING_ARRAY, (uint8_t)key, 0);
     for (unsigned i = 0; i < nr_texts && w->record->dropped_attributes == dropped; i++) {
         uint16_t len = (uint16_t)cut(texts[i], strlen(texts[i]), RECORD_MAX_VALUE);
         if ((size_t)(w->limit - w->at) < sizeof len + len) {
@@ -249,18 +264,11 @@ void span_string_array(struct span_writer *w, enum attr_key key, const char *con
     memcpy(start + offsetof(struct field, len), &total, sizeof total);
 }
 
-void span_event(struct span_writer *w, enum event_name name, uint64_t mono_ns)
-{
-    unsigned char *to = put(w, FIELD_EVENT, (uint8_t)name, sizeof mono_ns);
-    if (to != NULL)
-        memcpy(to, &mono_ns, sizeof mono_ns);
-}
-
 void span_error(struct span_writer *w, const char *type)
 {
     w->record->flags |= RECORD_ERROR;
     if (type != NULL)
-        put_text(w, FIELD_STRING, ATTR_ERROR_TYPE, type, strlen(type), RECORD_MAX_VALUE);
+        span_string(w, ATTR_ERROR_TYPE, type, strlen(type), RECORD_MAX_VALUE);
 }
 
 void span_commit(struct span_writer *w)
@@ -272,10 +280,11 @@ void span_commit(struct span_writer *w)
     r->size = (size + RECORD_ALIGN - 1) & ~(RECORD_ALIGN - 1);
     ring->made++;
     ring_commit(ring, r->size);
+    atomic_signal_fence(memory_order_seq_cst);
     thread_state.writing = 0;
 
-    bool urgent = ++ring->unkicked >= WAKE_RECORDS || ring_used(ring) > RING_DATA_BYTES / 2;
-    if (urgent)
+    bool urgent = ++ring->unkicked >= WAKE_RECORDS || ring_is_half_full(ring);
+    if (unlikely(urgent))
         ring->unkicked = 0;
     worker_notify(urgent);
 }

@@ -57,12 +57,9 @@ static inline bool span_context_is_sampled(const struct span_context *c)
 struct span {
     struct span_context context;
     uint8_t parent_span_id[8];
+    struct record_head head; /* as the record gets it */
     bool open;          /* between start and end */
-    bool has_parent;
-    bool parent_remote;
     bool has_link;
-    uint8_t kind;
-    uint8_t scope;      /* registry index */
     uint32_t process_generation; /* made in this process: a forked child ignores it */
     uint32_t published; /* context slot other threads may hold, 0 = none; see context.h */
     uint64_t start_mono_ns;
@@ -72,7 +69,7 @@ struct span {
 /* Where attributes are being written; see span_end. Opaque to hooks. */
 struct span_writer {
     struct record *record;
-    unsigned char *at, *limit;
+    unsigned char *at, *limit, *text_limit; /* texts leave SPAN_TAIL_ROOM before limit */
     struct ring *ring;
 };
 
@@ -103,16 +100,96 @@ bool span_end_at(struct span *span, struct span_writer *w, uint64_t end_mono_ns)
 /* Forgets an open span without a record: the operation was not one after all. */
 void span_abandon(struct span *span);
 
-/* Attributes: cut at `max` bytes (never inside a UTF-8 sequence). */
-void span_name(struct span_writer *w, const char *text, size_t len);
-void span_string(struct span_writer *w, enum attr_key key, const char *text, size_t len,
-                 size_t max);
-void span_int(struct span_writer *w, enum attr_key key, int64_t value);
-void span_double(struct span_writer *w, enum attr_key key, double value);
+/* ---- writing of fields: inline, a span has many; for span.c and the functions below ---- */
+
+/* A text that would not fit is cut to what is left, less room for the small
+ * attributes that follow (status code, error type). */
+#define SPAN_TAIL_ROOM 512u
+
+/* A field's head in one store. */
+static inline void span_put_head(unsigned char *at, uint8_t type, uint8_t key, size_t len)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    uint32_t head = type | (uint32_t)key << 8 | (uint32_t)len << 16;
+#else
+    struct field head = { type, key, (uint16_t)len };
+#endif
+    _Static_assert(sizeof head == sizeof(struct field), "one store");
+    memcpy(at, &head, sizeof head);
+}
+
+static inline unsigned char *span_put(struct span_writer *w, uint8_t type, uint8_t key, size_t len)
+{
+    unsigned char *at = w->at;
+    if (__builtin_expect(!!(len > UINT16_MAX || (size_t)(w->limit - at) < sizeof(struct field) + len), 0)) {
+        w->record->dropped_attributes++;
+        return NULL;
+    }
+    span_put_head(at, type, key, len);
+    w->at = at + sizeof(struct field) + len;
+    return at + sizeof(struct field);
+}
+
+/* memcpy for short texts. Out of line: gcc warns of branches that a small buffer's
+ * length rules out. */
+void span_copy_text(unsigned char *to, const char *from, size_t len);
+
+/* Too long, or the record is nearly full. */
+void span_put_cut(struct span_writer *w, uint8_t type, uint8_t key, const char *text, size_t len,
+                  size_t max);
+
+static inline void span_put_text(struct span_writer *w, uint8_t type, uint8_t key,
+                                 const char *text, size_t len, size_t max)
+{
+    unsigned char *at = w->at, *next = at + sizeof(struct field) + len;
+    if (__builtin_expect(len > max || next > w->text_limit, 0)) {
+        span_put_cut(w, type, key, text, len, max);
+        return;
+    }
+    span_put_head(at, type, key, len);
+    w->at = next;
+    span_copy_text(at + sizeof(struct field), text, len);
+}
+
+static inline void span_put_word(struct span_writer *w, uint8_t type, uint8_t key,
+                                 const void *word)
+{
+    unsigned char *to = span_put(w, type, key, sizeof(uint64_t));
+    if (to != NULL)
+        memcpy(to, word, sizeof(uint64_t));
+}
+
+/* ---- attributes: texts are cut at `max` bytes (never inside a UTF-8 sequence) ---- */
+
+static inline void span_name(struct span_writer *w, const char *text, size_t len)
+{
+    span_put_text(w, FIELD_NAME, 0, text, len, RECORD_MAX_VALUE);
+}
+
+static inline void span_string(struct span_writer *w, enum attr_key key, const char *text,
+                               size_t len, size_t max)
+{
+    span_put_text(w, FIELD_STRING, (uint8_t)key, text, len, max);
+}
+
+static inline void span_int(struct span_writer *w, enum attr_key key, int64_t value)
+{
+    span_put_word(w, FIELD_INT, (uint8_t)key, &value);
+}
+
+static inline void span_double(struct span_writer *w, enum attr_key key, double value)
+{
+    span_put_word(w, FIELD_DOUBLE, (uint8_t)key, &value);
+}
+
+static inline void span_event(struct span_writer *w, enum event_name name, uint64_t mono_ns)
+{
+    span_put_word(w, FIELD_EVENT, (uint8_t)name, &mono_ns);
+}
+
 /* A list of texts, each cut at RECORD_MAX_VALUE; the whole counts as one attribute. */
 void span_string_array(struct span_writer *w, enum attr_key key, const char *const texts[],
                        unsigned nr_texts);
-void span_event(struct span_writer *w, enum event_name name, uint64_t mono_ns);
 /* Status Error. The text of error.type goes along; `type` may be NULL. */
 void span_error(struct span_writer *w, const char *type);
 /* Publishes the record to the background thread and wakes it if it must be woken. */

@@ -54,7 +54,7 @@ Test(context, the_process_span_is_the_parent_of_a_call)
     begin(PROCESS_SPAN_AUTO, NULL);
     cr_assert(parent_of_call(&parent, &link));
     cr_assert(is(&parent, &process_context.span.context));
-    cr_assert(!process_context.span.has_parent);
+    cr_assert(!(process_context.span.head.flags & RECORD_HAS_PARENT));
     cr_assert(process_context.flags & PROCESS_USED);
 }
 
@@ -67,7 +67,7 @@ Test(context, what_came_in_is_the_process_spans_parent)
     cr_assert(parent_of_call(&parent, &link));
     cr_assert(memcmp(parent.trace_id, came_in.trace_id, 16) == 0);
     cr_assert(memcmp(process_context.span.parent_span_id, came_in.span_id, 8) == 0);
-    cr_assert(process_context.span.parent_remote);
+    cr_assert(process_context.span.head.flags & RECORD_PARENT_REMOTE);
     cr_assert_str_eq(parent.tracestate, "vendor=1");
     cr_assert_str_eq(parent.baggage, "k=v");
 }
