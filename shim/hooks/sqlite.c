@@ -31,6 +31,7 @@
     X(sqlite3_get_table)
 HOOK_LIST(sqlite_hooks, SQLITE_HOOKS);
 #define HOOK_TABLE sqlite_hooks
+#define REAL_FOR(fn, caller) ((__typeof__(&fn))real_of(&sqlite_hooks[HOOK_##fn], caller))
 
 static const char *const sonames[] = { "libsqlite3.so.0", NULL };
 
@@ -436,14 +437,16 @@ EXPORT int sqlite3_prepare16_v3(sqlite3 *db, const void *sql, int bytes, unsigne
 
 /* ---- Execution ---- */
 
-EXPORT int sqlite3_step(sqlite3_stmt *stmt)
+/* Apart from the hook, so that one that is off saves no registers: 18 instructions
+ * instead of 28. */
+static __attribute__((noinline)) int step(sqlite3_stmt *stmt, const void *caller)
 {
     struct call call;
     if (!call_enter(&call, &instr_sqlite))
-        return REAL(sqlite3_step)(stmt);
+        return REAL_FOR(sqlite3_step, caller)(stmt);
     struct statement *s = statement_hold((uintptr_t)stmt);
     if (unlikely(s == NULL)) { /* no spans from inside of it either */
-        int untraced = REAL(sqlite3_step)(stmt);
+        int untraced = REAL_FOR(sqlite3_step, caller)(stmt);
         call_returned(&call);
         call_leave(&call);
         return untraced;
@@ -456,36 +459,50 @@ EXPORT int sqlite3_step(sqlite3_stmt *stmt)
         s->outside_ticks = 0;
     }
     call_make_current(&call, &s->span);
-    int result = REAL(sqlite3_step)(stmt);
+    int result = REAL_FOR(sqlite3_step, caller)(stmt);
     call_returned(&call);
     if (result == SQLITE_ROW)
         left_with_row(s);
     else if (likely(result == SQLITE_DONE))
         end_execution(s, SQLITE_OK);
     else
-        end_execution(s, failure_code(result, s->db, __builtin_return_address(0)));
+        end_execution(s, failure_code(result, s->db, caller));
     statement_release(s);
+    call_leave(&call);
+    return result;
+}
+
+EXPORT int sqlite3_step(sqlite3_stmt *stmt)
+{
+    if (likely(!(call_enabled_mask & instr_sqlite.bit)))
+        return REAL(sqlite3_step)(stmt);
+    return step(stmt, __builtin_return_address(0));
+}
+
+static __attribute__((noinline)) int reset(sqlite3_stmt *stmt, const void *caller)
+{
+    struct call call;
+    if (!call_enter(&call, &instr_sqlite))
+        return REAL_FOR(sqlite3_reset, caller)(stmt);
+    struct statement *s = statement_hold((uintptr_t)stmt);
+    bool open = s != NULL && statement_is_open(s);
+    if (open)
+        came_back(s);
+    int result = REAL_FOR(sqlite3_reset, caller)(stmt);
+    call_returned(&call);
+    if (open)
+        end_execution(s, failure_code(result, s->db, caller));
+    if (s != NULL)
+        statement_release(s);
     call_leave(&call);
     return result;
 }
 
 EXPORT int sqlite3_reset(sqlite3_stmt *stmt)
 {
-    struct call call;
-    if (!call_enter(&call, &instr_sqlite))
+    if (likely(!(call_enabled_mask & instr_sqlite.bit)))
         return REAL(sqlite3_reset)(stmt);
-    struct statement *s = statement_hold((uintptr_t)stmt);
-    bool open = s != NULL && statement_is_open(s);
-    if (open)
-        came_back(s);
-    int result = REAL(sqlite3_reset)(stmt);
-    call_returned(&call);
-    if (open)
-        end_execution(s, failure_code(result, s->db, __builtin_return_address(0)));
-    if (s != NULL)
-        statement_release(s);
-    call_leave(&call);
-    return result;
+    return reset(stmt, __builtin_return_address(0));
 }
 
 EXPORT int sqlite3_finalize(sqlite3_stmt *stmt)

@@ -383,13 +383,17 @@ struct statement *statement_add(uintptr_t handle, void *db, const struct query *
         struct statement *s = &m->statements[(place + i) & (STATEMENT_SLOTS - 1)];
         if (!claim(&s->handle))
             continue;
+        if (!hold(s)) { /* by one who looks for the handle that was here, for a moment */
+            atomic_store_explicit(&s->handle, SLOT_FREED, memory_order_release);
+            continue;
+        }
         s->query = owned;
         s->db = db;
         s->rows = 0;
         s->span.open = false;
         s->span.published = 0;
-        atomic_store_explicit(&s->user, 0, memory_order_relaxed);
         atomic_store_explicit(&s->handle, handle, memory_order_release);
+        statement_release(s);
         return s;
     }
     query_free(&owned);
