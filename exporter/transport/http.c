@@ -125,10 +125,10 @@ static bool split_url(const char *text, unsigned flags, unsigned default_port, c
     return ok;
 }
 
-static const char *first_set(const char *const names[])
+static const char *first_set(const char *const variables[])
 {
-    for (; *names; names++) {
-        const char *value = getenv(*names);
+    for (; *variables; variables++) {
+        const char *value = getenv(*variables);
         if (value && *value)
             return value;
     }
@@ -136,14 +136,21 @@ static const char *first_set(const char *const names[])
 }
 
 /* libcurl's rules: HTTP_PROXY in capitals is not looked at (a CGI program gets it
- * from a request header). Returns whether there is a proxy. */
+ * from a request header). */
+static const char *const http_proxies[] = { "http_proxy", "all_proxy", "ALL_PROXY", NULL };
+static const char *const https_proxies[] = { "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY",
+                                             NULL };
+
+bool http_proxy_is_set(void)
+{
+    return *first_set(http_proxies) || *first_set(https_proxies);
+}
+
+/* Returns whether there is a proxy. */
 static bool set_proxy(bool https)
 {
-    static const char *const for_http[] = { "http_proxy", "all_proxy", "ALL_PROXY", NULL };
-    static const char *const for_https[] = { "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY",
-                                             NULL };
     static const char *const exempt[] = { "no_proxy", "NO_PROXY", NULL };
-    const char *proxy = first_set(https ? for_https : for_http);
+    const char *proxy = first_set(https ? https_proxies : http_proxies);
     char *host;
     unsigned port;
     http.curl.easy_setopt(http.easy, CURLOPT_PROXY, proxy);
@@ -183,9 +190,13 @@ static void set_tls(const struct config *c)
         http.curl.easy_setopt(http.easy, CURLOPT_SSLKEY, c->otlp.client_key);
 }
 
-bool http_open(const struct config *c, const struct exporter_host *host)
+void http_init(void)
 {
     memset(&http, 0, sizeof http);
+}
+
+bool http_open(const struct config *c, const struct exporter_host *host)
+{
     names_init(host);
     http.host = host;
     if (!curl_api_load(&http.curl, host))

@@ -29,9 +29,13 @@ struct http_result {
     const char *error; /* text for our log, with HTTP_FAILED */
 };
 
+/* Starts over: what a parent process left in memory is forgotten. */
+void http_init(void);
 /* Loads libcurl and sets the request up, all but its body. False after logging. */
 bool http_open(const struct config *config, const struct exporter_host *host);
 bool http_is_open(void);
+/* Whether the environment names a proxy, for any URL. */
+bool http_proxy_is_set(void);
 
 /* Sends `body`, which must stay until the request is done or cancelled. `resolve`
  * is for CURLOPT_RESOLVE. `timeout_ms` 0: none. False: libcurl has no memory. */

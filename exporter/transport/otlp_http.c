@@ -15,6 +15,7 @@
 
 #include "batch.h"
 #include "http.h"
+#include "loopback.h"
 #include "names.h"
 #include "otlp/otlp.h"
 #include "retry.h"
@@ -27,6 +28,9 @@ enum state { IDLE, RESOLVING, SENDING, WAITING };
 /* Background thread; a forked child starts over with open. */
 static struct {
     const struct exporter_host *host;
+    const struct config *config;
+    bool may_look; /* at the collector's port before libcurl is loaded; no proxy */
+    bool unusable; /* libcurl cannot be had, or not with this configuration */
     struct otlp_encoder *encoder;
     struct batch_queue queue;
     struct otlp_span *batch;                        /* room for one batch's list */
@@ -60,12 +64,23 @@ static uint64_t min64(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/* Known without libcurl, and only before it is loaded. */
+static bool collector_refuses(void)
+{
+    return otlp.may_look && !http_is_open() && loopback_refuses(otlp.config->otlp.traces_url);
+}
+
 static int otlp_open(const struct config *c, const struct exporter_host *host,
                      const struct resource *resource)
 {
     memset(&otlp, 0, sizeof otlp);
+    http_init();
     otlp.host = host;
-    if (!c->otlp.url_valid || !http_open(c, host))
+    otlp.config = c;
+    if (!c->otlp.url_valid)
+        return -1;
+    otlp.may_look = !http_proxy_is_set();
+    if (!collector_refuses() && !http_open(c, host))
         return -1;
     batch_queue_init(&otlp.queue,
                      (struct batch_limits){ c->bsp.max_queue_size, c->bsp.max_export_batch_size,
@@ -126,13 +141,6 @@ static void begin_batch(uint64_t now_ns)
     }
 }
 
-static void begin_attempt(uint64_t now_ns)
-{
-    otlp.attempts++;
-    otlp.attempt_deadline_ns = min64(otlp.deadline_ns, later(now_ns, otlp.attempt_timeout_ns));
-    otlp.state = RESOLVING;
-}
-
 static uint32_t next_random(uint64_t now_ns)
 {
     otlp.random = (otlp.random ^ (uint32_t)now_ns) * 2654435761u + 12345u;
@@ -154,6 +162,20 @@ static void fail_attempt(uint64_t now_ns, const char *why, int64_t after_ms)
     otlp.host->log(LOG_DEBUG, "export attempt %u failed: %s; next one in %llu ms", otlp.attempts,
                    why, (unsigned long long)delay_ms);
     otlp.state = WAITING;
+}
+
+static void begin_attempt(uint64_t now_ns)
+{
+    otlp.attempts++;
+    otlp.attempt_deadline_ns = min64(otlp.deadline_ns, later(now_ns, otlp.attempt_timeout_ns));
+    if (collector_refuses()) {
+        fail_attempt(now_ns, "connection refused", RETRY_AFTER_NONE);
+        return;
+    }
+    otlp.unusable |= !http_is_open() && !http_open(otlp.config, otlp.host);
+    otlp.state = RESOLVING;
+    if (otlp.unusable)
+        drop_batch(DROP_NO_EXPORTER);
 }
 
 /* A 2xx is the collector's word, whatever follows it: nothing is sent twice because
