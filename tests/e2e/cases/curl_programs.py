@@ -66,3 +66,22 @@ case("curl_easy_options_arrive_exactly", [EASY, "options", "$WEB"], golden="curl
 case("curl_easy_handle_goes_on_in_child", [EASY, "fork", "$WEB"], golden="curl/easy_fork", parallel=True)
 case("curl_easy_more_handles_than_tracked", [EASY, "many", "$WEB"], golden="curl/easy_many", injects=False,
      expect_drops=True, check=traced_paths([("/hello?many", 1)] * 4 + [("/hello?many", 0), ("/hello?again", 1)]))
+
+
+def every_transfer_has_a_span(version):
+    def check(run):
+        spans = [s for s in run.spans if s["scope"] == "otelshim.curl"]
+        wrong = [s for s in spans if s["attributes"].get("tls.protocol.version") != version
+                 or s["attributes"].get("http.response.status_code") != 200]
+        if len(spans) != 160 or wrong:
+            raise Failure(f"{len(spans)} transfers, {len(wrong)} of them wrong: {wrong[:1]}")
+    return check
+
+
+# The exporter opens its own libcurl while the program's is in use.
+for loop in ("curl_loop", "curl_loop_gnutls"):
+    case(f"{loop}_threads", [f"$PROGRAMS/{loop}", "$WEB/hello", "8", "20", "10"], golden=None, parallel=True,
+         stdout="160 of 160", shim_env={"OTEL_BSP_SCHEDULE_DELAY": "30"}, check=every_transfer_has_a_span(None))
+    case(f"{loop}_threads_tls", [f"$PROGRAMS/{loop}", "$NGINX_TLS/hello", "8", "20", "10"], golden=None,
+         web="nginx", env={"CA_FILE": "$CA"}, parallel=True, stdout="160 of 160",
+         shim_env={"OTEL_BSP_SCHEDULE_DELAY": "30"}, check=every_transfer_has_a_span("1.3"))
