@@ -48,6 +48,7 @@ static struct tables *tables_make(void)
              -1, 0);
     if (t == MAP_FAILED)
         return NULL;
+    madvise(t, sizeof *t, MADV_NOHUGEPAGE); /* one handle must not cost 2 MB */
     struct tables *other = NULL;
     if (!atomic_compare_exchange_strong(&tables, &other, t)) {
         munmap(t, sizeof *t);

@@ -139,10 +139,12 @@ static bool install(struct curl_easy *e, CURLoption function_option, void *funct
     return false;
 }
 
-static void install_callbacks(struct curl_easy *e)
+static void install_callbacks(struct curl_easy *e, bool http)
 {
-    e->prereq_installed = install(e, CURLOPT_PREREQFUNCTION, (void *)before_request,
-                                  CURLOPT_PREREQDATA, e->options.prereq_data);
+    bool recorded = span_context_is_sampled(&e->span.context) || span_record_unsampled;
+    if (http && recorded)
+        e->prereq_installed = install(e, CURLOPT_PREREQFUNCTION, (void *)before_request,
+                                      CURLOPT_PREREQDATA, e->options.prereq_data);
     if (e->multi != 0)
         e->resolver_installed =
             install(e, CURLOPT_RESOLVER_START_FUNCTION, (void *)before_lookup,
@@ -257,7 +259,7 @@ bool curl_transfer_begin(struct curl_easy *e, const struct call *call, const voi
             adopt_parent(e, &own);
         inject(e, &own);
     }
-    install_callbacks(e);
+    install_callbacks(e, http);
     e->state = CURL_RUNNING;
     e->anchor_mono_ns = clock_mono_ns();
     return true;
