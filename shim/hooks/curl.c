@@ -34,20 +34,20 @@
 #error "forwarding of curl_easy_setopt's argument is proven for x86-64 only"
 #endif
 
-#define CURL_HOOKS(X)           \
-    X(curl_easy_init)           \
-    X(curl_easy_cleanup)        \
-    X(curl_easy_setopt)         \
-    X(curl_easy_perform)        \
-    X(curl_easy_reset)          \
-    X(curl_easy_duphandle)      \
-    X(curl_multi_add_handle)    \
+#define CURL_HOOKS(X) \
+    X(curl_easy_init) \
+    X(curl_easy_cleanup) \
+    X(curl_easy_setopt) \
+    X(curl_easy_perform) \
+    X(curl_easy_reset) \
+    X(curl_easy_duphandle) \
+    X(curl_multi_add_handle) \
     X(curl_multi_remove_handle) \
-    X(curl_multi_perform)       \
+    X(curl_multi_perform) \
     X(curl_multi_socket_action) \
-    X(curl_multi_socket)        \
-    X(curl_multi_socket_all)    \
-    X(curl_multi_info_read)     \
+    X(curl_multi_socket) \
+    X(curl_multi_socket_all) \
+    X(curl_multi_info_read) \
     X(curl_multi_cleanup)
 HOOK_LIST(curl_hooks, CURL_HOOKS);
 #define HOOK_TABLE curl_hooks
@@ -114,8 +114,7 @@ EXPORT CURLcode curl_easy_setopt(CURL *easy, CURLoption option, ...)
     void *value = va_arg(ap, void *);
     va_end(ap);
 
-    struct curl_easy *e =
-        is_on() && curl_option_matters(option) ? curl_easy_find(easy) : NULL;
+    struct curl_easy *e = is_on() && curl_option_matters(option) ? curl_easy_find(easy) : NULL;
     if (likely(e == NULL))
         return REAL(curl_easy_setopt)(easy, option, value);
     if (curl_option_is_callback(option))
@@ -218,8 +217,7 @@ EXPORT CURLMcode curl_multi_remove_handle(CURLM *multi, CURL *easy)
 }
 
 /* Before libcurl is driven: transfers added since the last time begin now. */
-static struct curl_multi *before_drive(CURLM *multi, const struct call *call,
-                                       const void *caller)
+static struct curl_multi *before_drive(CURLM *multi, const struct call *call, const void *caller)
 {
     struct curl_multi *m = curl_multi_find(multi);
     if (m == NULL || m->unstarted == 0)

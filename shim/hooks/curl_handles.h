@@ -20,11 +20,11 @@
 #include "sdk/span.h"
 
 /* Bounds. A handle beyond them works untraced and is counted (DROP_TABLE_FULL). */
-#define CURL_MAX_EASY 2048u  /* 4 KB each once used */
+#define CURL_MAX_EASY 2048u /* 4 KB each once used */
 #define CURL_MAX_MULTI 512u
 #define CURL_BAGGAGE_LINES 4u /* different baggage texts ever seen by the process */
 
-#define CURL_HEADER_MAX 3u /* traceparent, tracestate, baggage */
+#define CURL_HEADER_MAX 3u                               /* traceparent, tracestate, baggage */
 #define CURL_TRACEPARENT_LINE (13 + TRACEPARENT_LEN + 1) /* "traceparent: " */
 #define CURL_TRACESTATE_LINE (12 + TRACESTATE_MAX + 1)   /* "tracestate: " */
 #define CURL_BAGGAGE_LINE (9 + BAGGAGE_MAX + 1)          /* "baggage: " */
@@ -46,15 +46,15 @@ struct curl_timers {
 
 struct curl_easy {
     CURL *easy;
-    uint8_t state;          /* enum curl_state */
-    bool headers_injected;  /* HTTPHEADER is our list */
+    uint8_t state;         /* enum curl_state */
+    bool headers_injected; /* HTTPHEADER is our list */
     bool prereq_installed;
     bool resolver_installed;
-    uint8_t tls_version;    /* of the last request, 0x13 = 1.3, 0 = unknown */
-    uint16_t requests;      /* sent so far in this transfer */
-    uint16_t multi;         /* index + 1 of the multi it was added to */
+    uint8_t tls_version;     /* of the last request, 0x13 = 1.3, 0 = unknown */
+    uint16_t requests;       /* sent so far in this transfer */
+    uint16_t multi;          /* index + 1 of the multi it was added to */
     uint16_t next, previous; /* in that multi's list; index + 1 */
-    curl_setopt_fn *setopt; /* of the libcurl that the handle belongs to */
+    curl_setopt_fn *setopt;  /* of the libcurl that the handle belongs to */
     curl_getinfo_fn *getinfo;
     uint64_t anchor_mono_ns; /* when libcurl's own clock for the transfer began */
     /* Timers as they stood when the last request began: [0] that one, [1] the one before. */

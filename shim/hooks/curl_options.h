@@ -12,9 +12,9 @@
 #include "curl_api.h"
 #include "sdk/record.h"
 
-#define CURL_URL_MAX (RECORD_MAX_URL + 1) /* bytes kept of a URL: one more tells of a cut */
-#define CURL_METHOD_MAX 64u         /* bytes kept of CURLOPT_CUSTOMREQUEST */
-#define CURL_PROTOCOL_MAX 16u       /* bytes kept of CURLOPT_DEFAULT_PROTOCOL */
+#define CURL_URL_MAX (RECORD_MAX_URL + 1)       /* bytes kept of a URL: one more tells of a cut */
+#define CURL_METHOD_MAX 64u                     /* bytes kept of CURLOPT_CUSTOMREQUEST */
+#define CURL_PROTOCOL_MAX 16u                   /* bytes kept of CURLOPT_DEFAULT_PROTOCOL */
 #define CURL_PREFIX_MAX (CURL_PROTOCOL_MAX + 3) /* "https://", where the URL has none */
 
 enum curl_httpreq { CURL_REQ_GET, CURL_REQ_POST, CURL_REQ_PUT };
@@ -31,9 +31,9 @@ struct curl_options {
     bool url_cut;
     bool method_cut;
     uint16_t url_len;
-    uint16_t method_len;   /* 0: no custom request */
-    uint16_t protocol_len; /* 0: no default protocol */
-    uint16_t port;         /* CURLOPT_PORT, 0: as in the URL */
+    uint16_t method_len;        /* 0: no custom request */
+    uint16_t protocol_len;      /* 0: no default protocol */
+    uint16_t port;              /* CURLOPT_PORT, 0: as in the URL */
     struct curl_slist *headers; /* the program's, never read but in a transfer */
     CURLU *url_handle;          /* CURLOPT_CURLU, wins over the text */
     curl_prereq_fn *prereq;

@@ -118,8 +118,7 @@ static void write_phases(struct span_writer *w, struct curl_easy *e, const struc
     bool reached = asked || (e->requests == 0 && now.sent > 0);
     if (!reached || now.connects > connect_base.connects) {
         if (had_lookup(e, f))
-            write_event(w, EVENT_CURL_NAME_RESOLVED, base_ns,
-                        now.resolved - connect_base.resolved);
+            write_event(w, EVENT_CURL_NAME_RESOLVED, base_ns, now.resolved - connect_base.resolved);
         write_event(w, EVENT_CURL_CONNECTED, base_ns, now.connected - connect_base.connected);
         write_event(w, EVENT_CURL_TLS_ESTABLISHED, base_ns, now.tls - connect_base.tls);
     }
@@ -176,8 +175,8 @@ static void write_sizes(struct span_writer *w, const struct curl_easy *e, const 
     long request = info_long(e, CURLINFO_REQUEST_SIZE), head = info_long(e, CURLINFO_HEADER_SIZE);
     if (f->upload == 0 && request > 0)
         span_int(w, ATTR_HTTP_REQUEST_SIZE, request);
-    bool whole = e->options.nobody ||
-                 info_off(e, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T) == f->download;
+    bool whole =
+        e->options.nobody || info_off(e, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T) == f->download;
     if (head > 0 && whole)
         span_int(w, ATTR_HTTP_RESPONSE_SIZE, head + f->download);
 }
@@ -221,8 +220,7 @@ static void write_error(struct span_writer *w, const struct facts *f, enum curl_
                         CURLcode result)
 {
     bool failing_status = f->status >= 400 && f->status <= 999;
-    bool failed = outcome == CURL_DONE && result != CURLE_OK &&
-                  result != CURLE_ABORTED_BY_CALLBACK;
+    bool failed = outcome == CURL_DONE && result != CURLE_OK && result != CURLE_ABORTED_BY_CALLBACK;
     if (failed && !(failing_status && result == CURLE_HTTP_RETURNED_ERROR))
         span_error(w, curl_error_name(result));
     else if (failing_status)
@@ -233,8 +231,8 @@ static void write_error(struct span_writer *w, const struct facts *f, enum curl_
 
 /* When libcurl was done: its own clock for a good transfer, which may have been
  * collected late; now for all others. */
-static uint64_t end_of(const struct curl_easy *e, const struct facts *f,
-                       enum curl_outcome outcome, CURLcode result)
+static uint64_t end_of(const struct curl_easy *e, const struct facts *f, enum curl_outcome outcome,
+                       CURLcode result)
 {
     uint64_t now = clock_mono_ns();
     if (e->multi == 0 || f->total_us <= 0 || outcome == CURL_ABORTED ||

@@ -76,8 +76,9 @@ static struct curl_slist *build_nodes(struct curl_easy *e, const struct own_head
     if ((config->propagators & PROPAGATE_TRACECONTEXT) && !own->traceparent) {
         traceparent_format(c, add_text(e->traceparent, "traceparent: ", 13));
         e->nodes[n++].data = e->traceparent;
-        size_t len = c->tracestate == NULL ? 0
-                     : tracestate_fit(c->tracestate, strlen(c->tracestate), TRACESTATE_MAX);
+        size_t len = c->tracestate == NULL
+                         ? 0
+                         : tracestate_fit(c->tracestate, strlen(c->tracestate), TRACESTATE_MAX);
         if (len > 0 && !own->tracestate) {
             *add_text(add_text(e->tracestate, "tracestate: ", 12), c->tracestate, len) = 0;
             e->nodes[n++].data = e->tracestate;

@@ -13,38 +13,38 @@
 #include <strings.h>
 
 /* SCHEME(name, capitals, default port) */
-#define SCHEMES(SCHEME)              \
-    SCHEME("http", "HTTP", 80)       \
-    SCHEME("https", "HTTPS", 443)    \
-    SCHEME("ftp", "FTP", 21)         \
-    SCHEME("ftps", "FTPS", 990)      \
-    SCHEME("file", "FILE", 0)        \
-    SCHEME("sftp", "SFTP", 22)       \
-    SCHEME("scp", "SCP", 22)         \
-    SCHEME("smtp", "SMTP", 25)       \
-    SCHEME("smtps", "SMTPS", 465)    \
-    SCHEME("imap", "IMAP", 143)      \
-    SCHEME("imaps", "IMAPS", 993)    \
-    SCHEME("pop3", "POP3", 110)      \
-    SCHEME("pop3s", "POP3S", 995)    \
-    SCHEME("ldap", "LDAP", 389)      \
-    SCHEME("ldaps", "LDAPS", 636)    \
-    SCHEME("dict", "DICT", 2628)     \
-    SCHEME("telnet", "TELNET", 23)   \
-    SCHEME("tftp", "TFTP", 69)       \
-    SCHEME("gopher", "GOPHER", 70)   \
+#define SCHEMES(SCHEME) \
+    SCHEME("http", "HTTP", 80) \
+    SCHEME("https", "HTTPS", 443) \
+    SCHEME("ftp", "FTP", 21) \
+    SCHEME("ftps", "FTPS", 990) \
+    SCHEME("file", "FILE", 0) \
+    SCHEME("sftp", "SFTP", 22) \
+    SCHEME("scp", "SCP", 22) \
+    SCHEME("smtp", "SMTP", 25) \
+    SCHEME("smtps", "SMTPS", 465) \
+    SCHEME("imap", "IMAP", 143) \
+    SCHEME("imaps", "IMAPS", 993) \
+    SCHEME("pop3", "POP3", 110) \
+    SCHEME("pop3s", "POP3S", 995) \
+    SCHEME("ldap", "LDAP", 389) \
+    SCHEME("ldaps", "LDAPS", 636) \
+    SCHEME("dict", "DICT", 2628) \
+    SCHEME("telnet", "TELNET", 23) \
+    SCHEME("tftp", "TFTP", 69) \
+    SCHEME("gopher", "GOPHER", 70) \
     SCHEME("gophers", "GOPHERS", 70) \
-    SCHEME("mqtt", "MQTT", 1883)     \
-    SCHEME("rtsp", "RTSP", 554)      \
-    SCHEME("rtmp", "RTMP", 1935)     \
-    SCHEME("rtmpt", "RTMPT", 80)     \
-    SCHEME("rtmpe", "RTMPE", 1935)   \
-    SCHEME("rtmpte", "RTMPTE", 80)   \
-    SCHEME("rtmps", "RTMPS", 443)    \
-    SCHEME("rtmpts", "RTMPTS", 443)  \
-    SCHEME("smb", "SMB", 445)        \
-    SCHEME("smbs", "SMBS", 445)      \
-    SCHEME("ws", "WS", 80)           \
+    SCHEME("mqtt", "MQTT", 1883) \
+    SCHEME("rtsp", "RTSP", 554) \
+    SCHEME("rtmp", "RTMP", 1935) \
+    SCHEME("rtmpt", "RTMPT", 80) \
+    SCHEME("rtmpe", "RTMPE", 1935) \
+    SCHEME("rtmpte", "RTMPTE", 80) \
+    SCHEME("rtmps", "RTMPS", 443) \
+    SCHEME("rtmpts", "RTMPTS", 443) \
+    SCHEME("smb", "SMB", 445) \
+    SCHEME("smbs", "SMBS", 445) \
+    SCHEME("ws", "WS", 80) \
     SCHEME("wss", "WSS", 443)
 
 struct scheme {
@@ -60,8 +60,9 @@ static const struct scheme schemes[] = {
 
 /* Parameters whose values are secrets: semantic conventions 1.44, url.full. */
 static const char *const secret_parameters[] = {
-    "X-Amz-Signature", "X-Amz-Credential", "X-Amz-Security-Token", "AWSAccessKeyId",
-    "Signature",       "sig",              "X-Goog-Signature",
+    "X-Amz-Signature",  "X-Amz-Credential", "X-Amz-Security-Token",
+    "AWSAccessKeyId",   "Signature",        "sig",
+    "X-Goog-Signature",
 };
 
 static const char REDACTED[] = "REDACTED";

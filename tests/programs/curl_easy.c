@@ -97,8 +97,9 @@ static void dup_handle(void)
     perform(easy, "original");
     curl_easy_cleanup(easy);
     curl_easy_setopt(copy, CURLOPT_WRITEFUNCTION, discard);
-    perform(copy, "copy");
     curl_easy_setopt(copy, CURLOPT_URL, url("/hello?copy"));
+    perform(copy, "copy");
+    curl_easy_setopt(copy, CURLOPT_URL, url("/hello?again"));
     perform(copy, "copy again");
     curl_easy_cleanup(copy);
     print_list(list);
@@ -299,11 +300,16 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         void (*run)(void);
-    } ways[] = { { "reuse", reuse },         { "dup", dup_handle },
-                 { "headers", headers },     { "callbacks", callbacks },
-                 { "nested", nested },       { "longjmp", long_jump },
-                 { "connect_only", connect_only }, { "options", options },
-                 { "fork", in_child },       { "many", many } };
+    } ways[] = { { "reuse", reuse },
+                 { "dup", dup_handle },
+                 { "headers", headers },
+                 { "callbacks", callbacks },
+                 { "nested", nested },
+                 { "longjmp", long_jump },
+                 { "connect_only", connect_only },
+                 { "options", options },
+                 { "fork", in_child },
+                 { "many", many } };
     if (argc < 3)
         return 2;
     base = argv[2];

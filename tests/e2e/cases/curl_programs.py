@@ -30,9 +30,9 @@ def traced_paths(expected):
 
 for how in ("perform", "epoll", "unread", "leave", "threads"):
     case(f"curl_multi_{how}", [MULTI, how] + THREE, golden="curl/multi", parallel=True, stdout="hello")
-case("curl_multi_lookups_are_their_transfers", [MULTI, "perform", "http://one.invalid/", "http://two.invalid/",
+case("curl_multi_lookups_are_their_transfers", [MULTI, "perform", "http://bad..one/", "http://bad..two/",
                                                 "$WEB/hello"], golden="curl/multi_lookups", parallel=True)
-case("curl_multi_epoll_lookups_are_their_transfers", [MULTI, "epoll", "http://one.invalid/", "http://two.invalid/",
+case("curl_multi_epoll_lookups_are_their_transfers", [MULTI, "epoll", "http://bad..one/", "http://bad..two/",
                                                       "$WEB/hello"], golden="curl/multi_lookups", parallel=True)
 case("curl_multi_aborted_is_no_error", [MULTI, "abort", "$WEB/slow/1500?0", "$WEB/slow/1500?1"],
      golden="curl/multi_abort", parallel=True)
@@ -48,8 +48,16 @@ case("curl_multiplexes_http2", ["curl", "-sS", "-Z", "--no-progress-meter", "--c
 
 case("curl_easy_reuse", [EASY, "reuse", "$WEB"], golden="curl/easy_reuse")
 case("curl_easy_duplicate_is_the_programs_own", [EASY, "dup", "$WEB"], golden="curl/easy_dup",
-     check=carried("x-own", [("/hello?original", ["one"]), ("/hello?original", ["one"]),
-                             ("/hello?copy", ["one"])]))
+     check=carried("x-own", [("/hello?original", ["one"]), ("/hello?copy", ["one"]), ("/hello?again", ["one"])]))
+# What is not traced shows whether anything of ours was left on the handle.
+case("curl_easy_duplicate_has_nothing_of_ours", [EASY, "dup", "$WEB"], golden="curl/easy_dup_excluded",
+     injects=False, shim_env={"OTEL_SHIM_CURL_EXCLUDED_URLS": "[?]copy$"},
+     check=traced_paths([("/hello?original", 1), ("/hello?copy", 0), ("/hello?again", 1)]))
+case("curl_easy_handle_has_nothing_of_ours_afterwards", [EASY, "headers", "$WEB"], injects=False,
+     golden="curl/easy_headers_excluded", shim_env={"OTEL_SHIM_CURL_EXCLUDED_URLS": "[?]2$"},
+     check=lambda run: [traced_paths([("/hello?1", 1), ("/hello?2", 0), ("/hello?3", 1), ("/hello?4", 1)])(run),
+                        carried("x-own", [("/hello?1", ["first"]), ("/hello?2", ["first"]),
+                                          ("/hello?3", ["second"]), ("/hello?4", [])])(run)])
 case("curl_easy_headers_stay_the_programs", [EASY, "headers", "$WEB"], golden="curl/easy_headers",
      check=carried("x-own", [("/hello?1", ["first"]), ("/hello?2", ["first"]), ("/hello?3", ["second"]),
                              ("/hello?4", [])]))
