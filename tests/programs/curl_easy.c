@@ -171,7 +171,9 @@ static void callbacks(void)
     curl_easy_setopt(easy, CURLOPT_RESOLVER_START_FUNCTION, resolve);
     curl_easy_setopt(easy, CURLOPT_RESOLVER_START_DATA, "resolve");
     perform(easy, "redirect");
+    curl_easy_setopt(easy, CURLOPT_URL, url("/redirect/1?again"));
     perform(easy, "aborted by callback");
+    curl_easy_setopt(easy, CURLOPT_URL, url("/redirect/1"));
     curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, NULL);
     perform(easy, "without");
     printf("prereq %d resolve %d\n", nr_prereq, nr_resolve);

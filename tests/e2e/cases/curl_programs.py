@@ -63,6 +63,9 @@ case("curl_easy_headers_stay_the_programs", [EASY, "headers", "$WEB"], golden="c
                              ("/hello?4", [])]))
 case("curl_easy_callbacks_stay_the_programs", [EASY, "callbacks", "$WEB"], golden="curl/easy_callbacks",
      stdout="prereq 3 resolve 1")
+case("curl_easy_callbacks_have_nothing_of_ours_afterwards", [EASY, "callbacks", "$WEB"], injects=False,
+     golden="curl/easy_callbacks_excluded", shim_env={"OTEL_SHIM_CURL_EXCLUDED_URLS": "[?]again$"},
+     stdout="prereq 3 resolve 1")
 case("curl_easy_nested_passes_through", [EASY, "nested", "$WEB"], golden="curl/easy_nested", injects=False,
      check=traced_paths([("/hello?outer", 1), ("/hello?inner", 0), ("/hello?after", 1)]))
 case("curl_easy_left_by_longjmp", [EASY, "longjmp", "$WEB"], golden="curl/easy_longjmp", injects=False,
