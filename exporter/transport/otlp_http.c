@@ -42,6 +42,7 @@ static struct {
     unsigned request_spans;
     unsigned attempts;
     bool wait_was_asked_for; /* by Retry-After */
+    bool wait_was_cut;       /* a flush began this attempt: the next wait is kept */
     uint32_t flush_spans;    /* in the queue when it was last flushed, and still there */
     uint64_t deadline_ns;    /* of the batch */
     uint64_t attempt_deadline_ns;
@@ -134,6 +135,7 @@ static void begin_batch(uint64_t now_ns)
     batch_remove(&otlp.queue, n);
     otlp.flush_spans -= n < otlp.flush_spans ? n : otlp.flush_spans;
     otlp.attempts = 0;
+    otlp.wait_was_cut = false;
     otlp.deadline_ns = later(now_ns, otlp.export_timeout_ns);
     if (!otlp.request) {
         otlp.host->log(LOG_ERROR, "no memory for a batch: %u spans dropped", n);
@@ -217,12 +219,15 @@ static void take_answer(uint64_t now_ns, const struct http_result *result)
         return;
     }
     switch (retry_verdict(result->status)) {
-    case VERDICT_DELIVERED: deliver(result); break;
+    case VERDICT_DELIVERED:
+        deliver(result);
+        break;
     case VERDICT_RETRY:
         snprintf(why, sizeof why, "status %ld", result->status);
         fail_attempt(now_ns, why, result->retry_after_ms);
         break;
-    case VERDICT_REJECTED: reject(result->status);
+    case VERDICT_REJECTED:
+        reject(result->status);
     }
 }
 
@@ -267,12 +272,20 @@ static bool step(uint64_t now_ns)
     enum state before = otlp.state;
     uint32_t queued_before = otlp.queue.nr_spans;
     switch (otlp.state) {
-    case IDLE: step_idle(now_ns); break;
-    case RESOLVING: step_resolving(now_ns); break;
-    case SENDING: step_sending(now_ns); break;
+    case IDLE:
+        step_idle(now_ns);
+        break;
+    case RESOLVING:
+        step_resolving(now_ns);
+        break;
+    case SENDING:
+        step_sending(now_ns);
+        break;
     case WAITING:
-        if (now_ns >= otlp.retry_at_ns)
+        if (now_ns >= otlp.retry_at_ns) {
+            otlp.wait_was_cut = false;
             begin_attempt(now_ns);
+        }
     }
     return otlp.state != before || otlp.queue.nr_spans != queued_before;
 }
@@ -283,16 +296,22 @@ static uint64_t otlp_run(uint64_t now_ns, bool flush)
         otlp.queue.oldest_mono_ns = now_ns; /* no record is from the future */
     if (flush) {
         otlp.flush_spans = otlp.queue.nr_spans;
-        if (otlp.state == WAITING && !otlp.wait_was_asked_for)
+        if (otlp.state == WAITING && !otlp.wait_was_asked_for && !otlp.wait_was_cut) {
+            otlp.wait_was_cut = true;
             begin_attempt(now_ns);
+        }
     }
     while (step(now_ns))
         ;
     switch (otlp.state) {
-    case RESOLVING: return min64(names_due_at(now_ns), otlp.attempt_deadline_ns);
-    case SENDING: return http_due_at(now_ns); /* it knows the attempt's deadline */
-    case WAITING: return otlp.retry_at_ns;
-    default: return batch_due_at(&otlp.queue);
+    case RESOLVING:
+        return min64(names_due_at(now_ns), otlp.attempt_deadline_ns);
+    case SENDING:
+        return http_due_at(now_ns); /* it knows the attempt's deadline */
+    case WAITING:
+        return otlp.retry_at_ns;
+    default:
+        return batch_due_at(&otlp.queue);
     }
 }
 
