@@ -55,6 +55,7 @@ static struct {
     atomic_bool on_network;        /* the worker waits for the collector */
     atomic_uint waiters;           /* threads in worker_flush: progress must wake */
     _Atomic uint32_t stalled_at;   /* progress at which a flush gave up, 0 = none did */
+    bool on_valgrind;              /* written before the thread starts */
     atomic_bool told_no_thread;    /* our log has the line already */
     atomic_bool late;              /* exit handlers run already */
     atomic_bool ending;            /* the process ends: nothing starts any more */
@@ -123,6 +124,7 @@ static bool start(uint32_t from)
         !atomic_compare_exchange_strong(&worker_state, &from, STARTING))
         return false;
     int saved_errno = errno;
+    worker.on_valgrind = real_object_is_loaded("vgpreload_");
     int error = create_thread();
     if (error != 0) {
         atomic_store(&worker_state, FAILED);
@@ -197,8 +199,9 @@ void worker_drop_lock(void)
 
 /* Waits on our word and on the main thread's id, which the kernel clears and wakes
  * when that thread ends: a process whose last own thread is gone must not live on
- * because of us. futex_waitv needs Linux 5.16; without it only our word is waited
- * on, and once a minute the worker looks. */
+ * because of us. futex_waitv needs Linux 5.16, and valgrind warns of it on the
+ * program's stderr; without it only our word is waited on, and once a minute the
+ * worker looks. */
 static void wait_idle(uint32_t value, uint64_t ns)
 {
     int *main_tid = process_state->main_tid_address;
@@ -207,7 +210,7 @@ static void wait_idle(uint32_t value, uint64_t ns)
         { .val = value, .uaddr = (uintptr_t)&worker_state, .flags = FUTEX_32 | FUTEX_PRIVATE_FLAG },
         { .val = (uint32_t)tid_now, .uaddr = (uintptr_t)main_tid, .flags = FUTEX_32 },
     };
-    if (tid_now != 0) {
+    if (tid_now != 0 && !worker.on_valgrind) {
         struct timespec until;
         clock_gettime(CLOCK_MONOTONIC, &until);
         uint64_t at = (uint64_t)until.tv_nsec + ns % 1000000000u;
