@@ -19,6 +19,9 @@
 /* "[" address "]," each, after "name:port:" */
 #define LIST_MAX_BYTES (NAME_MAX_BYTES + 8u + NAMES_MAX_ADDRESSES * (INET6_ADDRSTRLEN + 3u))
 #define LOOPBACK_LIST "127.0.0.1,[::1]"
+/* For a name that was not found and need not be: a connect there fails at once. Without
+ * an entry libcurl would look the name up itself, when it takes no proxy for it. */
+#define NOWHERE "255.255.255.255"
 
 #define ARES_FUNCTIONS(X) \
     X(library_init) \
@@ -92,7 +95,6 @@ void names_add(const char *host, unsigned port, bool optional)
     if (is_localhost(host)) {
         snprintf(name->list, sizeof name->list, "%s:%u:%s", host, port, LOOPBACK_LIST);
         name->known = true;
-        names.fresh_until_ns = UINT64_MAX; /* unless another name is looked up */
     }
 }
 
@@ -184,6 +186,15 @@ static void close_channel(void)
     names.channel_open = false;
 }
 
+/* Whether there is a name to be asked for at all. */
+static bool any_real(void)
+{
+    bool real = false;
+    for (unsigned i = 0; i < names.nr; i++)
+        real |= !is_localhost(names.names[i].host);
+    return real;
+}
+
 static bool any_asked(void)
 {
     bool asked = false;
@@ -213,9 +224,12 @@ static enum names_state outcome(uint64_t now_mono_ns)
     close_channel();
     bool failed = false;
     for (unsigned i = 0; i < names.nr; i++) {
-        failed |= names.names[i].failed;
-        if (!names.names[i].known && !names.names[i].optional)
+        struct name *name = &names.names[i];
+        failed |= name->failed && !name->optional;
+        if (!name->known && !name->optional)
             return NAMES_FAILED;
+        if (!name->known)
+            snprintf(name->list, sizeof name->list, "%s:%u:" NOWHERE, name->host, name->port);
     }
     names.fresh_until_ns = failed ? 0 : now_mono_ns + NAMES_FRESH_MS * NS_PER_MS;
     return NAMES_READY;
@@ -223,7 +237,7 @@ static enum names_state outcome(uint64_t now_mono_ns)
 
 enum names_state names_step(uint64_t now_mono_ns)
 {
-    if (names.nr == 0 || now_mono_ns < names.fresh_until_ns)
+    if (!any_real() || now_mono_ns < names.fresh_until_ns)
         return NAMES_READY;
     if (!names.channel_open) {
         ask();
@@ -240,9 +254,7 @@ enum names_state names_step(uint64_t now_mono_ns)
 
 void names_forget(void)
 {
-    for (unsigned i = 0; i < names.nr; i++)
-        if (!is_localhost(names.names[i].host))
-            names.fresh_until_ns = 0;
+    names.fresh_until_ns = 0;
 }
 
 void names_cancel(void)
@@ -262,7 +274,7 @@ struct curl_slist *names_resolve_list(void)
     struct curl_slist *list = NULL;
     for (unsigned i = 0; i < names.nr; i++) {
         struct name *name = &names.names[i];
-        if (!name->known)
+        if (!name->list[0])
             continue;
         name->node = (struct curl_slist){ name->list, list };
         list = &name->node;

@@ -174,7 +174,8 @@ static void begin_attempt(uint64_t now_ns)
         fail_attempt(now_ns, "connection refused", RETRY_AFTER_NONE);
         return;
     }
-    otlp.unusable |= !http_is_open() && !http_open(otlp.config, otlp.host);
+    if (!http_is_open() && !otlp.unusable)
+        otlp.unusable = !http_open(otlp.config, otlp.host);
     otlp.state = RESOLVING;
     if (otlp.unusable)
         drop_batch(DROP_NO_EXPORTER);

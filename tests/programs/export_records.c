@@ -26,7 +26,7 @@ static struct config settings = {
 };
 static const char *object = "build/libotelshim-exporter.so";
 static long nr_spans = 1, attributes = 1, flush_at_ms, give_up_ms = 10000, verbose, burst = 1 << 30;
-static long pause_ms, console = -1;
+static long pause_ms, console = -1, flush_once;
 static uint64_t delivered, progress, dropped[DROP_COUNT], refused, max_run_ns;
 
 static void host_log(enum log_level level, const char *format, ...)
@@ -145,6 +145,7 @@ static void set(char *argument)
         { "flush_at_ms", &flush_at_ms }, { "give_up_ms", &give_up_ms },
         { "verbose", &verbose },         { "burst", &burst },
         { "pause_ms", &pause_ms },       { "console", &console },
+        { "flush_once", &flush_once },
     };
     static const struct {
         const char *key;
@@ -262,6 +263,7 @@ int main(int argc, char **argv)
     }
     int64_t offset = (int64_t)(clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC));
     uint64_t started = clock_ns(CLOCK_MONOTONIC), accepted = 0, paused_until = 0;
+    bool flushed = false;
     for (;;) {
         uint64_t now = clock_ns(CLOCK_MONOTONIC), elapsed_ms = (now - started) / 1000000;
         while (accepted < (uint64_t)nr_spans && now >= paused_until) {
@@ -273,7 +275,8 @@ int main(int argc, char **argv)
                 paused_until = clock_ns(CLOCK_MONOTONIC) + (uint64_t)pause_ms * 1000000;
         }
         bool flush = elapsed_ms >= (uint64_t)flush_at_ms && accepted == (uint64_t)nr_spans;
-        uint64_t due = timed_run(ops, flush);
+        uint64_t due = timed_run(ops, flush && !(flush_once && flushed));
+        flushed |= flush;
         if ((accepted == (uint64_t)nr_spans && ops->pending() == 0) ||
             elapsed_ms > (uint64_t)give_up_ms)
             break;
