@@ -35,7 +35,7 @@ struct ring;
 /* What this thread has on its stack. Initial-exec TLS: one fs-relative load. */
 struct thread_state {
     uint32_t suppressed;   /* bits of instrumentations that pass through now */
-    uint32_t in_vfork;     /* set by the vfork thunk, see fork.c */
+    uint32_t in_vfork;     /* set by the vfork thunk, see hooks/fork.c */
     uint32_t generation;   /* process_state.generation this thread's data belongs to */
     uint32_t inherited;    /* context slot of the creator's span, 0 = none */
     uintptr_t frame;       /* of the innermost call that is on the stack, 0 = none */

@@ -12,6 +12,7 @@
  * _exit and quick_exit run no such handlers: one step.
  */
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "hooks/core.h"
@@ -32,10 +33,17 @@ struct instrumentation instr_exit = {
     .name = "exit", .core = true, .hooks = exit_hooks, .nr_hooks = COUNT(exit_hooks)
 };
 
+/* Not a child that shares our memory (clone with CLONE_VM, seen by no hook): its end
+ * is not this process's. Compared after core_is_on, which tells forked children. */
+static bool this_process_ends(void)
+{
+    return core_is_on(&instr_exit) && (int)syscall(SYS_getpid) == process_state->pid;
+}
+
 static void before_handlers(int status)
 {
     int saved_errno = errno;
-    if (core_is_on(&instr_exit)) {
+    if (this_process_ends()) {
         process_span_end(status & 0xff);
         worker_flush();
     }
@@ -45,7 +53,7 @@ static void before_handlers(int status)
 static void end_of_process(int status)
 {
     int saved_errno = errno;
-    if (core_is_on(&instr_exit)) {
+    if (this_process_ends()) {
         process_span_end(status & 0xff);
         worker_end_of_process();
     }
