@@ -32,7 +32,7 @@
 
 /* While a request is under way the worker looks at the rings this often: it can
  * sleep on the network or on its futex, not on both. Grows while nothing comes. */
-#define NETWORK_SLICE_MIN_NS 10000000ull
+#define NETWORK_SLICE_MIN_NS 1000000ull
 #define NETWORK_SLICE_MAX_NS 100000000ull
 /* After the main thread has ended: how often to look whether others live on. */
 #define LAST_THREAD_LOOK_NS 1000000000ull

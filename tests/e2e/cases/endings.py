@@ -33,3 +33,7 @@ for how, code in (("sys_exit", 8), ("raw_exit", 9), ("exit_group", 10), ("abort"
 
 # exec: the old program's span ends, the new one is its child by TRACEPARENT.
 ending("exec", 11, golden="endings_exec")
+
+# A child made by clone(CLONE_VM) ends in its parent's memory: the parent goes on.
+case("ends_in_a_child_that_shares_memory", ["$PROGRAMS/clone_vm"], golden="program_lookups",
+     vars={"PROGRAM": "clone_vm", "LOOKUPS": 2})
