@@ -25,9 +25,6 @@ struct process_state *process_state = &no_process_state;
 /* Counts the processes of this line of forks; a plain copy in the child. */
 static uint32_t last_generation;
 
-/* Calls nest within this distance; farther up or down is another stack (a fiber,
- * a signal stack). Deeper recursion between two hooks of one library is not known. */
-#define NEST_MAX_BYTES (256u * 1024)
 /* The largest stack on which an abandoned call is recognised. */
 #define STACK_MAX_BYTES (8u * 1024 * 1024)
 
@@ -93,7 +90,7 @@ enum nesting { NESTED, ABANDONED, OTHER_STACK };
 
 static enum nesting nesting_of(uintptr_t frame, uintptr_t outer)
 {
-    if (frame < outer && outer - frame < NEST_MAX_BYTES)
+    if (frame < outer && outer - frame < CALL_NEST_MAX_BYTES)
         return NESTED;
     /* At the same address it is a later call from the same function. */
     if (frame >= outer && frame - outer < STACK_MAX_BYTES)

@@ -73,6 +73,28 @@ struct call {
     int saved_errno;
 };
 
+/* Calls nest within this distance; farther up or down is another stack (a fiber,
+ * a signal stack). Deeper recursion between two hooks of one library is not known. */
+#define CALL_NEST_MAX_BYTES (256u * 1024)
+
+/*
+ * Whether a hook has nothing to do at all: its instrumentation is off, or the call
+ * comes from inside one of ours on this stack, as a library's calls of its own do. For
+ * small hooks before they save registers: about 20 instructions with the call itself.
+ * False decides nothing: call_enter does. True holds in any process, since the
+ * call that is around this one is on this very stack, forked or not.
+ */
+static inline __attribute__((always_inline)) bool
+call_is_nothing(const struct instrumentation *instr)
+{
+    uint32_t bit = instr->bit;
+    if (!(call_enabled_mask & bit))
+        return true;
+    if (!(thread_state.suppressed & bit))
+        return false;
+    return thread_state.frame - (uintptr_t)__builtin_dwarf_cfa() < CALL_NEST_MAX_BYTES;
+}
+
 /* Slow half of call_enter: nested, stale, forked or vforked. */
 bool call_enter_slow(struct call *call, const struct instrumentation *instr, uintptr_t frame);
 
