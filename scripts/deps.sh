@@ -19,7 +19,7 @@ test='g++ libcriterion-dev protobuf-compiler curl sqlite3 python3 nginx-light|ng
     openssl php-cli php-sqlite3 perl libdbd-sqlite3-perl redis-server git bash
     findutils util-linux procps binutils'
 lint='clang clang-format clang-tidy cppcheck shellcheck'
-bench='valgrind gcc libsqlite3-dev python3 util-linux'
+bench='valgrind gcc libsqlite3-dev sqlite3 python3 util-linux'
 
 units='nginx.service redis-server.service'
 policy=/usr/sbin/policy-rc.d
