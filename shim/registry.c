@@ -12,6 +12,7 @@
     X(instr_loader)         \
     X(instr_unwind)         \
     X(instr_catch)          \
+    X(instr_confine)        \
     X(instr_process)        \
     X(instr_dns)            \
     X(instr_curl)           \

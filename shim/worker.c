@@ -20,6 +20,7 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -57,8 +58,10 @@ static struct {
     _Atomic uint32_t stalled_at;   /* progress at which a flush gave up, 0 = none did */
     bool on_valgrind;              /* written before the thread starts */
     atomic_bool told_no_thread;    /* our log has the line already */
+    atomic_bool open_wanted;       /* open the exporter though no record waits */
     atomic_bool late;              /* exit handlers run already */
     atomic_bool ending;            /* the process ends: nothing starts any more */
+    atomic_int tid;                /* of the thread, for worker_stop */
     pthread_t thread;              /* written before state leaves STARTING by start() */
 } worker;
 
@@ -96,6 +99,7 @@ static void *thread_main(void *unused)
     thread_state.suppressed = THREAD_IS_OURS;
     thread_state.frame = UINTPTR_MAX;
     thread_state.generation = process_state->generation;
+    atomic_store(&worker.tid, (int)syscall(SYS_gettid));
     worker_thread_run();
     return NULL;
 }
@@ -304,7 +308,7 @@ void worker_flush(void)
     if (!process_enter() || atomic_load(&worker.ending))
         return;
     if (!worker_is_running()) {
-        if (!worker_records_wait())
+        if (!worker_records_wait() && !atomic_load(&worker.open_wanted))
             return;
         start(atomic_load(&worker_state));
     }
@@ -313,6 +317,19 @@ void worker_flush(void)
     uint32_t ticket = atomic_fetch_add(&worker.flush_wanted, 1) + 1;
     kick();
     wait_for_flush(ticket);
+}
+
+void worker_open_exporter(void)
+{
+    if (!process_enter())
+        return;
+    atomic_store(&worker.open_wanted, true);
+    worker_flush();
+}
+
+bool worker_open_is_wanted(void)
+{
+    return atomic_load(&worker.open_wanted);
 }
 
 void worker_before_exec(void)
@@ -360,6 +377,9 @@ void worker_stop(void)
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += 1 + config->exit_timeout_ms / 1000;
     int error = pthread_timedjoin_np(worker.thread, NULL, &until);
+    /* Joined is not gone: the kernel counts it for a moment more (unshare would fail). */
+    while (error == 0 && syscall(SYS_tgkill, process_state->pid, atomic_load(&worker.tid), 0) == 0)
+        sched_yield();
     atomic_store(&worker.stop, false);
     if (error == 0)
         atomic_store(&worker_state, NONE);

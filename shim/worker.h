@@ -40,6 +40,9 @@ bool worker_is_running(void);
 void worker_flush(void);
 /* As worker_flush, then the line of counts: this program ends, the process does not. */
 void worker_before_exec(void);
+/* Opens the exporter's libraries now, whether records wait or not: before the files
+ * are out of reach (chroot). Waits like worker_flush. */
+void worker_open_exporter(void);
 /* Ends the thread and waits until the kernel has removed it, after a bounded
  * flush: before unshare(CLONE_NEWUSER), setns, and when the program's last thread
  * ends. It starts again at the next record. */

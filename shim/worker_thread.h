@@ -30,6 +30,7 @@ void worker_on_network(bool waits);
 bool worker_main_thread_ended(void);
 
 bool worker_opens_late(void);
+bool worker_open_is_wanted(void); /* the exporter shall be opened though nothing waits */
 bool worker_has_failed(void); /* no thread could be started */
 
 /* hooks/exit.c: the exporter has opened its libraries, our exit handler goes before
