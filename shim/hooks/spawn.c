@@ -19,12 +19,10 @@
 #include "process_state.h"
 
 #define SPAWN_SPANS 1024u /* children with an open span at once */
-#define SPAWN_PROBES 32u  /* places looked at for one pid */
 #define SPAWN_NAME_MAX 63u
 #define PID_CLAIMED (-1)
 
 struct child {
-    _Atomic int pid; /* 0 = free; moved by CAS, by any thread; the claimer owns the rest */
     uint8_t name_len;
     char name[SPAWN_NAME_MAX];
     struct span span;
@@ -32,35 +30,42 @@ struct child {
 
 /* Any thread. A forked child forgets all of them: they are its parent's children. */
 static struct child children[SPAWN_SPANS];
+/* Whose entry it is: 0 = free; moved by CAS, by any thread, the claimer owns the entry.
+ * Apart from the entries: all of them are looked at for a pid that is not there, and
+ * lie in 64 cache lines. */
+static _Atomic int pids[SPAWN_SPANS];
 /* Entries in use, for a quick answer to "none"; any thread. */
 static atomic_uint nr_children;
 
-static bool claim(struct child *child, int pid)
+/* Takes the entry of `pid` (0: a free one). NULL: there is none. */
+static struct child *claim(int pid, pid_t first)
 {
-    return atomic_load_explicit(&child->pid, memory_order_relaxed) == pid &&
-           atomic_compare_exchange_strong_explicit(&child->pid, &pid, PID_CLAIMED,
-                                                   memory_order_acquire, memory_order_relaxed);
+    for (unsigned i = 0; i < SPAWN_SPANS; i++) {
+        unsigned at = ((unsigned)first + i) % SPAWN_SPANS;
+        int expected = pid;
+        if (atomic_load_explicit(&pids[at], memory_order_relaxed) == pid &&
+            atomic_compare_exchange_strong_explicit(&pids[at], &expected, PID_CLAIMED,
+                                                    memory_order_acquire, memory_order_relaxed))
+            return &children[at];
+    }
+    return NULL;
 }
 
-static struct child *place(int pid, unsigned probe)
+static void give(struct child *child, int pid)
 {
-    return &children[((unsigned)pid + probe) % SPAWN_SPANS];
+    atomic_store_explicit(&pids[child - children], pid, memory_order_release);
 }
 
 static void release(struct child *child)
 {
-    atomic_store_explicit(&child->pid, 0, memory_order_release);
+    give(child, 0);
     atomic_fetch_sub_explicit(&nr_children, 1, memory_order_relaxed);
 }
 
 /* The claimed entry of `pid`, or NULL. */
 static struct child *find(int pid)
 {
-    for (unsigned i = 0; i < SPAWN_PROBES; i++) {
-        if (claim(place(pid, i), pid))
-            return place(pid, i);
-    }
-    return NULL;
+    return claim(pid, pid);
 }
 
 void spawn_tell(struct span *span, pid_t pid, const char *name, size_t name_len,
@@ -107,20 +112,18 @@ void spawn_started(struct span *span, pid_t pid, const char *name, size_t name_l
     struct child *child = find(pid);
     if (child != NULL)
         spawn_tell(&child->span, pid, child->name, child->name_len, NULL);
-    for (unsigned i = 0; child == NULL && i < SPAWN_PROBES; i++) {
-        if (claim(place(pid, i), 0)) {
-            child = place(pid, i);
-            atomic_fetch_add_explicit(&nr_children, 1, memory_order_relaxed);
-        }
-    }
     if (child == NULL) {
-        spawn_tell(span, pid, name, name_len, NULL);
-        return;
+        child = claim(0, pid);
+        if (child == NULL) {
+            spawn_tell(span, pid, name, name_len, NULL);
+            return;
+        }
+        atomic_fetch_add_explicit(&nr_children, 1, memory_order_relaxed);
     }
     child->span = *span;
     child->name_len = (uint8_t)(name_len < SPAWN_NAME_MAX ? name_len : SPAWN_NAME_MAX);
     memcpy(child->name, name, child->name_len);
-    atomic_store_explicit(&child->pid, pid, memory_order_release);
+    give(child, pid);
 }
 
 void spawn_reaped(pid_t pid, int wait_status)
@@ -143,9 +146,9 @@ void spawn_tell_open(void)
     if (atomic_load_explicit(&nr_children, memory_order_relaxed) == 0)
         return;
     for (unsigned i = 0; i < SPAWN_SPANS; i++) {
-        struct child *child = &children[i];
-        int pid = atomic_load_explicit(&child->pid, memory_order_relaxed);
-        if (pid <= 0 || !claim(child, pid))
+        int pid = atomic_load_explicit(&pids[i], memory_order_relaxed);
+        struct child *child = pid > 0 ? find(pid) : NULL;
+        if (child == NULL)
             continue;
         spawn_tell(&child->span, pid, child->name, child->name_len, NULL);
         release(child);
@@ -157,7 +160,7 @@ void spawn_fork_child(void)
     if (atomic_load_explicit(&nr_children, memory_order_relaxed) == 0)
         return;
     for (unsigned i = 0; i < SPAWN_SPANS; i++)
-        atomic_store_explicit(&children[i].pid, 0, memory_order_relaxed);
+        atomic_store_explicit(&pids[i], 0, memory_order_relaxed);
     atomic_store_explicit(&nr_children, 0, memory_order_relaxed);
 }
 
