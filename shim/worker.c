@@ -11,6 +11,7 @@
  *     RUNNING   awake: will look at the rings again before it sleeps
  *     ARMED     asleep until a batch is due; only urgent records wake it
  *     IDLE      asleep for good, nothing is left to send: the next record wakes it
+ *     BLOCKED   asleep, and its queue is full: no record wakes it
  *     WOKEN     a record came (from IDLE);  KICKED  look at once
  *     FAILED    no thread could be started; tried again at a flush
  */
@@ -37,7 +38,7 @@
 #include "ring.h"
 #include "worker_thread.h"
 
-enum worker_state { NONE, STARTING, FAILED, IDLE, WOKEN, ARMED, RUNNING, KICKED };
+enum worker_state { NONE, STARTING, FAILED, IDLE, WOKEN, ARMED, RUNNING, BLOCKED, KICKED };
 _Static_assert(WOKEN == WORKER_KNOWS_OF_RECORDS && RUNNING == WORKER_IS_AWAKE,
                "worker_notify looks at the order");
 
@@ -229,18 +230,28 @@ static void wait_idle(uint32_t value, uint64_t ns)
     futex_wait(&worker_state, value, ns < minute ? ns : minute);
 }
 
-enum worker_wake worker_sleep(uint64_t ns, bool idle)
+/* Whether there is work already, looked at once the state says that we sleep. */
+static bool must_not_sleep(enum worker_rest rest)
 {
-    uint32_t value = idle ? IDLE : ARMED;
-    atomic_store_explicit(&worker_state, value, memory_order_relaxed);
+    return worker_flush_is_wanted() || worker_must_stop() ||
+           (rest == REST_IDLE && worker_records_wait()) ||
+           (rest == REST_ARMED && worker_is_behind());
+}
+
+enum worker_wake worker_sleep(uint64_t ns, enum worker_rest rest)
+{
+    static const uint32_t states[] = { [REST_IDLE] = IDLE, [REST_ARMED] = ARMED,
+                                       [REST_BLOCKED] = BLOCKED };
+    atomic_store_explicit(&worker_state, states[rest], memory_order_relaxed);
     /* Pairs with the fence in worker_notify: a record whose producer saw us awake
      * is seen here, before we sleep. */
     atomic_thread_fence(memory_order_seq_cst);
-    if (worker_flush_is_wanted() || worker_must_stop() || (idle && worker_records_wait())) {
+    if (must_not_sleep(rest)) {
         worker_set_running();
-        return worker_flush_is_wanted() || worker_must_stop() ? WAKE_NOW : WAKE_RECORD;
+        return rest == REST_IDLE && !worker_flush_is_wanted() && !worker_must_stop()
+                   ? WAKE_RECORD : WAKE_NOW;
     }
-    wait_idle(value, ns);
+    wait_idle(states[rest], ns);
     uint32_t state = atomic_exchange(&worker_state, RUNNING);
     if (state == KICKED || worker_flush_is_wanted() || worker_must_stop())
         return WAKE_NOW;
@@ -258,7 +269,7 @@ bool worker_main_thread_ended(void)
 static void kick(void)
 {
     uint32_t state = atomic_load(&worker_state);
-    while (state == IDLE || state == ARMED || state == WOKEN) {
+    while (state == IDLE || state == ARMED || state == WOKEN || state == BLOCKED) {
         if (atomic_compare_exchange_weak(&worker_state, &state, KICKED)) {
             futex_wake(&worker_state);
             return;

@@ -34,6 +34,11 @@
  * sleep on the network or on its futex, not on both. Grows while nothing comes. */
 #define NETWORK_SLICE_MIN_NS 1000000ull
 #define NETWORK_SLICE_MAX_NS 100000000ull
+/* A burst that moved so many records says that more come soon, and fill a ring before
+ * the network has answered: then the worker waits on its futex, where a half full
+ * ring wakes it, and looks at the network this often. */
+#define BUSY_RECORDS 128u
+#define BUSY_SLICE_NS 1000000ull
 /* After the main thread has ended: how often to look whether others live on. */
 #define LAST_THREAD_LOOK_NS 1000000000ull
 
@@ -44,6 +49,7 @@ static struct {
     uint64_t delivered;    /* read by whoever reports, at the end */
     uint64_t due_mono_ns;  /* when the records that wait shall be sent, 0 = none wait */
     uint64_t wanted_ns;    /* when the exporter wants to run */
+    bool queue_full;       /* the exporter took no more at the last look */
 } self;
 
 static const char *scope_name(unsigned scope)
@@ -198,6 +204,16 @@ bool worker_records_wait(void)
     return false;
 }
 
+bool worker_is_behind(void)
+{
+    for (unsigned i = 0; i < RING_COUNT; i++) {
+        struct ring *ring = ring_at(i);
+        if (ring != NULL && ring_used(ring) > RING_DATA_BYTES / 2)
+            return true;
+    }
+    return false;
+}
+
 static int64_t real_minus_mono_ns(void)
 {
     struct timespec real, mono;
@@ -230,10 +246,11 @@ static uint64_t drain(void)
     uint64_t moved = 0;
     int64_t offset_ns = real_minus_mono_ns();
     first++;
-    for (unsigned i = 0; i < RING_COUNT; i++) {
+    self.queue_full = false;
+    for (unsigned i = 0; i < RING_COUNT && !self.queue_full; i++) {
         struct ring *ring = ring_at((first + i) % RING_COUNT);
-        if (ring != NULL && !drain_ring(ring, offset_ns, &moved))
-            break;
+        if (ring != NULL)
+            self.queue_full = !drain_ring(ring, offset_ns, &moved);
     }
     ring_reap();
     return moved;
@@ -374,7 +391,7 @@ static void rest(void)
 
     bool idle = self.due_mono_ns == 0 &&
                 (self.exporter == NULL || self.exporter->pending() == 0);
-    switch (worker_sleep(ns, idle)) {
+    switch (worker_sleep(ns, self.queue_full ? REST_BLOCKED : idle ? REST_IDLE : REST_ARMED)) {
     case WAKE_RECORD:
         arm();
         break;
@@ -409,7 +426,7 @@ void worker_thread_run(void)
 {
     prctl(PR_SET_NAME, "otelshim");
     leave_fds();
-    uint64_t slice_ns = NETWORK_SLICE_MIN_NS;
+    uint64_t slice_ns = NETWORK_SLICE_MIN_NS, moved = 0;
     self.wanted_ns = UINT64_MAX;
     arm();
     worker_set_running();
@@ -417,10 +434,15 @@ void worker_thread_run(void)
         if (worker_flush_is_wanted()) {
             flush();
         } else if (in_flight()) {
-            wait_for_network(&slice_ns);
-            if (burst(false) != 0)
+            if (moved >= BUSY_RECORDS && !self.queue_full)
+                worker_sleep(BUSY_SLICE_NS, REST_ARMED);
+            else
+                wait_for_network(&slice_ns);
+            moved = burst(false);
+            if (moved != 0)
                 slice_ns = NETWORK_SLICE_MIN_NS;
         } else {
+            moved = BUSY_RECORDS; /* a batch is complete as a rule because they come fast */
             slice_ns = NETWORK_SLICE_MIN_NS;
             if (worker_main_thread_ended())
                 end_if_alone();

@@ -13,11 +13,14 @@
 void worker_thread_run(void);      /* until worker_must_stop() or the process is over */
 void worker_thread_fork_child(void);
 bool worker_records_wait(void);    /* any ring has a record; any thread */
+bool worker_is_behind(void);       /* a ring is half full; the worker */
 void worker_report(void);          /* the line of counts, to our log */
 
 /* worker.c, for the thread */
 enum worker_wake { WAKE_NOW, WAKE_RECORD, WAKE_TIMEOUT };
-enum worker_wake worker_sleep(uint64_t ns, bool idle); /* ns UINT64_MAX: until woken */
+/* What a sleeping worker wants to know of: any record, a half full ring, none. */
+enum worker_rest { REST_IDLE, REST_ARMED, REST_BLOCKED };
+enum worker_wake worker_sleep(uint64_t ns, enum worker_rest rest); /* UINT64_MAX: until woken */
 void worker_set_running(void);
 void worker_take_lock(void);
 void worker_drop_lock(void);
