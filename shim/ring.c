@@ -105,6 +105,15 @@ static struct ring *claim_slot(unsigned char *base, unsigned index)
     return NULL;
 }
 
+static void own(struct ring *ring, unsigned slot, uint32_t tid)
+{
+    ring->owner_tid = tid;
+    ring->slot = slot;
+    ring->unkicked = 0;
+    ring->spill = NULL;
+    ring->cached_tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
+}
+
 struct ring *ring_of_thread_slow(void)
 {
     struct thread_state *t = &thread_state;
@@ -113,10 +122,7 @@ struct ring *ring_of_thread_slow(void)
         struct ring *ring = claim_slot(base, i);
         if (ring == NULL)
             continue;
-        ring->owner_tid = (uint32_t)syscall(SYS_gettid);
-        ring->slot = i;
-        ring->unkicked = 0;
-        ring->cached_tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
+        own(ring, i, (uint32_t)syscall(SYS_gettid));
         t->ring = ring;
         return ring;
     }
@@ -124,9 +130,22 @@ struct ring *ring_of_thread_slow(void)
     return NULL;
 }
 
-void ring_release(struct ring *ring)
+static void orphan(struct ring *ring)
 {
     atomic_store_explicit(&slots[ring->slot], SLOT_ORPHANED, memory_order_release);
+}
+
+static void release_spill(struct ring *ring)
+{
+    if (ring->spill != NULL)
+        orphan(ring->spill);
+    ring->spill = NULL;
+}
+
+void ring_release(struct ring *ring)
+{
+    release_spill(ring);
+    orphan(ring);
 }
 
 void ring_reap(void)
@@ -137,7 +156,7 @@ void ring_reap(void)
         struct ring *ring = ring_at(i);
         if (ring != NULL && syscall(SYS_tgkill, process_state->pid, ring->owner_tid, 0) != 0 &&
             errno == ESRCH)
-            ring_release(ring);
+            orphan(ring); /* alone: one that it spilled into has its own entry */
     }
 }
 
@@ -165,6 +184,8 @@ void *ring_reserve(struct ring *ring, uint32_t max)
         r->size = pad;
         r->type = RECORD_PAD;
     }
+    if (ring->spill != NULL)
+        release_spill(ring); /* others may need it */
     ring->reserved_at = head + pad;
     return ring_data(ring) + (ring->reserved_at & RING_MASK);
 }
@@ -199,3 +220,23 @@ void ring_consume(struct ring *ring, const struct record *record)
     atomic_store_explicit(&ring->tail, tail + record->size, memory_order_release);
 }
 
+void *ring_reserve_spill(struct ring **ring, uint32_t max)
+{
+    struct ring *home = *ring;
+    void *room = home->spill != NULL ? ring_reserve(home->spill, max) : NULL;
+    if (room == NULL) {
+        unsigned char *base = region_get();
+        release_spill(home);
+        for (unsigned i = RING_COUNT - RING_SPILL_COUNT; i < RING_COUNT && room == NULL; i++) {
+            struct ring *spill = claim_slot(base, i);
+            if (spill == NULL)
+                continue;
+            own(spill, i, home->owner_tid);
+            home->spill = spill;
+            room = ring_reserve(spill, max);
+        }
+    }
+    if (room != NULL)
+        *ring = home->spill;
+    return room;
+}

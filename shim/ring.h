@@ -8,8 +8,11 @@
  *   head   written by the owner (release), read by the worker (acquire)
  *   tail   written by the worker (release), read by the owner (acquire)
  *
- * A full ring drops the new record and counts it. The ring of a thread that
- * ended is drained and given to the next thread.
+ * A full ring spills: its thread goes on in another one of a few kept for that,
+ * so that neither the time it takes to load the exporter nor a scheduler's time
+ * slice on a busy machine costs spans. When those are full, too, new records are
+ * dropped and counted. The ring of a thread that ended is drained and given to
+ * the next thread.
  */
 #ifndef OTELSHIM_RING_H
 #define OTELSHIM_RING_H
@@ -27,6 +30,8 @@
 #define RING_MASK (RING_DATA_BYTES - 1)
 #define RING_COUNT 52u                  /* 52 x (256 + 48 + 4) KB < 16 MB a process */
 
+#define RING_SPILL_COUNT 12u            /* of these, that full rings may have at once */
+
 struct ring {
     /* Owner's cache line. */
     _Atomic uint32_t head;   /* bytes ever written, modulo 2^32 */
@@ -36,7 +41,8 @@ struct ring {
     uint64_t made;           /* spans ever committed; the worker reads it for its report */
     uint32_t owner_tid;
     uint32_t slot;
-    unsigned char pad1[32];
+    struct ring *spill;      /* where the owner writes while this one is full, or NULL */
+    unsigned char pad1[24];
     /* Worker's cache line. */
     _Atomic uint32_t tail;
     unsigned char pad2[60];
@@ -49,7 +55,10 @@ static inline unsigned char *ring_data(struct ring *ring)
 
 /* Bytes to write a record of at most `max` bytes into, contiguous; NULL when full. */
 void *ring_reserve(struct ring *ring, uint32_t max);
-/* The same without a look at the worker's side; NULL also when only that would tell,
+/* When *ring, the thread's own, is full: the same in a ring that it spills into, which
+ * *ring becomes; NULL when there is none. */
+void *ring_reserve_spill(struct ring **ring, uint32_t max);
+/* The same as ring_reserve without a look at the worker's side; NULL also when only that would tell,
  * or at the ring's end. */
 static inline void *ring_reserve_here(struct ring *ring, uint32_t max)
 {

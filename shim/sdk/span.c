@@ -136,9 +136,12 @@ static __attribute__((noinline)) bool end_slow(const struct span *span, struct s
     t->writing = (uintptr_t)w;
     atomic_signal_fence(memory_order_seq_cst);
     struct record *r = ring_reserve(ring, RECORD_MAX_BYTES);
+    if (r == NULL)
+        r = ring_reserve_spill(&ring, RECORD_MAX_BYTES);
     if (r == NULL) {
         t->writing = 0;
         diag_drop(DROP_RING_FULL, 1);
+        worker_notify(true); /* no commit will */
         return false;
     }
     w->ring = ring;

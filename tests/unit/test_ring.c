@@ -154,6 +154,70 @@ Test(ring, more_threads_than_rings_get_none_until_the_dead_are_found)
     cr_assert_not_null(ring_of_thread());
 }
 
+/* Fills `ring`, then what it spills into; returns how many records went there. */
+static uint32_t fill_and_spill(struct ring *ring)
+{
+    uint32_t n = 0;
+    while (push(ring, 0, RECORD_MAX_BYTES))
+        ;
+    for (struct ring *spill = ring; ring_reserve_spill(&spill, RECORD_MAX_BYTES) != NULL;
+         spill = ring, n++) {
+        cr_assert_neq(spill, ring);
+        cr_assert(push(spill, n, RECORD_MAX_BYTES));
+    }
+    return n;
+}
+
+static uint32_t drain_all(void)
+{
+    uint32_t n = 0;
+    for (unsigned i = 0; i < RING_COUNT; i++) {
+        struct ring *ring = ring_at(i);
+        for (const struct record *r; ring != NULL && (r = ring_peek(ring)) != NULL; n++)
+            ring_consume(ring, r);
+    }
+    return n;
+}
+
+Test(ring, a_full_one_spills_into_others_and_leaves_most_of_them_alone)
+{
+    struct ring *ring = ring_of_thread();
+    uint32_t spilled = fill_and_spill(ring);
+    unsigned in_use = 0;
+    for (unsigned i = 0; i < RING_COUNT; i++)
+        in_use += ring_at(i) != NULL;
+    cr_assert_eq(in_use, 1 + RING_SPILL_COUNT);
+    uint32_t all = drain_all();
+    cr_assert_gt(spilled, (RING_SPILL_COUNT - 1) * (all / (RING_SPILL_COUNT + 1)));
+    cr_assert_eq(ring_used(ring), 0);
+}
+
+Test(ring, what_was_spilled_into_is_free_again_once_drained)
+{
+    struct ring *ring = ring_of_thread();
+    uint32_t spilled = fill_and_spill(ring);
+    cr_assert_gt(drain_all(), spilled);
+    cr_assert(push(ring, 0, RECORD_MAX_BYTES), "the thread's own ring is used first");
+    cr_assert_null(ring->spill);
+    cr_assert_gt(fill_and_spill(ring), spilled / 10 * 9, "they begin elsewhere, no more");
+}
+
+Test(ring, a_thread_that_ends_gives_back_what_it_spilled_into)
+{
+    struct ring *ring = ring_of_thread(), *spill = ring;
+    cr_assert_not_null(ring_reserve_spill(&spill, 256));
+    ring_release(ring);
+    cr_assert_null(ring->spill);
+    thread_state.ring = NULL;
+    for (unsigned i = 0; i < RING_COUNT; i++) {
+        struct ring *next = NULL;
+        pthread_t thread;
+        pthread_create(&thread, NULL, hold, &next);
+        pthread_join(thread, NULL);
+        cr_assert_not_null(next);
+    }
+}
+
 Test(ring, a_forked_child_has_rings_of_its_own)
 {
     struct ring *ring = ring_of_thread();
