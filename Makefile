@@ -59,9 +59,11 @@ $(EXPORTER): $(EXP_OBJ)
 $(CLI): $(CLI_OBJ)
 	$(CC) $(SAN) -o $@ $^
 
+# dlsym comes by here before AddressSanitizer is there to check it: it asks for functions itself.
+$(addprefix $(BUILD)/obj/shim/,real.o elf_object.o registry.o hooks/loader.o): UNCHECKED := -fno-sanitize=all
 $(BUILD)/obj/%.o: %.c | $(GEN_SRC)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	$(CC) $(ALL_CFLAGS) $(UNCHECKED) -c -o $@ $<
 
 # The way of a span and the smallest hooks: three instructions less per function, and
 # registers are saved only where a hook has something to do.
@@ -123,13 +125,12 @@ unit: $(UNIT_BIN) ## runs the unit tests
 e2e: all programs ## runs real programs with and without the shim
 	@BUILD=$(BUILD) scripts/test.sh e2e
 
-# The programs under test stay as they are; the sanitizer's run-time is preloaded before the shim.
+# Units have the whole of AddressSanitizer. End to end the programs stay as they are: there the
+# shim's and exporter's own stack, globals and arithmetic are checked, see tests/e2e/harness.py.
 asan: ## runs units and end-to-end tests under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory -s -j$(JOBS) BUILD=build/asan CFLAGS='-O1 -g' \
 	    SAN='-fsanitize=address,undefined -fno-sanitize-recover=undefined' all programs unit-programs
-	@BUILD=build/asan ASAN_OPTIONS=detect_leaks=0 \
-	    OTELSHIM_PRELOAD_FIRST="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libubsan.so)" \
-	    scripts/test.sh unit e2e
+	@BUILD=build/asan OTELSHIM_SANITIZED=1 ASAN_OPTIONS=detect_leaks=0 scripts/test.sh unit e2e
 
 # A program of the benchmarks names on its first line what it is linked with:
 # /* link: -static */; `unit` is the shim's own objects.

@@ -35,7 +35,7 @@ static bool matches(const struct elf_object *object, uint32_t index, const char 
     unsigned type = ELF64_ST_TYPE(symbol->st_info);
     return symbol->st_shndx != SHN_UNDEF && symbol->st_value != 0 &&
            (type == STT_FUNC || type == STT_NOTYPE || type == STT_GNU_IFUNC) &&
-           strcmp(object->strings + symbol->st_name, name) == 0;
+           elf_same_name(object->strings + symbol->st_name, name);
 }
 
 static bool is_default(const struct elf_object *object, uint32_t index)

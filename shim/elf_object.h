@@ -23,6 +23,19 @@ struct elf_object {
     const ElfW(Dyn) *dynamic;
 };
 
+/*
+ * Whether two names are the same. Not strcmp: dlsym is called before a program's own
+ * strcmp works (a sanitizer's, which asks dlsym for the real one).
+ */
+static inline bool elf_same_name(const char *a, const char *b)
+{
+    while (*a != 0 && *a == *b) {
+        a++;
+        b++;
+    }
+    return *a == *b;
+}
+
 /* False when the object has no symbol table to look in. */
 bool elf_object_open(struct elf_object *object, uintptr_t base, const ElfW(Dyn) *dynamic);
 /* Address of the default version of a defined function, or NULL. Runs IFUNC resolvers. */

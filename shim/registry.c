@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "elf_object.h"
 #include "hook.h"
 
 #define INSTRUMENTATIONS(X) \
@@ -87,7 +88,7 @@ struct hook *registry_find_hook(const char *name, struct instrumentation **owner
 {
     uint32_t slot = name_hash(name) % NAME_SLOTS;
     for (; names[slot].hook != NULL; slot = (slot + 1) % NAME_SLOTS) {
-        if (strcmp(names[slot].hook->name, name) == 0) {
+        if (elf_same_name(names[slot].hook->name, name)) {
             if (owner != NULL)
                 *owner = names[slot].owner;
             return names[slot].hook;

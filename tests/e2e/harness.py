@@ -25,9 +25,9 @@ from sink import Sink
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.abspath(os.environ.get("OTELSHIM_BUILD", os.path.join(ROOT, "build")))
-# A sanitizer's run-time must come first in LD_PRELOAD (make asan sets it).
-PRELOAD_FIRST = os.environ.get("OTELSHIM_PRELOAD_FIRST", "")
-SANITIZED = bool(PRELOAD_FIRST)
+# The objects are built with sanitizers (make asan). Their run-time comes along as a need of
+# the shim, behind libc: our own stack and globals are checked, the program's heap is left alone.
+SANITIZED = bool(os.environ.get("OTELSHIM_SANITIZED"))
 PR_SET_CHILD_SUBREAPER = 36
 LEFTOVER_TIMEOUT_S = 10
 OUTPUT_MAX = 8 << 20
@@ -156,7 +156,7 @@ class Run:
         if self.case.sink_tls:
             env["OTEL_EXPORTER_OTLP_CERTIFICATE"] = self.shared["ca"]
         if self.case.preload:
-            env["LD_PRELOAD"] = " ".join(filter(None, (PRELOAD_FIRST, f"{BUILD}/libotelshim.so")))
+            env["LD_PRELOAD"] = f"{BUILD}/libotelshim.so"
         if SANITIZED:
             env["ASAN_OPTIONS"] = "detect_leaks=0:verify_asan_link_order=0:abort_on_error=1"
             env["UBSAN_OPTIONS"] = "print_stacktrace=1:halt_on_error=1"
