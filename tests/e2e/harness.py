@@ -69,6 +69,7 @@ class Case:
         self.injects = take("injects", True)      # each web request must carry its span's traceparent
         self.timeout = take("timeout", 30)
         self.slack = take("slack", 3.0)           # seconds the run under the shim may take longer
+        self.sanitized = take("sanitized", True)  # False: cannot work with a sanitizer's run-time
         self.needs = take("needs", [])            # commands that must be there
         self.skip = take("skip", None)            # skip(): reason or None
         self.secrets = take("secrets", [])
@@ -157,9 +158,6 @@ class Run:
             env["OTEL_EXPORTER_OTLP_CERTIFICATE"] = self.shared["ca"]
         if self.case.preload:
             env["LD_PRELOAD"] = f"{BUILD}/libotelshim.so"
-        if SANITIZED:
-            env["ASAN_OPTIONS"] = "detect_leaks=0:verify_asan_link_order=0:abort_on_error=1"
-            env["UBSAN_OPTIONS"] = "print_stacktrace=1:halt_on_error=1"
         return env
 
     def fresh_files(self):

@@ -72,11 +72,11 @@ LOOKUP = "exit_in_flight"
 program(LOOKUP, case_name="file_size_limit_0", limits={"FSIZE": 0}, lost=None)
 program(LOOKUP, case_name="file_size_limit_100_bytes", limits={"FSIZE": 100}, lost=None)
 for megabytes in (16, 32, 64, 256):
-    program(LOOKUP, case_name=f"address_space_limit_{megabytes}_mb", limits={"AS": megabytes << 20}, golden=None,
+    program(LOOKUP, case_name=f"address_space_limit_{megabytes}_mb", sanitized=False, limits={"AS": megabytes << 20}, golden=None,
             expect_drops=True, log_any=["."])
-program("memory_locked", case_name="memory_locked_as_root", lookups=5,
+program("memory_locked", case_name="memory_locked_as_root", sanitized=False, lookups=5,
         skip=lambda: None if os.getuid() == 0 else "needs root")
-program("memory_locked", case_name="memory_locked_within_a_limit", uid=NOBODY, limits={"MEMLOCK": 8 << 20},
+program("memory_locked", case_name="memory_locked_within_a_limit", sanitized=False, uid=NOBODY, limits={"MEMLOCK": 8 << 20},
         golden=None, expect_drops=True, log_any=["."], skip=unreadable_to_others)
 program(LOOKUP, case_name="no_thread_can_start", uid=NOBODY, limits={"NPROC": 1}, golden=None, expect_drops=True,
         log=["thread"], skip=unreadable_to_others,
