@@ -271,8 +271,35 @@ void *real_libc_handle(void)
     return NULL;
 }
 
+/* One pass over the loaded objects for all hooks: what resolve_libc finds for each. */
+static int resolve_in_object(struct dl_phdr_info *info, size_t size, void *passed_us)
+{
+    (void)size;
+    struct elf_object object;
+    const ElfW(Dyn) *dynamic = dynamic_of(info);
+    if (info->dlpi_addr == own_base()) {
+        *(bool *)passed_us = true;
+        return 0;
+    }
+    if (!*(bool *)passed_us || dynamic == NULL ||
+        !elf_object_open(&object, info->dlpi_addr, dynamic))
+        return 0;
+    for (unsigned i = 0; i < registry_count; i++) {
+        struct instrumentation *instr = registry[i];
+        for (unsigned h = 0; instr->sonames == NULL && h < instr->nr_hooks; h++) {
+            struct hook *hook = &instr->hooks[h];
+            if (atomic_load_explicit(&hook->real, memory_order_relaxed) == NULL)
+                atomic_store_explicit(&hook->real, elf_object_lookup(&object, hook->name),
+                                      memory_order_relaxed);
+        }
+    }
+    return 0;
+}
+
 void real_init(void)
 {
+    bool passed_us = false;
+    dl_iterate_phdr(resolve_in_object, &passed_us);
     for (unsigned i = 0; i < registry_count; i++) {
         for (unsigned h = 0; registry[i]->sonames == NULL && h < registry[i]->nr_hooks; h++)
             resolve_libc(&registry[i]->hooks[h]);
