@@ -16,7 +16,7 @@ ALL_CFLAGS := -std=c11 -D_GNU_SOURCE $(CFLAGS) $(SAN) -fPIC -fvisibility=hidden 
             -fno-omit-frame-pointer -fno-semantic-interposition $(WARN) \
             -DOTELSHIM_VERSION='"$(VERSION)"' -Ishim -Iconfig -Iexporter -I$(BUILD)/gen -MMD -MP
 LDFLAGS_SO := -shared -Wl,-z,now -Wl,-z,relro -Wl,-z,noexecstack -Wl,-z,nodelete \
-            -Wl,--exclude-libs,ALL -Wl,--no-undefined $(SAN)
+            -Wl,--exclude-libs,ALL -Wl,--no-undefined -Wl,-Bsymbolic-functions -Wl,-O1 $(SAN)
 
 SHIM_SRC := $(sort $(wildcard shim/*.c shim/*/*.c config/*.c))
 SHIM_ASM := $(sort $(wildcard shim/*/*.S))
