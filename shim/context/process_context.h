@@ -56,7 +56,8 @@ static inline bool process_context_link(unsigned flags, struct record_link *link
         target = &process_context.parent;
     else
         return false;
-    memcpy(link->trace_id, target->trace_id, sizeof link->trace_id + sizeof link->span_id);
+    memcpy(link->trace_id, target->trace_id, sizeof link->trace_id);
+    memcpy(link->span_id, target->span_id, sizeof link->span_id);
     link->flags = target->flags;
     link->remote = target->remote;
     return true;
