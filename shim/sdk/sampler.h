@@ -14,15 +14,10 @@
 /* Fills sampler_bound and sampler_all. Constructor only. */
 void sampler_prepare(struct config *c);
 
-/*
- * Whether a span of this trace is recorded. `parent` may be NULL or invalid: a
- * root. Parent-based forms follow the parent's flag, local or remote alike.
- */
-static inline bool sampler_samples(const struct config *c, const struct span_context *parent,
-                                   const uint8_t trace_id[static 16])
+/* Whether a root span of this trace is recorded. */
+static inline bool sampler_samples_root(const struct config *c,
+                                        const uint8_t trace_id[static 16])
 {
-    if (c->sampler_parent_based && parent != NULL && span_context_is_valid(parent))
-        return span_context_is_sampled(parent);
     if (c->sampler_all)
         return true;
     uint64_t low;
@@ -31,6 +26,25 @@ static inline bool sampler_samples(const struct config *c, const struct span_con
     low = __builtin_bswap64(low);
 #endif
     return low < c->sampler_bound;
+}
+
+/* Whether a child is. Parent-based forms follow the parent's flag, local or remote
+ * alike; an invalid parent counts as none. */
+static inline bool sampler_samples_child(const struct config *c,
+                                         const struct span_context *parent)
+{
+    if (c->sampler_parent_based && span_context_is_valid(parent))
+        return span_context_is_sampled(parent);
+    return sampler_samples_root(c, parent->trace_id);
+}
+
+/* Either of both; `parent` may be NULL. */
+static inline bool sampler_samples(const struct config *c, const struct span_context *parent,
+                                   const uint8_t trace_id[static 16])
+{
+    if (c->sampler_parent_based && parent != NULL && span_context_is_valid(parent))
+        return span_context_is_sampled(parent);
+    return sampler_samples_root(c, trace_id);
 }
 
 #endif

@@ -41,7 +41,7 @@ begin(struct span *span, const struct instrumentation *instr, enum span_kind kin
     uint8_t flags;
     if (has_parent) {
         uint64_t id = id_random(t);
-        sampled = sampler_samples(config, context, context->trace_id);
+        sampled = sampler_samples_child(config, context);
         random = context->flags & FLAG_RANDOM;
         flags = (uint8_t)(RECORD_HAS_PARENT | (context->remote ? RECORD_PARENT_REMOTE : 0));
         memcpy(span->parent_span_id, context->span_id, 8);
@@ -51,7 +51,7 @@ begin(struct span *span, const struct instrumentation *instr, enum span_kind kin
         id_random_root(t, ids);
         memcpy(context->trace_id, ids, sizeof context->trace_id);
         memcpy(context->span_id, &ids[2], sizeof context->span_id);
-        sampled = sampler_samples(config, NULL, context->trace_id);
+        sampled = sampler_samples_root(config, context->trace_id);
         random = true;
         flags = 0;
         context->tracestate = NULL;

@@ -30,7 +30,7 @@
 #include "worker.h"
 #include "worker_thread.h"
 
-#define BATCH 256u        /* spans measured at once; they fit in a ring */
+#define BATCH 256u /* spans measured at once; they fit in a ring */
 #define STEP_SPANS 64u
 
 /* ---- what hooks/ and registry.c would give ---- */
@@ -100,8 +100,9 @@ static __attribute__((noinline)) void one_span(const struct call *call)
     struct span span;
     struct span_writer w;
     /* The values could be any. */
-    __asm__ volatile("" : "+m"(method), "+m"(url), "+m"(host), "+m"(version), "+m"(port),
-                     "+m"(status));
+    __asm__ volatile(""
+                     : "+m"(method), "+m"(url), "+m"(host), "+m"(version), "+m"(port),
+                       "+m"(status));
     span_start(&span, &instr_bench, SPAN_CLIENT, call);
     if (!span_end(&span, &w))
         return;
@@ -195,12 +196,9 @@ static const struct subject {
     void (*run)(unsigned n);
     bool unsampled;
 } subjects[] = {
-    { "root", set_root, spans, false },
-    { "child", set_child, spans, false },
-    { "linked", set_linked, spans, false },
-    { "clocks", set_root, two_clocks, false },
-    { "ids", set_root, ids, false },
-    { "copy", set_root, copy, false },
+    { "root", set_root, spans, false },     { "child", set_child, spans, false },
+    { "linked", set_linked, spans, false }, { "clocks", set_root, two_clocks, false },
+    { "ids", set_root, ids, false },        { "copy", set_root, copy, false },
     { "unsampled", set_root, spans, true },
 };
 
