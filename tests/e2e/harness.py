@@ -117,9 +117,15 @@ class Run:
 
     # ---- set-up
 
+    @property
+    def build(self):
+        """What another user can read: the clone may lie in a directory that is closed to others."""
+        return BUILD if self.case.uid is None else self.shared["open_build"]
+
     def variables(self):
-        out = {"TMP": self.tmp, "ROOT": ROOT, "BUILD": BUILD, "PROGRAMS": f"{BUILD}/programs",
-               "SHIM": f"{BUILD}/libotelshim.so", "OTELSHIM": f"{BUILD}/otelshim",
+        build = self.build
+        out = {"TMP": self.tmp, "ROOT": ROOT, "BUILD": build, "PROGRAMS": f"{build}/programs",
+               "SHIM": f"{build}/libotelshim.so", "OTELSHIM": f"{build}/otelshim",
                "PYTHON": "/usr/bin/python3", "HERE": os.path.join(ROOT, "tests/e2e"),
                "CA": self.shared.get("ca", ""), "LOG": self.log_path, "UID": os.getuid()}
         if self.web:
@@ -157,7 +163,7 @@ class Run:
         if self.case.sink_tls:
             env["OTEL_EXPORTER_OTLP_CERTIFICATE"] = self.shared["ca"]
         if self.case.preload:
-            env["LD_PRELOAD"] = f"{BUILD}/libotelshim.so"
+            env["LD_PRELOAD"] = f"{self.build}/libotelshim.so"
         return env
 
     def fresh_files(self):
@@ -410,6 +416,10 @@ def check_count(run):
     received = len(run.spans)
     if run.sink and run.sink.errors:
         raise Failure("protocol errors: " + "; ".join(run.sink.errors[:5]))
+    # Under a sanitizer the answer may come later than an exit waits (100 ms without progress).
+    late = SANITIZED and set(run.reasons) == {"exit_timeout"} and received == run.made
+    if late:
+        return
     if not run.case.expect_drops and run.dropped:
         raise Failure("spans were dropped")
     if run.case.lost is None:
@@ -447,6 +457,15 @@ def check_golden(run):
         problems += golden.compare(expected, run.roots, the_case.parallel)
     if problems:
         raise Failure("\n".join(problems))
+
+
+def open_build(directory):
+    """A copy of what is tested, readable by every user."""
+    os.makedirs(os.path.join(directory, "programs"))
+    for name in ("libotelshim.so", "libotelshim-exporter.so", "otelshim", "programs/exit_in_flight",
+                 "programs/memory_locked"):
+        shutil.copy(os.path.join(BUILD, name), os.path.join(directory, name))
+    return directory
 
 
 def perform(run):
