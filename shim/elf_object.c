@@ -1,3 +1,7 @@
+/*
+ * Hash tables, symbols and versions of a loaded object, read as the loader reads
+ * them; the bounds are the object's own, which the loader has checked by using them.
+ */
 #include "elf_object.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* The ticket lock of fork_lock.h: one futex word is served in the order of arrival. */
 #include "fork_lock.h"
 
 #include <limits.h>

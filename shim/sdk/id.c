@@ -1,3 +1,4 @@
+/* The seed of a thread's ids: from the kernel; where it has none yet, mixed from clock and thread. */
 #include "sdk/id.h"
 
 #include <sys/syscall.h>
