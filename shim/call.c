@@ -35,8 +35,8 @@ static int raw_getpid(void)
 
 bool process_state_create(void)
 {
-    struct process_state *page = mmap(NULL, sizeof *page, PROT_READ | PROT_WRITE,
-                                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct process_state *page =
+        mmap(NULL, sizeof *page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (page == MAP_FAILED)
         return false;
     /* Kernels before 4.14 know no WIPEONFORK: there the fork hooks alone tell. */

@@ -34,16 +34,16 @@ struct ring;
 
 /* What this thread has on its stack. Initial-exec TLS: one fs-relative load. */
 struct thread_state {
-    uint32_t suppressed;   /* bits of instrumentations that pass through now */
-    uint32_t in_vfork;     /* set by the vfork thunk, see hooks/fork.c */
-    uint32_t generation;   /* process_state.generation this thread's data belongs to */
-    uint32_t inherited;    /* context slot of the creator's span, 0 = none */
-    uintptr_t frame;       /* of the innermost call that is on the stack, 0 = none */
-    struct span *current;  /* innermost open call span, NULL = none */
+    uint32_t suppressed;      /* bits of instrumentations that pass through now */
+    uint32_t in_vfork;        /* set by the vfork thunk, see hooks/fork.c */
+    uint32_t generation;      /* process_state.generation this thread's data belongs to */
+    uint32_t inherited;       /* context slot of the creator's span, 0 = none */
+    uintptr_t frame;          /* of the innermost call that is on the stack, 0 = none */
+    struct span *current;     /* innermost open call span, NULL = none */
     struct span *next_thread; /* whose thread the next pthread_create makes, NULL = current's */
-    struct ring *ring;     /* this thread's ring, NULL until its first record */
-    uintptr_t writing;     /* frame inside a ring reservation, 0 = none */
-    uint64_t random[2];    /* xoroshiro128++ state of this thread's ids, [0] 0 = unseeded */
+    struct ring *ring;        /* this thread's ring, NULL until its first record */
+    uintptr_t writing;        /* frame inside a ring reservation, 0 = none */
+    uint64_t random[2];       /* xoroshiro128++ state of this thread's ids, [0] 0 = unseeded */
 };
 
 extern __thread struct thread_state thread_state
@@ -57,10 +57,10 @@ extern uint32_t call_enabled_mask __attribute__((visibility("hidden")));
  * that nothing else of this process's state may be used before process_adopt().
  */
 struct process_state {
-    atomic_uint mine;       /* 1: the state is this process's */
-    uint32_t generation;    /* distinguishes a child's state from its parent's */
+    atomic_uint mine;    /* 1: the state is this process's */
+    uint32_t generation; /* distinguishes a child's state from its parent's */
     int pid;
-    int *main_tid_address;  /* the kernel zeroes it when the main thread ends, NULL = unknown */
+    int *main_tid_address; /* the kernel zeroes it when the main thread ends, NULL = unknown */
     unsigned char reserved[4072];
 };
 extern struct process_state *process_state __attribute__((visibility("hidden")));
@@ -102,8 +102,8 @@ bool call_enter_slow(struct call *call, const struct instrumentation *instr, uin
  * True: this call is to be traced; call_leave must follow. False: pass through.
  * Keeps errno. About 12 instructions when the instrumentation is off.
  */
-static inline __attribute__((always_inline)) bool
-call_enter(struct call *call, const struct instrumentation *instr)
+static inline __attribute__((always_inline)) bool call_enter(struct call *call,
+                                                             const struct instrumentation *instr)
 {
     struct thread_state *t = &thread_state;
     uint32_t bit = instr->bit;

@@ -9,7 +9,7 @@
 /* Set in DT_VERSYM for versions that are not the default one. */
 #define VERSION_HIDDEN 0x8000u
 
-bool elf_object_open(struct elf_object *object, uintptr_t base, const ElfW(Dyn) *dynamic)
+bool elf_object_open(struct elf_object *object, uintptr_t base, const ElfW(Dyn) * dynamic)
 {
     *object = (struct elf_object){ .base = base, .soname = "", .dynamic = dynamic };
     uintptr_t soname = UINTPTR_MAX;
@@ -111,8 +111,7 @@ static uint32_t find_sysv(const struct elf_object *object, const char *name)
 
 void *elf_object_lookup(const struct elf_object *object, const char *name)
 {
-    uint32_t index = object->gnu_hash != NULL ? find_gnu(object, name)
-                                              : find_sysv(object, name);
+    uint32_t index = object->gnu_hash != NULL ? find_gnu(object, name) : find_sysv(object, name);
     if (index == 0)
         return NULL;
     const ElfW(Sym) *symbol = &object->symbols[index];

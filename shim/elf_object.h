@@ -14,13 +14,13 @@
 
 struct elf_object {
     uintptr_t base;
-    const ElfW(Sym) *symbols;
+    const ElfW(Sym) * symbols;
     const char *strings;
     const uint32_t *gnu_hash;  /* DT_GNU_HASH or NULL */
     const uint32_t *sysv_hash; /* DT_HASH or NULL */
-    const ElfW(Half) *versions;
-    const char *soname;        /* "" when it has none */
-    const ElfW(Dyn) *dynamic;
+    const ElfW(Half) * versions;
+    const char *soname; /* "" when it has none */
+    const ElfW(Dyn) * dynamic;
 };
 
 /*
@@ -37,7 +37,7 @@ static inline bool elf_same_name(const char *a, const char *b)
 }
 
 /* False when the object has no symbol table to look in. */
-bool elf_object_open(struct elf_object *object, uintptr_t base, const ElfW(Dyn) *dynamic);
+bool elf_object_open(struct elf_object *object, uintptr_t base, const ElfW(Dyn) * dynamic);
 /* Address of the default version of a defined function, or NULL. Runs IFUNC resolvers. */
 void *elf_object_lookup(const struct elf_object *object, const char *name);
 /* Whether `soname` is among the object's DT_NEEDED. */

@@ -54,7 +54,7 @@ static long missing_default(void)
     return 0;
 }
 
-static const ElfW(Dyn) *dynamic_of(const struct dl_phdr_info *info)
+static const ElfW(Dyn) * dynamic_of(const struct dl_phdr_info *info)
 {
     for (unsigned i = 0; i < info->dlpi_phnum; i++) {
         if (info->dlpi_phdr[i].p_type == PT_DYNAMIC)
@@ -65,9 +65,9 @@ static const ElfW(Dyn) *dynamic_of(const struct dl_phdr_info *info)
 
 struct search {
     const char *name;
-    bool after_us;             /* only objects behind ours in load order */
+    bool after_us; /* only objects behind ours in load order */
     bool passed_us;
-    struct elf_object caller;  /* whose call it is; base 0 = nobody's */
+    struct elf_object caller; /* whose call it is; base 0 = nobody's */
     unsigned definers;
     void *first, *of_caller, *of_needed;
 };

@@ -40,8 +40,8 @@ static atomic_bool ring_wanted;
  */
 static unsigned char *ring_memory_reserve(void)
 {
-    void *p = mmap(NULL, REGION_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                   -1, 0);
+    void *p =
+        mmap(NULL, REGION_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED)
         return NULL;
     madvise(p, REGION_BYTES, MADV_DONTFORK);
@@ -92,11 +92,9 @@ static struct ring *claim_slot(unsigned char *base, unsigned index)
 {
     uint32_t state = atomic_load_explicit(&slots[index], memory_order_acquire);
     struct ring *ring = ring_of_slot(base, index);
-    if (state == SLOT_FREE &&
-        atomic_compare_exchange_strong(&slots[index], &state, SLOT_CLAIMED)) {
+    if (state == SLOT_FREE && atomic_compare_exchange_strong(&slots[index], &state, SLOT_CLAIMED)) {
         bool usable = mprotect(ring, SLOT_BYTES, PROT_READ | PROT_WRITE) == 0;
-        atomic_store_explicit(&slots[index], usable ? SLOT_OWNED : SLOT_FREE,
-                              memory_order_release);
+        atomic_store_explicit(&slots[index], usable ? SLOT_OWNED : SLOT_FREE, memory_order_release);
         return usable ? ring : NULL;
     }
     if (state == SLOT_ORPHANED && is_drained(ring) &&

@@ -28,20 +28,20 @@
 #define RING_HEADER_BYTES 4096u         /* struct ring, on a page of its own */
 #define RING_SCRATCH_BYTES (48u * 1024) /* the thread's scratch (exec, URLs) */
 #define RING_MASK (RING_DATA_BYTES - 1)
-#define RING_COUNT 52u                  /* 52 x (256 + 48 + 4) KB < 16 MB a process */
+#define RING_COUNT 52u /* 52 x (256 + 48 + 4) KB < 16 MB a process */
 
-#define RING_SPILL_COUNT 12u            /* of these, that full rings may have at once */
+#define RING_SPILL_COUNT 12u /* of these, that full rings may have at once */
 
 struct ring {
     /* Owner's cache line. */
-    _Atomic uint32_t head;   /* bytes ever written, modulo 2^32 */
-    uint32_t cached_tail;    /* owner's last view of tail: saves a shared read per record */
-    uint32_t reserved_at;    /* where the record in the making begins */
-    uint32_t unkicked;       /* records since the worker was last woken */
-    uint64_t made;           /* spans ever committed; the worker reads it for its report */
+    _Atomic uint32_t head; /* bytes ever written, modulo 2^32 */
+    uint32_t cached_tail;  /* owner's last view of tail: saves a shared read per record */
+    uint32_t reserved_at;  /* where the record in the making begins */
+    uint32_t unkicked;     /* records since the worker was last woken */
+    uint64_t made;         /* spans ever committed; the worker reads it for its report */
     uint32_t owner_tid;
     uint32_t slot;
-    struct ring *spill;      /* where the owner writes while this one is full, or NULL */
+    struct ring *spill; /* where the owner writes while this one is full, or NULL */
     unsigned char pad1[24];
     /* Worker's cache line. */
     _Atomic uint32_t tail;

@@ -48,7 +48,7 @@ _Static_assert(WOKEN == WORKER_KNOWS_OF_RECORDS && RUNNING == WORKER_IS_AWAKE,
 #define STALL_NS 100000000ull
 
 /* All of it is reset in a forked child (worker_fork_child). */
-_Atomic uint32_t worker_state;     /* enum worker_state; any thread */
+_Atomic uint32_t worker_state; /* enum worker_state; any thread */
 static struct {
     _Atomic uint32_t progress;     /* counts steps; futex of who waits for a flush */
     _Atomic uint32_t flush_wanted; /* raised by who flushes */
@@ -134,8 +134,10 @@ static bool start(uint32_t from)
     if (error != 0) {
         atomic_store(&worker_state, FAILED);
         if (!atomic_exchange(&worker.told_no_thread, true))
-            diag_log(LOG_ERROR, "no background thread could be started (%s): spans of this "
-                                "process are lost", strerrordesc_np(error));
+            diag_log(LOG_ERROR,
+                     "no background thread could be started (%s): spans of this "
+                     "process are lost",
+                     strerrordesc_np(error));
     }
     errno = saved_errno;
     return error == 0;
@@ -240,16 +242,17 @@ static bool must_not_sleep(enum worker_rest rest)
 
 enum worker_wake worker_sleep(uint64_t ns, enum worker_rest rest)
 {
-    static const uint32_t states[] = { [REST_IDLE] = IDLE, [REST_ARMED] = ARMED,
-                                       [REST_BLOCKED] = BLOCKED };
+    static const uint32_t states[] = {
+        [REST_IDLE] = IDLE, [REST_ARMED] = ARMED, [REST_BLOCKED] = BLOCKED
+    };
     atomic_store_explicit(&worker_state, states[rest], memory_order_relaxed);
     /* Pairs with the fence in worker_notify: a record whose producer saw us awake
      * is seen here, before we sleep. */
     atomic_thread_fence(memory_order_seq_cst);
     if (must_not_sleep(rest)) {
         worker_set_running();
-        return rest == REST_IDLE && !worker_flush_is_wanted() && !worker_must_stop()
-                   ? WAKE_RECORD : WAKE_NOW;
+        return rest == REST_IDLE && !worker_flush_is_wanted() && !worker_must_stop() ? WAKE_RECORD
+                                                                                     : WAKE_NOW;
     }
     wait_idle(states[rest], ns);
     uint32_t state = atomic_exchange(&worker_state, RUNNING);

@@ -46,10 +46,10 @@
 static struct {
     const struct exporter_ops *exporter;
     bool exporter_failed;
-    uint64_t delivered;    /* read by whoever reports, at the end */
-    uint64_t due_mono_ns;  /* when the records that wait shall be sent, 0 = none wait */
-    uint64_t wanted_ns;    /* when the exporter wants to run */
-    bool queue_full;       /* the exporter took no more at the last look */
+    uint64_t delivered;   /* read by whoever reports, at the end */
+    uint64_t due_mono_ns; /* when the records that wait shall be sent, 0 = none wait */
+    uint64_t wanted_ns;   /* when the exporter wants to run */
+    bool queue_full;      /* the exporter took no more at the last look */
 } self;
 
 static const char *scope_name(unsigned scope)
@@ -84,8 +84,10 @@ static bool binding_flags(int *flags)
 static void *host_dlopen(const char *name, int flags)
 {
     if (!binding_flags(&flags)) {
-        diag_log(LOG_ERROR, "the program has an OpenSSL and an allocator of its own: %s cannot "
-                            "be loaded beside them, spans are lost", name);
+        diag_log(LOG_ERROR,
+                 "the program has an OpenSSL and an allocator of its own: %s cannot "
+                 "be loaded beside them, spans are lost",
+                 name);
         return NULL;
     }
     void *handle = dlopen(name, flags);
@@ -149,8 +151,8 @@ static bool exporter_file(char path[static 4096])
         return false;
     const char *slash = strrchr(info.dli_fname, '/');
     size_t dir = slash != NULL ? (size_t)(slash + 1 - info.dli_fname) : 0;
-    return (size_t)snprintf(path, 4096, "%.*slibotelshim-exporter.so", (int)dir,
-                            info.dli_fname) < 4096;
+    return (size_t)snprintf(path, 4096, "%.*slibotelshim-exporter.so", (int)dir, info.dli_fname) <
+           4096;
 }
 
 static const struct exporter_ops *open_exporter(void)
@@ -374,8 +376,7 @@ static void end_if_alone(void)
 static void arm(void)
 {
     if (self.due_mono_ns == 0)
-        self.due_mono_ns =
-            clock_mono_ns() + (uint64_t)config->bsp.schedule_delay_ms * 1000000u;
+        self.due_mono_ns = clock_mono_ns() + (uint64_t)config->bsp.schedule_delay_ms * 1000000u;
 }
 
 /* Sleeps until a batch is due, the exporter wants to run, or somebody wakes us; does
@@ -389,12 +390,9 @@ static void rest(void)
         until = now + LAST_THREAD_LOOK_NS;
     uint64_t ns = until == UINT64_MAX ? UINT64_MAX : until > now ? until - now : 0;
 
-    bool idle = self.due_mono_ns == 0 &&
-                (self.exporter == NULL || self.exporter->pending() == 0);
+    bool idle = self.due_mono_ns == 0 && (self.exporter == NULL || self.exporter->pending() == 0);
     switch (worker_sleep(ns, self.queue_full ? REST_BLOCKED : idle ? REST_IDLE : REST_ARMED)) {
-    case WAKE_RECORD:
-        arm();
-        break;
+    case WAKE_RECORD: arm(); break;
     case WAKE_NOW:
         if (worker_flush_is_wanted() || worker_must_stop())
             break;

@@ -10,11 +10,11 @@
 #include <stdint.h>
 
 /* worker_thread.c */
-void worker_thread_run(void);      /* until worker_must_stop() or the process is over */
+void worker_thread_run(void); /* until worker_must_stop() or the process is over */
 void worker_thread_fork_child(void);
-bool worker_records_wait(void);    /* any ring has a record; any thread */
-bool worker_is_behind(void);       /* a ring is half full; the worker */
-void worker_report(void);          /* the line of counts, to our log */
+bool worker_records_wait(void); /* any ring has a record; any thread */
+bool worker_is_behind(void);    /* a ring is half full; the worker */
+void worker_report(void);       /* the line of counts, to our log */
 
 /* worker.c, for the thread */
 enum worker_wake { WAKE_NOW, WAKE_RECORD, WAKE_TIMEOUT };
@@ -34,7 +34,7 @@ bool worker_main_thread_ended(void);
 
 bool worker_opens_late(void);
 bool worker_open_is_wanted(void); /* the exporter shall be opened though nothing waits */
-bool worker_has_failed(void); /* no thread could be started */
+bool worker_has_failed(void);     /* no thread could be started */
 
 /* hooks/exit.c: the exporter has opened its libraries, our exit handler goes before
  * theirs */

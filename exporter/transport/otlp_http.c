@@ -220,15 +220,12 @@ static void take_answer(uint64_t now_ns, const struct http_result *result)
         return;
     }
     switch (retry_verdict(result->status)) {
-    case VERDICT_DELIVERED:
-        deliver(result);
-        break;
+    case VERDICT_DELIVERED: deliver(result); break;
     case VERDICT_RETRY:
         snprintf(why, sizeof why, "status %ld", result->status);
         fail_attempt(now_ns, why, result->retry_after_ms);
         break;
-    case VERDICT_REJECTED:
-        reject(result->status);
+    case VERDICT_REJECTED: reject(result->status);
     }
 }
 
@@ -273,15 +270,9 @@ static bool step(uint64_t now_ns)
     enum state before = otlp.state;
     uint32_t queued_before = otlp.queue.nr_spans;
     switch (otlp.state) {
-    case IDLE:
-        step_idle(now_ns);
-        break;
-    case RESOLVING:
-        step_resolving(now_ns);
-        break;
-    case SENDING:
-        step_sending(now_ns);
-        break;
+    case IDLE: step_idle(now_ns); break;
+    case RESOLVING: step_resolving(now_ns); break;
+    case SENDING: step_sending(now_ns); break;
     case WAITING:
         if (now_ns >= otlp.retry_at_ns) {
             otlp.wait_was_cut = false;
@@ -305,14 +296,10 @@ static uint64_t otlp_run(uint64_t now_ns, bool flush)
     while (step(now_ns))
         ;
     switch (otlp.state) {
-    case RESOLVING:
-        return min64(names_due_at(now_ns), otlp.attempt_deadline_ns);
-    case SENDING:
-        return http_due_at(now_ns); /* it knows the attempt's deadline */
-    case WAITING:
-        return otlp.retry_at_ns;
-    default:
-        return batch_due_at(&otlp.queue);
+    case RESOLVING: return min64(names_due_at(now_ns), otlp.attempt_deadline_ns);
+    case SENDING: return http_due_at(now_ns); /* it knows the attempt's deadline */
+    case WAITING: return otlp.retry_at_ns;
+    default: return batch_due_at(&otlp.queue);
     }
 }
 

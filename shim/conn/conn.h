@@ -43,12 +43,12 @@
 #include "call.h"
 
 /* Bounds, each a row in docs/LIMITS.md. */
-#define CONN_MAX_FDS (1u << 18)   /* fds beyond it are ignored */
-#define CONN_MAX_DETACHED 4096u   /* TLS sessions over memory buffers */
-#define CONN_HOLD_TRIES 128u      /* looks at a connection that another thread holds */
-#define CONN_MAX_PIPELINED 16u    /* requests of one connection that wait for answers */
-#define CONN_MAX_IOV 32u          /* entries of a writev that our header can join */
-#define CONN_EDIT_PIECES 6u       /* texts that one edit puts in */
+#define CONN_MAX_FDS (1u << 18) /* fds beyond it are ignored */
+#define CONN_MAX_DETACHED 4096u /* TLS sessions over memory buffers */
+#define CONN_HOLD_TRIES 128u    /* looks at a connection that another thread holds */
+#define CONN_MAX_PIPELINED 16u  /* requests of one connection that wait for answers */
+#define CONN_MAX_IOV 32u        /* entries of a writev that our header can join */
+#define CONN_EDIT_PIECES 6u     /* texts that one edit puts in */
 
 enum conn_kind {
     CONN_UNKNOWN = 0, /* not looked at yet */
@@ -130,13 +130,13 @@ void conn_read_ended(struct conn *c, int error);
  */
 struct conn_write {
     struct conn *conn;
-    uint32_t generation;     /* of the connection */
-    bool edited;             /* send conn_write_pieces() instead of the program's bytes */
-    bool only_owed;          /* see conn_write_begin */
+    uint32_t generation; /* of the connection */
+    bool edited;         /* send conn_write_pieces() instead of the program's bytes */
+    bool only_owed;      /* see conn_write_begin */
     uint8_t nr_pieces;
-    size_t total;            /* bytes of the program in this write */
+    size_t total; /* bytes of the program in this write */
     size_t at, skip;
-    size_t put;              /* bytes of all pieces */
+    size_t put;                            /* bytes of all pieces */
     struct iovec pieces[CONN_EDIT_PIECES]; /* point into `text` and to the exchange's context */
     char text[80];           /* "traceparent: …" and its line end, or the new span id */
     const struct iovec *iov; /* the program's, for conn_write_end */

@@ -11,17 +11,17 @@
 #include "config.h"
 #include "context/traceparent.h"
 
-#define CONTEXT_SLOTS 256u      /* open spans that other threads can see at once */
+#define CONTEXT_SLOTS 256u /* open spans that other threads can see at once */
 #define SLOT_INDEX_BITS 8u
-#define SLOT_WRITING 1u         /* no handle: its generation would be 0 */
+#define SLOT_WRITING 1u /* no handle: its generation would be 0 */
 #define CONTEXT_WORDS (sizeof(struct span_context) / sizeof(uint64_t))
 
 _Static_assert(CONTEXT_SLOTS == 1u << SLOT_INDEX_BITS, "an index fits its bits");
 _Static_assert(sizeof(struct span_context) % sizeof(uint64_t) == 0, "copied by words");
 
 struct slot {
-    _Atomic uint32_t holder;    /* claimed by CAS from any thread, see above */
-    uint32_t generation;        /* written while claimed */
+    _Atomic uint32_t holder; /* claimed by CAS from any thread, see above */
+    uint32_t generation;     /* written while claimed */
     /* Written by the claimer, read by anyone: a sequence lock on holder. */
     _Atomic uint64_t words[CONTEXT_WORDS];
 };
@@ -43,8 +43,7 @@ uint32_t context_publish(struct span *span)
         struct slot *slot = &slots[index];
         uint32_t free_slot = 0;
         if (!atomic_compare_exchange_strong_explicit(&slot->holder, &free_slot, SLOT_WRITING,
-                                                     memory_order_acquire,
-                                                     memory_order_relaxed))
+                                                     memory_order_acquire, memory_order_relaxed))
             continue;
         /* Pairs with the fence in context_published(). */
         atomic_thread_fence(memory_order_release);
@@ -238,8 +237,8 @@ bool context_parent_slow(const struct thread_state *t, struct span_context *pare
     return false;
 }
 
-bool context_parent(const struct call *call, struct span_context *parent,
-                    struct record_link *link, bool *has_link)
+bool context_parent(const struct call *call, struct span_context *parent, struct record_link *link,
+                    bool *has_link)
 {
     return context_parent_inline(call, parent, link, has_link);
 }

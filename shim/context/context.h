@@ -17,8 +17,8 @@
  * root. *link is filled and *has_link set when a process context exists that
  * must no longer be a parent (servers, long-lived programs; choices.md).
  */
-bool context_parent(const struct call *call, struct span_context *parent,
-                    struct record_link *link, bool *has_link);
+bool context_parent(const struct call *call, struct span_context *parent, struct record_link *link,
+                    bool *has_link);
 
 /*
  * What a child process started now gets as TRACEPARENT. Creates the process

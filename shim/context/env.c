@@ -89,8 +89,7 @@ static struct findings scan(char *const envp[], const struct env_inputs *in)
     }
     const struct config *c = in->config;
     bool own_parent = f.traceparent != NULL && !is_same(f.traceparent, c->traceparent);
-    f.set_context = in->context != NULL && (c->propagators & PROPAGATE_TRACECONTEXT) &&
-                    !own_parent;
+    f.set_context = in->context != NULL && (c->propagators & PROPAGATE_TRACECONTEXT) && !own_parent;
     bool own_baggage = f.baggage != NULL && !is_same(f.baggage, c->baggage);
     f.set_baggage = in->context != NULL && (c->propagators & PROPAGATE_BAGGAGE) &&
                     in->context->baggage != NULL && !own_baggage &&
@@ -196,14 +195,10 @@ static bool is_replaced(const struct findings *f, const char *entry)
 {
     switch (entry[0]) {
     case 'T':
-        return f->set_context &&
-               (VALUE_OF(entry, "TRACEPARENT") || VALUE_OF(entry, "TRACESTATE"));
-    case 'B':
-        return f->set_baggage && VALUE_OF(entry, "BAGGAGE");
-    case 'L':
-        return f->set_preload && VALUE_OF(entry, "LD_PRELOAD");
-    default:
-        return false;
+        return f->set_context && (VALUE_OF(entry, "TRACEPARENT") || VALUE_OF(entry, "TRACESTATE"));
+    case 'B': return f->set_baggage && VALUE_OF(entry, "BAGGAGE");
+    case 'L': return f->set_preload && VALUE_OF(entry, "LD_PRELOAD");
+    default: return false;
     }
 }
 

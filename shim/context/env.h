@@ -14,8 +14,8 @@
 struct env_inputs {
     const struct span_context *context; /* NULL: nothing to pass on */
     const struct config *config;
-    const char *library;                /* our object's absolute path, NULL = not known */
-    bool refused;                       /* the program to be cannot load it */
+    const char *library; /* our object's absolute path, NULL = not known */
+    bool refused;        /* the program to be cannot load it */
 };
 
 /*

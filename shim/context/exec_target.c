@@ -133,12 +133,9 @@ bool exec_target_takes(const struct exec_target *target, const char *library, ch
         if (n < 0)
             return true;
         switch (elf_verdict(head, (size_t)n, &path)) {
-        case ELF_TAKES:
-            return true;
-        case ELF_REFUSES:
-            return false;
-        case ELF_SCRIPT:
-            dir = AT_FDCWD;
+        case ELF_TAKES: return true;
+        case ELF_REFUSES: return false;
+        case ELF_SCRIPT: dir = AT_FDCWD;
         }
     }
     return true;

@@ -13,9 +13,9 @@
 #define TARGET_SCRATCH_BYTES (8u * 1024)
 
 struct exec_target {
-    int dir;           /* AT_FDCWD but for the forms with a descriptor */
-    const char *path;  /* "": the descriptor itself */
-    bool search;       /* in PATH, when it has no slash */
+    int dir;          /* AT_FDCWD but for the forms with a descriptor */
+    const char *path; /* "": the descriptor itself */
+    bool search;      /* in PATH, when it has no slash */
 };
 
 /*
@@ -28,9 +28,9 @@ bool exec_target_find(struct exec_target *target, char *scratch);
 bool exec_target_takes(const struct exec_target *target, const char *library, char *scratch);
 
 enum elf_verdict {
-    ELF_TAKES,    /* loaded by glibc's loader, same machine; or unknown */
-    ELF_REFUSES,  /* another machine or word size, or musl */
-    ELF_SCRIPT,   /* "#!": ask its interpreter */
+    ELF_TAKES,   /* loaded by glibc's loader, same machine; or unknown */
+    ELF_REFUSES, /* another machine or word size, or musl */
+    ELF_SCRIPT,  /* "#!": ask its interpreter */
 };
 
 /*

@@ -35,9 +35,9 @@ struct process_context {
     struct span_context parent; /* valid with PROCESS_PARENT */
     struct span span;           /* open; valid with PROCESS_SPAN */
     uint64_t start_mono_ns;
-    bool may_end;               /* `auto`: servers and long-lived programs stop being parents */
-    atomic_uint flags;          /* any thread sets bits; none is cleared but by a new begin */
-    atomic_uint calls;          /* call spans under it; lossy when threads race, a bound only */
+    bool may_end;      /* `auto`: servers and long-lived programs stop being parents */
+    atomic_uint flags; /* any thread sets bits; none is cleared but by a new begin */
+    atomic_uint calls; /* call spans under it; lossy when threads race, a bound only */
     /* Writes the span's record when it stops being a parent; set by hooks/process.c. */
     void (*tell)(void);
 };

@@ -13,10 +13,11 @@ HOOK_LIST(catch_hooks, CATCH_HOOKS);
 
 static const char *const sonames[] = { "libstdc++.so.6", "libc++abi.so.1", NULL };
 
-struct instrumentation instr_catch = {
-    .name = "catch", .core = true, .sonames = sonames, .hooks = catch_hooks,
-    .nr_hooks = COUNT(catch_hooks)
-};
+struct instrumentation instr_catch = { .name = "catch",
+                                       .core = true,
+                                       .sonames = sonames,
+                                       .hooks = catch_hooks,
+                                       .nr_hooks = COUNT(catch_hooks) };
 
 EXPORT void *__cxa_begin_catch(void *exception)
 {

@@ -31,10 +31,8 @@ bool curl_option_matters(CURLoption option)
     case CURLOPT_PREREQFUNCTION:
     case CURLOPT_PREREQDATA:
     case CURLOPT_RESOLVER_START_FUNCTION:
-    case CURLOPT_RESOLVER_START_DATA:
-        return true;
-    default:
-        return false;
+    case CURLOPT_RESOLVER_START_DATA: return true;
+    default: return false;
     }
 }
 
@@ -96,18 +94,10 @@ static void use_request(struct curl_options *o, enum curl_httpreq request)
 static void set_callback(struct curl_options *o, CURLoption option, void *value)
 {
     switch (option) {
-    case CURLOPT_PREREQFUNCTION:
-        memcpy(&o->prereq, &value, sizeof value);
-        break;
-    case CURLOPT_PREREQDATA:
-        o->prereq_data = value;
-        break;
-    case CURLOPT_RESOLVER_START_FUNCTION:
-        memcpy(&o->resolver_start, &value, sizeof value);
-        break;
-    default: /* CURLOPT_RESOLVER_START_DATA */
-        o->resolver_start_data = value;
-        break;
+    case CURLOPT_PREREQFUNCTION: memcpy(&o->prereq, &value, sizeof value); break;
+    case CURLOPT_PREREQDATA: o->prereq_data = value; break;
+    case CURLOPT_RESOLVER_START_FUNCTION: memcpy(&o->resolver_start, &value, sizeof value); break;
+    default: /* CURLOPT_RESOLVER_START_DATA */ o->resolver_start_data = value; break;
     }
 }
 
@@ -115,9 +105,7 @@ static void set_callback(struct curl_options *o, CURLoption option, void *value)
 static void set_number(struct curl_options *o, CURLoption option, long value)
 {
     switch (option) {
-    case CURLOPT_PORT:
-        o->port = (uint16_t)value;
-        break;
+    case CURLOPT_PORT: o->port = (uint16_t)value; break;
     case CURLOPT_NOBODY:
         o->nobody = value != 0;
         if (o->nobody)
@@ -143,21 +131,15 @@ static void set_number(struct curl_options *o, CURLoption option, long value)
         else
             o->httpreq = CURL_REQ_GET;
         break;
-    default: /* CURLOPT_CONNECT_ONLY */
-        o->connect_only = value != 0;
-        break;
+    default: /* CURLOPT_CONNECT_ONLY */ o->connect_only = value != 0; break;
     }
 }
 
 void curl_option_set(struct curl_options *o, CURLoption option, void *value)
 {
     switch (option) {
-    case CURLOPT_URL:
-        curl_option_set_url(o, value);
-        break;
-    case CURLOPT_CURLU:
-        o->url_handle = value;
-        break;
+    case CURLOPT_URL: curl_option_set_url(o, value); break;
+    case CURLOPT_CURLU: o->url_handle = value; break;
     case CURLOPT_DEFAULT_PROTOCOL:
         if (keep_text(o->protocol, &o->protocol_len, sizeof o->protocol, value))
             o->protocol_len = 0;
@@ -166,25 +148,15 @@ void curl_option_set(struct curl_options *o, CURLoption option, void *value)
         o->method_cut = keep_text(o->method, &o->method_len, sizeof o->method, value);
         break;
     case CURLOPT_POSTFIELDS:
-    case CURLOPT_COPYPOSTFIELDS:
-        o->httpreq = CURL_REQ_POST;
-        break;
+    case CURLOPT_COPYPOSTFIELDS: o->httpreq = CURL_REQ_POST; break;
     case CURLOPT_HTTPPOST:
-    case CURLOPT_MIMEPOST:
-        use_request(o, CURL_REQ_POST);
-        break;
-    case CURLOPT_HTTPHEADER:
-        o->headers = value;
-        break;
+    case CURLOPT_MIMEPOST: use_request(o, CURL_REQ_POST); break;
+    case CURLOPT_HTTPHEADER: o->headers = value; break;
     case CURLOPT_PREREQFUNCTION:
     case CURLOPT_PREREQDATA:
     case CURLOPT_RESOLVER_START_FUNCTION:
-    case CURLOPT_RESOLVER_START_DATA:
-        set_callback(o, option, value);
-        break;
-    default:
-        set_number(o, option, (long)(intptr_t)value);
-        break;
+    case CURLOPT_RESOLVER_START_DATA: set_callback(o, option, value); break;
+    default: set_number(o, option, (long)(intptr_t)value); break;
     }
 }
 

@@ -13,9 +13,10 @@
 
 #define DNS_MAX_ANSWERS 8u
 
-#define DNS_HOOKS(X)                                                                      \
-    X(getaddrinfo) X(getnameinfo) X(gethostbyname) X(gethostbyname2) X(gethostbyname_r)   \
-    X(gethostbyname2_r) X(gethostbyaddr) X(gethostbyaddr_r)
+#define DNS_HOOKS(X) \
+    X(getaddrinfo) \
+    X(getnameinfo) X(gethostbyname) X(gethostbyname2) X(gethostbyname_r) X(gethostbyname2_r) \
+        X(gethostbyaddr) X(gethostbyaddr_r)
 HOOK_LIST(dns_hooks, DNS_HOOKS);
 #define HOOK_TABLE dns_hooks
 
@@ -26,37 +27,30 @@ struct instrumentation instr_dns = {
 };
 
 /* getaddrinfo's and getnameinfo's codes; one that is unknown counts as EAI_FAIL. */
-#define EAI_NAMES(X)                                                                      \
-    X(EAI_ADDRFAMILY) X(EAI_AGAIN) X(EAI_BADFLAGS) X(EAI_FAIL) X(EAI_FAMILY)              \
-    X(EAI_MEMORY) X(EAI_NODATA) X(EAI_NONAME) X(EAI_OVERFLOW) X(EAI_SERVICE)              \
-    X(EAI_SOCKTYPE) X(EAI_SYSTEM)
+#define EAI_NAMES(X) \
+    X(EAI_ADDRFAMILY) \
+    X(EAI_AGAIN) X(EAI_BADFLAGS) X(EAI_FAIL) X(EAI_FAMILY) X(EAI_MEMORY) X(EAI_NODATA) \
+        X(EAI_NONAME) X(EAI_OVERFLOW) X(EAI_SERVICE) X(EAI_SOCKTYPE) X(EAI_SYSTEM)
 
 static const char *eai_name(int code)
 {
     switch (code) {
-#define X(name)  \
-    case name:   \
-        return #name;
+#define X(name) \
+    case name: return #name;
         EAI_NAMES(X)
 #undef X
-    default:
-        return "EAI_FAIL";
+    default: return "EAI_FAIL";
     }
 }
 
 static const char *h_errno_name(int code)
 {
     switch (code) {
-    case HOST_NOT_FOUND:
-        return "HOST_NOT_FOUND";
-    case TRY_AGAIN:
-        return "TRY_AGAIN";
-    case NO_RECOVERY:
-        return "NO_RECOVERY";
-    case NO_DATA:
-        return "NO_DATA";
-    default:
-        return "NETDB_INTERNAL";
+    case HOST_NOT_FOUND: return "HOST_NOT_FOUND";
+    case TRY_AGAIN: return "TRY_AGAIN";
+    case NO_RECOVERY: return "NO_RECOVERY";
+    case NO_DATA: return "NO_DATA";
+    default: return "NETDB_INTERNAL";
     }
 }
 
@@ -122,8 +116,7 @@ struct lookup {
 };
 
 /* True: a lookup by name, to be traced. Inline: the guard remembers our caller's frame. */
-static inline __attribute__((always_inline)) bool lookup_enter(struct lookup *l,
-                                                               const char *host)
+static inline __attribute__((always_inline)) bool lookup_enter(struct lookup *l, const char *host)
 {
     if (!call_enter(&l->call, &instr_dns))
         return false;
@@ -247,8 +240,8 @@ static void tell_reentrant(struct lookup *l, const char *question, int r,
 }
 
 EXPORT int gethostbyname_r(const char *restrict host, struct hostent *restrict entry,
-                           char *restrict buffer, size_t size,
-                           struct hostent **restrict result, int *restrict error)
+                           char *restrict buffer, size_t size, struct hostent **restrict result,
+                           int *restrict error)
 {
     struct lookup l;
     if (!lookup_enter(&l, host))
@@ -261,9 +254,9 @@ EXPORT int gethostbyname_r(const char *restrict host, struct hostent *restrict e
     return r;
 }
 
-EXPORT int gethostbyname2_r(const char *restrict host, int family,
-                            struct hostent *restrict entry, char *restrict buffer, size_t size,
-                            struct hostent **restrict result, int *restrict error)
+EXPORT int gethostbyname2_r(const char *restrict host, int family, struct hostent *restrict entry,
+                            char *restrict buffer, size_t size, struct hostent **restrict result,
+                            int *restrict error)
 {
     struct lookup l;
     if (!lookup_enter(&l, host))
@@ -335,9 +328,8 @@ static __attribute__((noinline)) void lookup_tell_name(struct lookup *l, const c
     span_commit(&w);
 }
 
-EXPORT int getnameinfo(const struct sockaddr *restrict sa, socklen_t sa_len,
-                       char *restrict host, socklen_t host_len, char *restrict service,
-                       socklen_t service_len, int flags)
+EXPORT int getnameinfo(const struct sockaddr *restrict sa, socklen_t sa_len, char *restrict host,
+                       socklen_t host_len, char *restrict service, socklen_t service_len, int flags)
 {
     struct lookup l;
     if ((flags & NI_NUMERICHOST) || host == NULL || host_len == 0 || sa == NULL ||

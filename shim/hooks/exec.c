@@ -253,19 +253,19 @@ static void copy_arguments(char **argv, int n, const char *first, va_list args)
 }
 
 /* Sets `argv` from the variadic arguments after `first`; leaves `args` after the NULL. */
-#define ARGUMENTS(argv, first, args)                              \
-    do {                                                          \
-        va_start(args, first);                                    \
-        int n_ = count_arguments(first, args);                    \
-        va_end(args);                                             \
-        if (n_ < 0) {                                             \
-            errno = E2BIG;                                        \
-            argv = NULL;                                          \
-            break;                                                \
-        }                                                         \
-        argv = alloca(((size_t)n_ + 1) * sizeof(char *));         \
-        va_start(args, first);                                    \
-        copy_arguments(argv, n_, first, args);                    \
+#define ARGUMENTS(argv, first, args) \
+    do { \
+        va_start(args, first); \
+        int n_ = count_arguments(first, args); \
+        va_end(args); \
+        if (n_ < 0) { \
+            errno = E2BIG; \
+            argv = NULL; \
+            break; \
+        } \
+        argv = alloca(((size_t)n_ + 1) * sizeof(char *)); \
+        va_start(args, first); \
+        copy_arguments(argv, n_, first, args); \
     } while (0)
 
 EXPORT int execl(const char *path, const char *first, ...)

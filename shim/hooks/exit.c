@@ -22,8 +22,8 @@
 #include "worker_thread.h"
 
 typedef int main_fn(int argc, char **argv, char **envp);
-int __libc_start_main(main_fn *main, int argc, char **argv, void (*init)(void),
-                      void (*fini)(void), void (*rtld_fini)(void), void *stack_end);
+int __libc_start_main(main_fn *main, int argc, char **argv, void (*init)(void), void (*fini)(void),
+                      void (*rtld_fini)(void), void *stack_end);
 
 #define EXIT_HOOKS(X) X(exit) X(_exit) X(_Exit) X(quick_exit) X(__libc_start_main)
 HOOK_LIST(exit_hooks, EXIT_HOOKS);

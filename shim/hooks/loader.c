@@ -12,7 +12,6 @@
 #include "hooks/core.h"
 #include "process_state.h"
 
-
 /* Called by dlsym.S. */
 void *loader_dlsym(void *handle, const char *name, void *unused, void **jump);
 void *loader_dlvsym(void *handle, const char *name, const char *version, void **jump);
@@ -50,8 +49,7 @@ static void *wrapper_for(struct hook *hook, void *found)
     return found == real_of(hook, found) && !real_is_ambiguous(hook) ? hook->wrapper : found;
 }
 
-void *
-loader_dlsym(void *handle, const char *name, void *unused, void **jump)
+void *loader_dlsym(void *handle, const char *name, void *unused, void **jump)
 {
     (void)unused;
     int saved_errno = errno;
@@ -73,8 +71,7 @@ loader_dlsym(void *handle, const char *name, void *unused, void **jump)
     return result;
 }
 
-void *
-loader_dlvsym(void *handle, const char *name, const char *version, void **jump)
+void *loader_dlvsym(void *handle, const char *name, const char *version, void **jump)
 {
     int saved_errno = errno;
     void *result = NULL;
@@ -91,8 +88,7 @@ loader_dlvsym(void *handle, const char *name, const char *version, void **jump)
 
 /* Returns the flags for the real call. RTLD_DEEPBIND would let the opened library
  * bind past us: PHP opens its extensions so. */
-int loader_dlopen(const char *file, int flags,
-                                                              void **jump)
+int loader_dlopen(const char *file, int flags, void **jump)
 {
     *jump = (void *)REAL(dlopen);
     if (call_enabled_mask != 0 && thread_state.suppressed != THREAD_IS_OURS && file != NULL) {

@@ -111,8 +111,8 @@ void process_span_end(int exit_code)
     struct process_context *p = &process_context;
     unsigned flags = atomic_load_explicit(&p->flags, memory_order_acquire);
     spawn_tell_open();
-    bool wanted = flags & PROCESS_FORKED ? flags & PROCESS_USED
-                                         : flags & (PROCESS_USED | PROCESS_PARENT);
+    bool wanted =
+        flags & PROCESS_FORKED ? flags & PROCESS_USED : flags & (PROCESS_USED | PROCESS_PARENT);
     if (!p->may_end || (wanted && !(flags & PROCESS_SERVER)))
         tell(exit_code & 0xff);
     errno = saved_errno;
@@ -159,8 +159,8 @@ static const struct span_context *unseen_parent(void)
 void process_span_fork_child(const struct span_context *at_fork)
 {
     int saved_errno = errno;
-    bool own_span = atomic_load_explicit(&process_context.flags, memory_order_relaxed) &
-                    PROCESS_SPAN;
+    bool own_span =
+        atomic_load_explicit(&process_context.flags, memory_order_relaxed) & PROCESS_SPAN;
     context_fork_child(at_fork != NULL ? at_fork : unseen_parent());
     parent_pid = (int)syscall(SYS_getppid);
     if (own_span)

@@ -8,19 +8,20 @@
 #include "hooks/process_internal.h"
 
 /* What fork, exec and pipe can fail with; another one is told by its number. */
-#define ERRNO_NAMES(X)                                                                    \
-    X(E2BIG) X(EACCES) X(EAGAIN) X(EBADF) X(EFAULT) X(EINTR) X(EINVAL) X(EIO) X(EISDIR)  \
-    X(ELIBBAD) X(ELOOP) X(EMFILE) X(ENAMETOOLONG) X(ENFILE) X(ENOENT) X(ENOEXEC)          \
-    X(ENOMEM) X(ENOSYS) X(ENOTDIR) X(EPERM) X(ESRCH) X(ETXTBSY)
+#define ERRNO_NAMES(X) \
+    X(E2BIG) \
+    X(EACCES) X(EAGAIN) X(EBADF) X(EFAULT) X(EINTR) X(EINVAL) X(EIO) X(EISDIR) X(ELIBBAD) X(ELOOP) \
+        X(EMFILE) X(ENAMETOOLONG) X(ENFILE) X(ENOENT) X(ENOEXEC) X(ENOMEM) X(ENOSYS) X(ENOTDIR) \
+            X(EPERM) X(ESRCH) X(ETXTBSY)
 
-#define SIGNAL_NAMES(X)                                                                   \
-    X(SIGHUP) X(SIGINT) X(SIGQUIT) X(SIGILL) X(SIGTRAP) X(SIGABRT) X(SIGBUS) X(SIGFPE)    \
-    X(SIGKILL) X(SIGUSR1) X(SIGSEGV) X(SIGUSR2) X(SIGPIPE) X(SIGALRM) X(SIGTERM)          \
-    X(SIGSTKFLT) X(SIGXCPU) X(SIGXFSZ) X(SIGVTALRM) X(SIGPROF) X(SIGIO) X(SIGPWR) X(SIGSYS)
+#define SIGNAL_NAMES(X) \
+    X(SIGHUP) \
+    X(SIGINT) X(SIGQUIT) X(SIGILL) X(SIGTRAP) X(SIGABRT) X(SIGBUS) X(SIGFPE) X(SIGKILL) X(SIGUSR1) \
+        X(SIGSEGV) X(SIGUSR2) X(SIGPIPE) X(SIGALRM) X(SIGTERM) X(SIGSTKFLT) X(SIGXCPU) X(SIGXFSZ) \
+            X(SIGVTALRM) X(SIGPROF) X(SIGIO) X(SIGPWR) X(SIGSYS)
 
-#define X(name)  \
-    case name:   \
-        return #name;
+#define X(name) \
+    case name: return #name;
 
 void process_code_text(int code, char out[static PROCESS_CODE_TEXT])
 {
@@ -42,9 +43,7 @@ const char *process_signal_text(int signal, char out[static PROCESS_CODE_TEXT])
 {
     switch (signal) {
         SIGNAL_NAMES(X)
-    default: /* a real-time signal */
-        process_code_text(signal, out);
-        return out;
+    default: /* a real-time signal */ process_code_text(signal, out); return out;
     }
 }
 
@@ -52,9 +51,7 @@ const char *process_errno_text(int error, char out[static PROCESS_CODE_TEXT])
 {
     switch (error) {
         ERRNO_NAMES(X)
-    default:
-        process_code_text(error, out);
-        return out;
+    default: process_code_text(error, out); return out;
     }
 }
 #undef X

@@ -167,9 +167,9 @@ void spawn_fork_child(void)
 typedef int (*spawn_function)(pid_t *, const char *, const posix_spawn_file_actions_t *,
                               const posix_spawnattr_t *, char *const[], char *const[]);
 
-static int spawn(spawn_function real, bool search, struct call *call, pid_t *pid,
-                 const char *file, const posix_spawn_file_actions_t *actions,
-                 const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
+static int spawn(spawn_function real, bool search, struct call *call, pid_t *pid, const char *file,
+                 const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attributes,
+                 char *const argv[], char *const envp[])
 {
     struct span span;
     span_start(&span, &instr_process, SPAN_CLIENT, call);
@@ -193,8 +193,7 @@ static int spawn(spawn_function real, bool search, struct call *call, pid_t *pid
 }
 
 EXPORT int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
-                       const posix_spawnattr_t *attributes, char *const argv[],
-                       char *const envp[])
+                       const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
 {
     struct call call;
     if (!call_enter(&call, &instr_process))
@@ -203,8 +202,7 @@ EXPORT int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_acti
 }
 
 EXPORT int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
-                        const posix_spawnattr_t *attributes, char *const argv[],
-                        char *const envp[])
+                        const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
 {
     struct call call;
     if (!call_enter(&call, &instr_process))

@@ -23,12 +23,12 @@
 #include "sqlite_codes.h"
 #include "sqlite_tables.h"
 
-#define SQLITE_HOOKS(X)                                                             \
-    X(sqlite3_open) X(sqlite3_open16) X(sqlite3_open_v2) X(sqlite3_close)           \
-    X(sqlite3_close_v2) X(sqlite3_prepare) X(sqlite3_prepare_v2) X(sqlite3_prepare_v3) \
-    X(sqlite3_prepare16) X(sqlite3_prepare16_v2) X(sqlite3_prepare16_v3)            \
-    X(sqlite3_step) X(sqlite3_reset) X(sqlite3_finalize) X(sqlite3_exec)            \
-    X(sqlite3_get_table)
+#define SQLITE_HOOKS(X) \
+    X(sqlite3_open) \
+    X(sqlite3_open16) X(sqlite3_open_v2) X(sqlite3_close) X(sqlite3_close_v2) X(sqlite3_prepare) \
+        X(sqlite3_prepare_v2) X(sqlite3_prepare_v3) X(sqlite3_prepare16) X(sqlite3_prepare16_v2) \
+            X(sqlite3_prepare16_v3) X(sqlite3_step) X(sqlite3_reset) X(sqlite3_finalize) \
+                X(sqlite3_exec) X(sqlite3_get_table)
 HOOK_LIST(sqlite_hooks, SQLITE_HOOKS);
 #define HOOK_TABLE sqlite_hooks
 #define REAL_FOR(fn, caller) ((__typeof__(&fn))real_of(&sqlite_hooks[HOOK_##fn], caller))
@@ -40,10 +40,11 @@ static long missing(void)
     return SQLITE_MISUSE;
 }
 
-struct instrumentation instr_sqlite = {
-    .name = "sqlite3", .sonames = sonames, .hooks = sqlite_hooks,
-    .nr_hooks = COUNT(sqlite_hooks), .missing = missing
-};
+struct instrumentation instr_sqlite = { .name = "sqlite3",
+                                        .sonames = sonames,
+                                        .hooks = sqlite_hooks,
+                                        .nr_hooks = COUNT(sqlite_hooks),
+                                        .missing = missing };
 
 /* Functions of SQLite that we call and do not replace. */
 enum { HELPER_SQL, HELPER_ERRCODE };
@@ -52,8 +53,7 @@ static struct hook helpers[] = { [HELPER_SQL] = { .name = "sqlite3_sql" },
 
 static const char *real_sql(sqlite3_stmt *stmt, const void *caller)
 {
-    __typeof__(&sqlite3_sql) fn =
-        (__typeof__(&sqlite3_sql))real_of(&helpers[HELPER_SQL], caller);
+    __typeof__(&sqlite3_sql) fn = (__typeof__(&sqlite3_sql))real_of(&helpers[HELPER_SQL], caller);
     return fn(stmt);
 }
 
@@ -273,7 +273,7 @@ EXPORT int sqlite3_close_v2(sqlite3 *db)
 struct preparation {
     sqlite3 *db;
     const void *sql;
-    int bytes;       /* as passed: negative means up to the zero */
+    int bytes; /* as passed: negative means up to the zero */
     bool utf16;
     sqlite3_stmt **stmt;
     const void *caller;
@@ -351,8 +351,9 @@ EXPORT int sqlite3_prepare(sqlite3 *db, const char *sql, int bytes, sqlite3_stmt
     struct call call;
     if (!call_enter(&call, &instr_sqlite))
         return prepare_passed(REAL(sqlite3_prepare)(db, sql, bytes, stmt, tail), stmt);
-    struct preparation p = { db, sql, bytes, false, stmt, __builtin_return_address(0),
-                             clock_mono_ns() };
+    struct preparation p = {
+        db, sql, bytes, false, stmt, __builtin_return_address(0), clock_mono_ns()
+    };
     int result = REAL(sqlite3_prepare)(db, sql, bytes, stmt, tail);
     call_returned(&call);
     prepare_ended(&p, &call, result);
@@ -366,8 +367,9 @@ EXPORT int sqlite3_prepare_v2(sqlite3 *db, const char *sql, int bytes, sqlite3_s
     struct call call;
     if (!call_enter(&call, &instr_sqlite))
         return prepare_passed(REAL(sqlite3_prepare_v2)(db, sql, bytes, stmt, tail), stmt);
-    struct preparation p = { db, sql, bytes, false, stmt, __builtin_return_address(0),
-                             clock_mono_ns() };
+    struct preparation p = {
+        db, sql, bytes, false, stmt, __builtin_return_address(0), clock_mono_ns()
+    };
     int result = REAL(sqlite3_prepare_v2)(db, sql, bytes, stmt, tail);
     call_returned(&call);
     prepare_ended(&p, &call, result);
@@ -381,8 +383,9 @@ EXPORT int sqlite3_prepare_v3(sqlite3 *db, const char *sql, int bytes, unsigned 
     struct call call;
     if (!call_enter(&call, &instr_sqlite))
         return prepare_passed(REAL(sqlite3_prepare_v3)(db, sql, bytes, flags, stmt, tail), stmt);
-    struct preparation p = { db, sql, bytes, false, stmt, __builtin_return_address(0),
-                             clock_mono_ns() };
+    struct preparation p = {
+        db, sql, bytes, false, stmt, __builtin_return_address(0), clock_mono_ns()
+    };
     int result = REAL(sqlite3_prepare_v3)(db, sql, bytes, flags, stmt, tail);
     call_returned(&call);
     prepare_ended(&p, &call, result);
@@ -396,8 +399,9 @@ EXPORT int sqlite3_prepare16(sqlite3 *db, const void *sql, int bytes, sqlite3_st
     struct call call;
     if (!call_enter(&call, &instr_sqlite))
         return prepare_passed(REAL(sqlite3_prepare16)(db, sql, bytes, stmt, tail), stmt);
-    struct preparation p = { db, sql, bytes, true, stmt, __builtin_return_address(0),
-                             clock_mono_ns() };
+    struct preparation p = {
+        db, sql, bytes, true, stmt, __builtin_return_address(0), clock_mono_ns()
+    };
     int result = REAL(sqlite3_prepare16)(db, sql, bytes, stmt, tail);
     call_returned(&call);
     prepare_ended(&p, &call, result);
@@ -411,8 +415,9 @@ EXPORT int sqlite3_prepare16_v2(sqlite3 *db, const void *sql, int bytes, sqlite3
     struct call call;
     if (!call_enter(&call, &instr_sqlite))
         return prepare_passed(REAL(sqlite3_prepare16_v2)(db, sql, bytes, stmt, tail), stmt);
-    struct preparation p = { db, sql, bytes, true, stmt, __builtin_return_address(0),
-                             clock_mono_ns() };
+    struct preparation p = {
+        db, sql, bytes, true, stmt, __builtin_return_address(0), clock_mono_ns()
+    };
     int result = REAL(sqlite3_prepare16_v2)(db, sql, bytes, stmt, tail);
     call_returned(&call);
     prepare_ended(&p, &call, result);
@@ -426,8 +431,9 @@ EXPORT int sqlite3_prepare16_v3(sqlite3 *db, const void *sql, int bytes, unsigne
     struct call call;
     if (!call_enter(&call, &instr_sqlite))
         return prepare_passed(REAL(sqlite3_prepare16_v3)(db, sql, bytes, flags, stmt, tail), stmt);
-    struct preparation p = { db, sql, bytes, true, stmt, __builtin_return_address(0),
-                             clock_mono_ns() };
+    struct preparation p = {
+        db, sql, bytes, true, stmt, __builtin_return_address(0), clock_mono_ns()
+    };
     int result = REAL(sqlite3_prepare16_v3)(db, sql, bytes, flags, stmt, tail);
     call_returned(&call);
     prepare_ended(&p, &call, result);
@@ -565,8 +571,8 @@ static void end_exec(struct statement *s, int result, const int *rows, const voi
     statement_free(s);
 }
 
-EXPORT int sqlite3_exec(sqlite3 *db, const char *sql, int (*callback)(void *, int, char **, char **),
-                        void *data, char **error)
+EXPORT int sqlite3_exec(sqlite3 *db, const char *sql,
+                        int (*callback)(void *, int, char **, char **), void *data, char **error)
 {
     struct call call;
     if (!call_enter(&call, &instr_sqlite))

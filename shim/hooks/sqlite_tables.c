@@ -31,8 +31,8 @@ struct block_numbers {
 static const struct {
     uint32_t bytes, count, offset, first_number;
 } pool_sizes[] = {
-#define X(size, n)                                                                   \
-    { size, n, (uint32_t)offsetof(struct blocks, of_##size),                         \
+#define X(size, n) \
+    { size, n, (uint32_t)offsetof(struct blocks, of_##size), \
       (uint32_t)offsetof(struct block_numbers, of_##size) },
     POOL(X)
 #undef X
@@ -92,7 +92,8 @@ static struct memory *memory_if_made(void)
 
 static char *block_at(struct memory *m, unsigned size_class, uint32_t index)
 {
-    return (char *)&m->blocks + pool_sizes[size_class].offset + (size_t)index * pool_sizes[size_class].bytes;
+    return (char *)&m->blocks + pool_sizes[size_class].offset +
+           (size_t)index * pool_sizes[size_class].bytes;
 }
 
 /* The next free block after this one. Not in the block itself: the loser of the
@@ -108,7 +109,8 @@ static char *pool_pop(struct memory *m, unsigned size_class)
     uint64_t first = atomic_load_explicit(&pool->first, memory_order_acquire);
     while ((uint32_t)first != 0) {
         uint32_t index = (uint32_t)first - 1;
-        uint32_t next = atomic_load_explicit(block_link(m, size_class, index), memory_order_relaxed);
+        uint32_t next =
+            atomic_load_explicit(block_link(m, size_class, index), memory_order_relaxed);
         uint64_t changed = ((first >> 32) + 1) << 32 | next;
         if (atomic_compare_exchange_weak_explicit(&pool->first, &first, changed,
                                                   memory_order_acquire, memory_order_acquire))
@@ -126,8 +128,8 @@ static char *pool_pop(struct memory *m, unsigned size_class)
 static void pool_push(struct memory *m, unsigned size_class, const char *block)
 {
     struct pool *pool = &m->pools[size_class];
-    uint32_t index = (uint32_t)((size_t)(block - block_at(m, size_class, 0)) /
-                                pool_sizes[size_class].bytes);
+    uint32_t index =
+        (uint32_t)((size_t)(block - block_at(m, size_class, 0)) / pool_sizes[size_class].bytes);
     uint64_t first = atomic_load_explicit(&pool->first, memory_order_relaxed);
     uint64_t changed;
     do {
@@ -204,8 +206,8 @@ static bool claim(_Atomic uintptr_t *slot)
 {
     uintptr_t seen = atomic_load_explicit(slot, memory_order_relaxed);
     return (seen == SLOT_EMPTY || seen == SLOT_FREED) &&
-           atomic_compare_exchange_strong_explicit(slot, &seen, SLOT_CLAIMED,
-                                                   memory_order_acquire, memory_order_relaxed);
+           atomic_compare_exchange_strong_explicit(slot, &seen, SLOT_CLAIMED, memory_order_acquire,
+                                                   memory_order_relaxed);
 }
 
 /* ---- Queries ---- */
@@ -229,8 +231,10 @@ bool query_make(struct query *q, const void *db, const char *sql, size_t len, un
         summary_max = summary_max < room / 4 ? summary_max : room / 4;
         text_max = room - name_len - summary_max;
     }
-    struct sql_result result = { .summary = block + name_len, .summary_max = summary_max,
-                                 .text = block + name_len + summary_max, .text_max = text_max };
+    struct sql_result result = { .summary = block + name_len,
+                                 .summary_max = summary_max,
+                                 .text = block + name_len + summary_max,
+                                 .text_max = text_max };
     sql_read(sql, len, flags, &result);
     if (name_len > 0)
         memcpy(block, connection->name, name_len);

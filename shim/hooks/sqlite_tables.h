@@ -15,10 +15,10 @@
 #include "call.h"
 #include "proto/sql.h"
 
-#define STATEMENT_SLOTS 4096u       /* prepared statements; a power of two */
-#define CONNECTION_SLOTS 512u       /* open connections; a power of two */
-#define TABLE_PROBES 32u            /* places a handle may be in */
-#define CONNECTION_MAX_NAME 255u    /* bytes of a database's name */
+#define STATEMENT_SLOTS 4096u    /* prepared statements; a power of two */
+#define CONNECTION_SLOTS 512u    /* open connections; a power of two */
+#define TABLE_PROBES 32u         /* places a handle may be in */
+#define CONNECTION_MAX_NAME 255u /* bytes of a database's name */
 
 /* What a span tells of its SQL. `bytes` holds namespace, summary and text, in this
  * order, in a block of the pool. */
@@ -35,12 +35,12 @@ struct statement {
     _Atomic uintptr_t handle; /* sqlite3_stmt *, or SLOT_*; any thread */
     _Atomic uint64_t user;    /* who holds the slot, 0 = nobody; any thread */
     /* The rest is the holder's. */
-    int64_t rows;             /* returned by the execution under way */
-    uint64_t left_ticks;      /* when the last step returned a row */
-    uint64_t outside_ticks;   /* between steps, this execution */
+    int64_t rows;           /* returned by the execution under way */
+    uint64_t left_ticks;    /* when the last step returned a row */
+    uint64_t outside_ticks; /* between steps, this execution */
     void *db;
     struct query query;
-    struct span span;         /* of the execution under way */
+    struct span span; /* of the execution under way */
 } __attribute__((aligned(64)));
 
 /*

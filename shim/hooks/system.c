@@ -24,11 +24,10 @@
 #define SHELL_NAME_LEN (sizeof SHELL_NAME - 1)
 
 /* The real posix_spawn for `sh -c command`; E2BIG again with the program's environment. */
-static int spawn_shell(pid_t *pid, const char *command,
-                       const posix_spawn_file_actions_t *actions,
+static int spawn_shell(pid_t *pid, const char *command, const posix_spawn_file_actions_t *actions,
                        const posix_spawnattr_t *attributes, const struct span *span)
 {
-    char *argv[] = { (char *)(uintptr_t)SHELL_NAME, (char *)(uintptr_t)"-c",
+    char *argv[] = { (char *)(uintptr_t)SHELL_NAME, (char *)(uintptr_t) "-c",
                      (char *)(uintptr_t)command, NULL };
     char *const *env = spawn_environment(environ, SHELL_PATH, false, &span->context);
     int r = REAL(posix_spawn)(pid, SHELL_PATH, actions, attributes, argv, env);
@@ -54,7 +53,7 @@ static pid_t wait_for(pid_t pid, int *status)
  * not the lock.
  */
 static pthread_mutex_t signals_lock = PTHREAD_MUTEX_INITIALIZER;
-static unsigned signals_users;          /* under the lock */
+static unsigned signals_users;             /* under the lock */
 static struct sigaction old_int, old_quit; /* under the lock; set while there are users */
 
 static void ignore_signals(void)

@@ -42,8 +42,8 @@ static bool is_digit(char c)
 /* SQLite's IdChar: bytes of a multi-byte character are all letters. */
 static bool is_word(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_' || c == '$' ||
-           (unsigned char)c >= 0x80;
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_' ||
+           c == '$' || (unsigned char)c >= 0x80;
 }
 
 /* The byte `n` after the current one, 0 behind the end. */
@@ -211,7 +211,8 @@ static void scan_token(struct scanner *s, struct token *t)
         t->kind = TOKEN_LITERAL;
     } else if (is_digit(c) || (c == '.' && is_digit(next))) {
         scan_number(s, t);
-    } else if ((c == '-' || c == '+') && (is_digit(next) || (next == '.' && is_digit(peek(s, 2)))) &&
+    } else if ((c == '-' || c == '+') &&
+               (is_digit(next) || (next == '.' && is_digit(peek(s, 2)))) &&
                shape_operand_expected(&s->shape)) {
         s->at++;
         scan_number(s, t);

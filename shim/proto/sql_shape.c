@@ -82,8 +82,7 @@ static void summary_end_statement(struct shape *s)
     const char *now = out->summary + begin + (begin > 0);
     const char *before = out->summary + s->previous_start + (s->previous_start > 0);
     size_t now_len = (size_t)(out->summary + out->summary_len - now);
-    size_t before_len = begin > s->previous_start
-                            ? (size_t)(out->summary + begin - before) : 0;
+    size_t before_len = begin > s->previous_start ? (size_t)(out->summary + begin - before) : 0;
     if (now_len == before_len && memcmp(now, before, now_len) == 0) {
         out->summary_len = begin;
         return;
@@ -170,13 +169,9 @@ static bool is_before_target(struct shape *s, enum keyword word)
     switch (s->target) {
     case TARGET_DDL:
         return word == KEYWORD_IF || word == KEYWORD_EXPR /* NOT */ || word == KEYWORD_EXISTS;
-    case TARGET_UPDATE:
-        s->skip_word = word == KEYWORD_OR;
-        return word == KEYWORD_OR;
-    case TARGET_OTHER:
-        return word == KEYWORD_OBJECT; /* DETACH DATABASE x, TRUNCATE TABLE t */
-    default:
-        return false;
+    case TARGET_UPDATE: s->skip_word = word == KEYWORD_OR; return word == KEYWORD_OR;
+    case TARGET_OTHER: return word == KEYWORD_OBJECT; /* DETACH DATABASE x, TRUNCATE TABLE t */
+    default: return false;
     }
 }
 
@@ -188,14 +183,10 @@ static void take_object_word(struct shape *s, const struct token *t, enum keywor
         s->trigger = s->create;
         s->name_only = true;
         break;
-    case KEYWORD_VIEW:
-        s->name_only = true;
-        break;
+    case KEYWORD_VIEW: s->name_only = true; break;
     case KEYWORD_INDEX:
-    case KEYWORD_OBJECT:
-        break;
-    default:
-        return; /* TEMP, UNIQUE, OR REPLACE ... */
+    case KEYWORD_OBJECT: break;
+    default: return; /* TEMP, UNIQUE, OR REPLACE ... */
     }
     summary_word(s, t);
     s->on_is_name = word == KEYWORD_INDEX || word == KEYWORD_TRIGGER;
@@ -209,19 +200,14 @@ static bool take_command(struct shape *s, const struct token *t, enum keyword wo
         return false;
     switch (word) {
     case KEYWORD_INSERT:
-    case KEYWORD_REPLACE:
-        s->into = true;
-        break;
-    case KEYWORD_UPDATE:
-        expect_target(s, TARGET_UPDATE);
-        break;
+    case KEYWORD_REPLACE: s->into = true; break;
+    case KEYWORD_UPDATE: expect_target(s, TARGET_UPDATE); break;
     case KEYWORD_DELETE:
     case KEYWORD_VALUES:
     case KEYWORD_PLAIN:
     case KEYWORD_BEGIN:
     case KEYWORD_END:
-    case KEYWORD_EXPLAIN:
-        break;
+    case KEYWORD_EXPLAIN: break;
     case KEYWORD_DDL:
         s->expect = EXPECT_OBJECT;
         s->create = upper(*t->at) == 'C';
@@ -229,20 +215,11 @@ static bool take_command(struct shape *s, const struct token *t, enum keyword wo
     case KEYWORD_ANALYZE:
     case KEYWORD_CALL:
     case KEYWORD_DETACH:
-    case KEYWORD_TRUNCATE:
-        expect_target(s, TARGET_OTHER);
-        break;
-    case KEYWORD_SAVEPOINT:
-        s->expect = EXPECT_NAME;
-        break;
-    case KEYWORD_ATTACH:
-        s->attach = true;
-        break;
-    case KEYWORD_PRAGMA:
-        expect_target(s, TARGET_PRAGMA);
-        break;
-    default:
-        return false;
+    case KEYWORD_TRUNCATE: expect_target(s, TARGET_OTHER); break;
+    case KEYWORD_SAVEPOINT: s->expect = EXPECT_NAME; break;
+    case KEYWORD_ATTACH: s->attach = true; break;
+    case KEYWORD_PRAGMA: expect_target(s, TARGET_PRAGMA); break;
+    default: return false;
     }
     level_set(s, LEVEL_QUERY, 0xFF);
     summary_word(s, t);
@@ -272,21 +249,15 @@ static void take_clause(struct shape *s, const struct token *t, enum keyword wor
             expect_target(s, TARGET_INSERT);
         s->into = false;
         break;
-    case KEYWORD_SET:
-        level_set(s, LEVEL_SET, LEVEL_FROM);
-        break;
+    case KEYWORD_SET: level_set(s, LEVEL_SET, LEVEL_FROM); break;
     case KEYWORD_CLAUSE:
-    case KEYWORD_VALUES:
-        level_set(s, 0, LEVEL_FROM | LEVEL_SET | LEVEL_CTE);
-        break;
+    case KEYWORD_VALUES: level_set(s, 0, LEVEL_FROM | LEVEL_SET | LEVEL_CTE); break;
     case KEYWORD_WITH:
         level_set(s, LEVEL_CTE, 0);
         s->expect = EXPECT_CTE;
         break;
     case KEYWORD_REFERENCES:
-    case KEYWORD_SAVEPOINT: /* ROLLBACK TO SAVEPOINT s */
-        s->expect = EXPECT_NAME;
-        break;
+    case KEYWORD_SAVEPOINT: /* ROLLBACK TO SAVEPOINT s */ s->expect = EXPECT_NAME; break;
     case KEYWORD_ON:
         if (s->on_is_name)
             s->expect = EXPECT_NAME;
@@ -296,8 +267,7 @@ static void take_clause(struct shape *s, const struct token *t, enum keyword wor
         if (s->attach)
             expect_target(s, TARGET_OTHER);
         break;
-    default:
-        break;
+    default: break;
     }
 }
 
@@ -306,7 +276,8 @@ static void take_clause(struct shape *s, const struct token *t, enum keyword wor
 /* Values of ATTACH and PRAGMA key: strings and secrets, however they are spelt. */
 static bool hides_names(const struct shape *s)
 {
-    bool target = s->expect == EXPECT_TARGET || (s->expect == EXPECT_MORE_TARGET && is_after_dot(s));
+    bool target =
+        s->expect == EXPECT_TARGET || (s->expect == EXPECT_MORE_TARGET && is_after_dot(s));
     return (s->secret || s->attach) && !target;
 }
 
@@ -317,18 +288,15 @@ static bool is_certainly_name(const struct shape *s, bool dotted)
         return false;
     bool first = s->prev == TOKEN_PUNCT && (s->prev_punct == '(' || s->prev_punct == ',');
     uint8_t now = level(s);
-    if (dotted || is_after_dot(s) || s->prev_word == KEYWORD_AS || s->prev_word == KEYWORD_NAME_FOLLOWS)
+    if (dotted || is_after_dot(s) || s->prev_word == KEYWORD_AS ||
+        s->prev_word == KEYWORD_NAME_FOLLOWS)
         return true;
     switch (s->expect) {
-    case EXPECT_TARGET:
-        return s->target != TARGET_PRAGMA;
-    case EXPECT_MORE_TARGET: /* an alias */
-        return s->target != TARGET_PRAGMA;
+    case EXPECT_TARGET: return s->target != TARGET_PRAGMA;
+    case EXPECT_MORE_TARGET: /* an alias */ return s->target != TARGET_PRAGMA;
     case EXPECT_NAME:
-    case EXPECT_CTE:
-        return true;
-    default:
-        break;
+    case EXPECT_CTE: return true;
+    default: break;
     }
     if ((now & LEVEL_NAMES) && first)
         return true;
@@ -385,9 +353,7 @@ static void take_punct(struct shape *s, char c, bool *ended)
     s->at_start = s->at_start && c == '{'; /* JDBC's {call x} */
     s->trigger_end = false;
     switch (c) {
-    case '(':
-        open_level(s);
-        return;
+    case '(': open_level(s); return;
     case ')':
         if (s->depth > 0)
             s->depth--;
@@ -415,8 +381,7 @@ static void take_punct(struct shape *s, char c, bool *ended)
         end_statement(s);
         *ended = true;
         return;
-    default:
-        s->expect = EXPECT_NOTHING;
+    default: s->expect = EXPECT_NOTHING;
     }
 }
 
@@ -466,11 +431,8 @@ static enum verdict take(struct shape *s, const struct token *t, bool dotted, en
                          bool *ended)
 {
     switch (t->kind) {
-    case TOKEN_WORD:
-        return take_word(s, t, dotted, word);
-    case TOKEN_PUNCT:
-        take_punct(s, *t->at, ended);
-        return VERDICT_KEEP;
+    case TOKEN_WORD: return take_word(s, t, dotted, word);
+    case TOKEN_PUNCT: take_punct(s, *t->at, ended); return VERDICT_KEEP;
     case TOKEN_STRING:
         if (s->expect == EXPECT_TARGET && s->target != TARGET_PRAGMA)
             break;
@@ -529,14 +491,11 @@ bool shape_in_list(const struct shape *s)
 bool shape_operand_expected(const struct shape *s)
 {
     switch (s->prev) {
-    case TOKEN_NONE:
-        return true;
+    case TOKEN_NONE: return true;
     case TOKEN_WORD:
         return s->prev_word != KEYWORD_NONE && s->prev_word != KEYWORD_TRUE &&
                s->prev_word != KEYWORD_FALSE && s->prev_word != KEYWORD_KEY;
-    case TOKEN_PUNCT:
-        return s->prev_punct != ')';
-    default:
-        return false;
+    case TOKEN_PUNCT: return s->prev_punct != ')';
+    default: return false;
     }
 }

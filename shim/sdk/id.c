@@ -10,10 +10,11 @@ void id_seed(struct thread_state *t)
     int saved_errno = errno;
     /* GRND_NONBLOCK: early at boot there may be no entropy yet; never wait for it. */
     if (syscall(SYS_getrandom, t->random, sizeof t->random, 1) != (long)sizeof t->random) {
-        uint64_t mix = clock_mono_ns() ^ (uint64_t)(uintptr_t)t ^
-                       (uint64_t)syscall(SYS_gettid) << 32;
+        uint64_t mix =
+            clock_mono_ns() ^ (uint64_t)(uintptr_t)t ^ (uint64_t)syscall(SYS_gettid) << 32;
         for (unsigned i = 0; i < COUNT(t->random); i++) {
-            mix = (mix ^ (mix >> 30)) * 0xbf58476d1ce4e5b9ull + 0x9e3779b97f4a7c15ull; /* splitmix */
+            mix =
+                (mix ^ (mix >> 30)) * 0xbf58476d1ce4e5b9ull + 0x9e3779b97f4a7c15ull; /* splitmix */
             t->random[i] = mix ^ (mix >> 31);
         }
     }

@@ -33,11 +33,11 @@ enum record_type {
 };
 
 enum record_flag {
-    RECORD_SAMPLED = 1u << 0,        /* export it; clear: for metrics only */
-    RECORD_RANDOM_TRACE_ID = 1u << 1,/* W3C flag 0x02 */
+    RECORD_SAMPLED = 1u << 0,         /* export it; clear: for metrics only */
+    RECORD_RANDOM_TRACE_ID = 1u << 1, /* W3C flag 0x02 */
     RECORD_HAS_PARENT = 1u << 2,
-    RECORD_PARENT_REMOTE = 1u << 3,  /* the parent came in from outside */
-    RECORD_ERROR = 1u << 4,          /* span status Error */
+    RECORD_PARENT_REMOTE = 1u << 3, /* the parent came in from outside */
+    RECORD_ERROR = 1u << 4,         /* span status Error */
 };
 
 /* OTLP Span.SpanKind values. */
@@ -49,11 +49,11 @@ struct record_head {
 };
 
 struct record {
-    uint32_t size;  /* whole record in bytes, a multiple of RECORD_ALIGN */
-    uint8_t type;   /* enum record_type */
-    uint8_t scope;  /* index into the instrumentation registry */
-    uint8_t kind;   /* enum span_kind */
-    uint8_t flags;  /* enum record_flag */
+    uint32_t size;               /* whole record in bytes, a multiple of RECORD_ALIGN */
+    uint8_t type;                /* enum record_type */
+    uint8_t scope;               /* index into the instrumentation registry */
+    uint8_t kind;                /* enum span_kind */
+    uint8_t flags;               /* enum record_flag */
     uint32_t fields_bytes;       /* payload in use; the rest up to size is padding */
     uint32_t dropped_attributes; /* fields that found no room */
     uint64_t start_mono_ns;
@@ -65,7 +65,8 @@ struct record {
 };
 
 _Static_assert(offsetof(struct record, flags) - offsetof(struct record, type) ==
-                   offsetof(struct record_head, flags), "struct record_head lies in a record");
+                   offsetof(struct record_head, flags),
+               "struct record_head lies in a record");
 
 enum field_type {
     FIELD_NAME = 1,       /* span name, text; last one wins */

@@ -15,8 +15,7 @@
 void sampler_prepare(struct config *c);
 
 /* Whether a root span of this trace is recorded. */
-static inline bool sampler_samples_root(const struct config *c,
-                                        const uint8_t trace_id[static 16])
+static inline bool sampler_samples_root(const struct config *c, const uint8_t trace_id[static 16])
 {
     if (c->sampler_all)
         return true;
@@ -30,8 +29,7 @@ static inline bool sampler_samples_root(const struct config *c,
 
 /* Whether a child is. Parent-based forms follow the parent's flag, local or remote
  * alike; an invalid parent counts as none. */
-static inline bool sampler_samples_child(const struct config *c,
-                                         const struct span_context *parent)
+static inline bool sampler_samples_child(const struct config *c, const struct span_context *parent)
 {
     if (c->sampler_parent_based && span_context_is_valid(parent))
         return span_context_is_sampled(parent);

@@ -98,8 +98,8 @@ static inline bool is_wanted(const struct span *span, const struct thread_state 
            span->process_generation == t->generation && config->exporters != 0;
 }
 
-static inline void begin_record(const struct span *span, struct span_writer *w,
-                                struct record *r, uint64_t end_mono_ns)
+static inline void begin_record(const struct span *span, struct span_writer *w, struct record *r,
+                                uint64_t end_mono_ns)
 {
     memcpy(&r->type, &span->head, sizeof span->head);
     r->dropped_attributes = 0;

@@ -34,8 +34,8 @@ struct instrumentation;
 struct span_context {
     uint8_t trace_id[16]; /* all zero: no context */
     uint8_t span_id[8];
-    uint8_t flags;        /* W3C: 0x01 sampled, 0x02 random trace id */
-    bool remote;          /* came from outside this process */
+    uint8_t flags; /* W3C: 0x01 sampled, 0x02 random trace id */
+    bool remote;   /* came from outside this process */
     const char *tracestate;
     const char *baggage;
 };
@@ -58,10 +58,10 @@ struct span {
     struct span_context context;
     uint8_t parent_span_id[8];
     struct record_head head; /* as the record gets it */
-    bool open;          /* between start and end */
+    bool open;               /* between start and end */
     bool has_link;
     uint32_t process_generation; /* made in this process: a forked child ignores it */
-    uint32_t published; /* context slot other threads may hold, 0 = none; see context.h */
+    uint32_t published;          /* context slot other threads may hold, 0 = none; see context.h */
     uint64_t start_mono_ns;
     struct record_link link; /* valid with has_link */
 };
@@ -121,7 +121,8 @@ static inline void span_put_head(unsigned char *at, uint8_t type, uint8_t key, s
 static inline unsigned char *span_put(struct span_writer *w, uint8_t type, uint8_t key, size_t len)
 {
     unsigned char *at = w->at;
-    if (__builtin_expect(!!(len > UINT16_MAX || (size_t)(w->limit - at) < sizeof(struct field) + len), 0)) {
+    if (__builtin_expect(
+            !!(len > UINT16_MAX || (size_t)(w->limit - at) < sizeof(struct field) + len), 0)) {
         w->record->dropped_attributes++;
         return NULL;
     }
@@ -138,8 +139,8 @@ void span_copy_text(unsigned char *to, const char *from, size_t len);
 void span_put_cut(struct span_writer *w, uint8_t type, uint8_t key, const char *text, size_t len,
                   size_t max);
 
-static inline void span_put_text(struct span_writer *w, uint8_t type, uint8_t key,
-                                 const char *text, size_t len, size_t max)
+static inline void span_put_text(struct span_writer *w, uint8_t type, uint8_t key, const char *text,
+                                 size_t len, size_t max)
 {
     unsigned char *at = w->at, *next = at + sizeof(struct field) + len;
     if (__builtin_expect(len > max || next > w->text_limit, 0)) {
@@ -151,8 +152,7 @@ static inline void span_put_text(struct span_writer *w, uint8_t type, uint8_t ke
     span_copy_text(at + sizeof(struct field), text, len);
 }
 
-static inline void span_put_word(struct span_writer *w, uint8_t type, uint8_t key,
-                                 const void *word)
+static inline void span_put_word(struct span_writer *w, uint8_t type, uint8_t key, const void *word)
 {
     unsigned char *to = span_put(w, type, key, sizeof(uint64_t));
     if (to != NULL)

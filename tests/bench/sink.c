@@ -55,20 +55,14 @@ static bool next_field(struct wire *w, unsigned *number, struct wire *body)
         return false;
     *number = (unsigned)(tag >> 3);
     switch (tag & 7) {
-    case 0:
-        return varint(w, &len);
-    case 1:
-        len = 8;
-        break;
+    case 0: return varint(w, &len);
+    case 1: len = 8; break;
     case 2:
         if (!varint(w, &len))
             return false;
         break;
-    case 5:
-        len = 4;
-        break;
-    default:
-        return false;
+    case 5: len = 4; break;
+    default: return false;
     }
     if (len > (size_t)(w->end - w->at))
         return false;

@@ -41,8 +41,8 @@ int main(void)
     int why = count < TRIES ? errno : 0;
     for (int fd = first; fd >= 0 && fd <= last; fd++)
         close(fd);
-    printf("lookup %d, pipe ended %d, descriptors %d to %d, %d of them, then errno %d\n", looked_up, status, first,
-           last, count, why);
+    printf("lookup %d, pipe ended %d, descriptors %d to %d, %d of them, then errno %d\n", looked_up,
+           status, first, last, count, why);
     looked_up = lookup();
     printf("lookup %d\n", looked_up);
     return 0;

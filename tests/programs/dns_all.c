@@ -87,7 +87,8 @@ int main(void)
     struct sockaddr_un un = { .sun_family = AF_UNIX, .sun_path = "/x" };
     r = getnameinfo((struct sockaddr *)&un, sizeof un, host, sizeof host, NULL, 0, 0);
     printf("getnameinfo of a path: %d\n", r);
-    r = getnameinfo((struct sockaddr *)&sa4, sizeof sa4, NULL, 0, small, sizeof small, NI_NUMERICSERV);
+    r = getnameinfo((struct sockaddr *)&sa4, sizeof sa4, NULL, 0, small, sizeof small,
+                    NI_NUMERICSERV);
     printf("getnameinfo of a port: %d %s\n", r, small);
     r = getnameinfo((struct sockaddr *)&sa4, 2, host, sizeof host, NULL, 0, 0);
     printf("getnameinfo of half an address: %d\n", r);

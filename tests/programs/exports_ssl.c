@@ -8,14 +8,14 @@
 #include <unistd.h>
 #include "lookup.h"
 
-#define CAPTURED(name)                                                      \
-    void *name(void);                                                       \
-    void *name(void)                                                        \
-    {                                                                       \
-        static const char text[] = #name " of the program was called\n";    \
-        if (write(2, text, sizeof text - 1) < 0)                            \
-            abort();                                                        \
-        abort();                                                            \
+#define CAPTURED(name) \
+    void *name(void); \
+    void *name(void) \
+    { \
+        static const char text[] = #name " of the program was called\n"; \
+        if (write(2, text, sizeof text - 1) < 0) \
+            abort(); \
+        abort(); \
     }
 
 CAPTURED(SSL_new)

@@ -191,7 +191,8 @@ static void run_wait(void)
     pid = spawn_sh("kill -KILL $$");
     say("wait without status", wait(NULL) == pid);
     pid = spawn_sh("exit 5");
-    say("waitid looks", waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) == 0 ? info.si_status : -1);
+    say("waitid looks",
+        waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) == 0 ? info.si_status : -1);
     say("waitid", waitid(P_PID, (id_t)pid, &info, WEXITED) == 0 ? info.si_status : -1);
     pid = spawn_sh("kill -TERM $$");
     say("waitid without info", waitid(P_ALL, 0, NULL, WEXITED));
@@ -218,8 +219,16 @@ static void run_wait(void)
 /* ---- system and popen ---- */
 
 static volatile sig_atomic_t alarms, pipes;
-static void on_alarm(int s) { (void)s; alarms++; }
-static void on_pipe(int s) { (void)s; pipes++; }
+static void on_alarm(int s)
+{
+    (void)s;
+    alarms++;
+}
+static void on_pipe(int s)
+{
+    (void)s;
+    pipes++;
+}
 
 static int is_ignored(int signal)
 {
@@ -363,8 +372,10 @@ int main(int argc, char **argv)
         return 1;
     }
     if (argc > 1 && !strcmp(argv[1], "exec")) {
-        static const char *const names[] = { "execve", "execv", "execvp", "execvpe", "execl",
-                                             "execle", "execlp", "fexecve", "execveat", "null_env" };
+        static const char *const names[] = {
+            "execve", "execv",  "execvp",  "execvpe",  "execl",
+            "execle", "execlp", "fexecve", "execveat", "null_env"
+        };
         for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
             in_child(names[i], fork);
         in_vforked_child();

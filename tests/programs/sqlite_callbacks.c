@@ -16,8 +16,9 @@ static void look_up(sqlite3_context *context, int n, sqlite3_value **values)
 {
     struct addrinfo *found = NULL;
     (void)n;
-    int r = getaddrinfo((const char *)sqlite3_value_text(values[0]), NULL,
-                        &(struct addrinfo){ .ai_family = AF_INET, .ai_socktype = SOCK_STREAM }, &found);
+    int r =
+        getaddrinfo((const char *)sqlite3_value_text(values[0]), NULL,
+                    &(struct addrinfo){ .ai_family = AF_INET, .ai_socktype = SOCK_STREAM }, &found);
     if (r == 0)
         freeaddrinfo(found);
     sqlite3_result_int(context, r);

@@ -19,7 +19,8 @@ int main(void)
     const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
     printf("open: %d", sqlite3_open("x.db", &a));
     printf(" %d", sqlite3_open_v2("x.db", &b, flags, NULL));
-    printf(" %d", sqlite3_open_v2("file:y?mode=memory&key=secret", &uri, flags | SQLITE_OPEN_URI, NULL));
+    printf(" %d",
+           sqlite3_open_v2("file:y?mode=memory&key=secret", &uri, flags | SQLITE_OPEN_URI, NULL));
     printf(" %d", sqlite3_open("", &temporary));
     printf(" %d", sqlite3_open16(u"\u00e9\U0001F600.db", &wide));
     printf(" %d\n", sqlite3_open("missing/directory", &none));

@@ -27,8 +27,9 @@ static void run(const char *what, int prepared, sqlite3_stmt **made)
 static void prepares(void)
 {
     sqlite3_stmt *s;
-    const char script[] = "CREATE TABLE t(a UNIQUE, b); /* secret */ INSERT INTO t VALUES(1, 'secret');"
-                          " SELECT 'secret', a FROM t WHERE a IN (1, 2)";
+    const char script[] =
+        "CREATE TABLE t(a UNIQUE, b); /* secret */ INSERT INTO t VALUES(1, 'secret');"
+        " SELECT 'secret', a FROM t WHERE a IN (1, 2)";
     tail = script;
     while (*tail != '\0') {
         int r = sqlite3_prepare_v2(db, tail, -1, &s, &tail);
@@ -37,7 +38,8 @@ static void prepares(void)
     run("limited", sqlite3_prepare_v2(db, "SELECT 2 FROM t XXXX", 15, &s, NULL), &s);
     run("prepare", sqlite3_prepare(db, "SELECT 'secret'", -1, &s, NULL), &s);
     run("v3", sqlite3_prepare_v3(db, "SELECT :v", -1, SQLITE_PREPARE_PERSISTENT, &s, NULL), &s);
-    run("16", sqlite3_prepare16(db, u"SELECT 'geheim\u00e9' AS \u00e9\U0001F600", -1, &s, &tail16), &s);
+    run("16", sqlite3_prepare16(db, u"SELECT 'geheim\u00e9' AS \u00e9\U0001F600", -1, &s, &tail16),
+        &s);
     run("16_v2", sqlite3_prepare16_v2(db, u"SELECT 16 FROM t", -1, &s, NULL), &s);
     run("16_v3", sqlite3_prepare16_v3(db, u"SELECT 163; SELECT 4", -1, 0, &s, NULL), &s);
     run("comment", sqlite3_prepare_v2(db, "-- secret", -1, &s, NULL), &s);
@@ -48,7 +50,8 @@ static void failures(void)
     sqlite3_stmt *s = NULL;
     run("syntax", sqlite3_prepare_v2(db, "SELEC 'secret' FROM t; SELECT 1", -1, &s, NULL), &s);
     run("no table", sqlite3_prepare(db, "SELECT 'secret' FROM missing", -1, &s, NULL), &s);
-    run("no table 16", sqlite3_prepare16_v2(db, u"SELECT 'secret' FROM missing16", -1, &s, NULL), &s);
+    run("no table 16", sqlite3_prepare16_v2(db, u"SELECT 'secret' FROM missing16", -1, &s, NULL),
+        &s);
     run("unique", sqlite3_prepare_v2(db, "INSERT INTO t VALUES(1, 2)", -1, &s, NULL), &s);
     run("unique, old", sqlite3_prepare(db, "INSERT INTO t VALUES(1, 3)", -1, &s, NULL), &s);
 }
@@ -85,8 +88,10 @@ static void execs(void)
 {
     int rows = 0, nr_rows, nr_columns;
     char **table, *error = NULL;
-    int r = sqlite3_exec(db, "DELETE FROM t; INSERT INTO t VALUES(1,'secret');"
-                             "INSERT INTO t VALUES(2,\"secret\"); SELECT * FROM t", count_rows, &rows, NULL);
+    int r = sqlite3_exec(db,
+                         "DELETE FROM t; INSERT INTO t VALUES(1,'secret');"
+                         "INSERT INTO t VALUES(2,\"secret\"); SELECT * FROM t",
+                         count_rows, &rows, NULL);
     printf("exec: %d, %d rows\n", r, rows);
     r = sqlite3_exec(db, "SELECT * FROM t", count_rows, &rows, &error);
     printf("exec aborted: %d, %s\n", r, error);

@@ -35,9 +35,18 @@ static __attribute__((noinline)) bool hook(struct instrumentation *instr, void (
 }
 
 static bool inner_traced;
-static __attribute__((noinline)) void call_sql(void) { inner_traced = hook(&sql, NULL); }
-static __attribute__((noinline)) void call_http(void) { inner_traced = hook(&http, NULL); }
-static __attribute__((noinline)) void call_socket(void) { inner_traced = hook(&socket_io, NULL); }
+static __attribute__((noinline)) void call_sql(void)
+{
+    inner_traced = hook(&sql, NULL);
+}
+static __attribute__((noinline)) void call_http(void)
+{
+    inner_traced = hook(&http, NULL);
+}
+static __attribute__((noinline)) void call_socket(void)
+{
+    inner_traced = hook(&socket_io, NULL);
+}
 
 Test(call, a_call_is_traced_and_leaves_no_trace_behind)
 {
@@ -77,13 +86,16 @@ Test(call, errno_is_the_real_calls_own)
     cr_assert_eq(errno, EXDEV, "unchanged before the real call");
     errno = ENOENT; /* the real call fails */
     call_returned(&call);
-    errno = EBUSY;  /* what we do afterwards */
+    errno = EBUSY; /* what we do afterwards */
     call_leave(&call);
     cr_assert_eq(errno, ENOENT);
 }
 
 static jmp_buf out;
-static void jump_out(void) { longjmp(out, 1); }
+static void jump_out(void)
+{
+    longjmp(out, 1);
+}
 
 static __attribute__((noinline)) bool deeper(int depth)
 {

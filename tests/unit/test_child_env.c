@@ -70,9 +70,9 @@ Test(child_env, replaces_what_the_program_was_started_with)
     struct span_context s = context();
     s.tracestate = "vendor=new";
     s.baggage = "new=1";
-    char **env = build(ENV("TRACESTATE=vendor=old", "TRACEPARENT=" CAME_IN, "BAGGAGE=came=in",
-                           "LD_PRELOAD=" OURS),
-                       &c, &s);
+    char **env = build(
+        ENV("TRACESTATE=vendor=old", "TRACEPARENT=" CAME_IN, "BAGGAGE=came=in", "LD_PRELOAD=" OURS),
+        &c, &s);
     cr_assert_str_eq(text(env), "LD_PRELOAD=" OURS "|TRACEPARENT=" PASSED_ON
                                 "|TRACESTATE=vendor=new|BAGGAGE=new=1");
 }
@@ -90,16 +90,17 @@ Test(child_env, a_parent_that_the_program_chose_stays)
     struct config c = settings();
     struct span_context s = context();
     s.baggage = "new=1";
-    cr_assert_null(build(ENV("TRACEPARENT=" OF_THE_PROGRAM, "TRACESTATE=own=1",
-                             "BAGGAGE=own=1", "LD_PRELOAD=" OURS),
-                         &c, &s));
+    cr_assert_null(build(
+        ENV("TRACEPARENT=" OF_THE_PROGRAM, "TRACESTATE=own=1", "BAGGAGE=own=1", "LD_PRELOAD=" OURS),
+        &c, &s));
 }
 
 Test(child_env, names_that_only_begin_alike_are_no_ones_business)
 {
     struct config c = settings();
     struct span_context s = context();
-    char **env = build(ENV("TRACEPARENTS=x", "TRACEPARENT", "BAGGAGE_2=y", "LD_PRELOAD=" OURS), &c, &s);
+    char **env =
+        build(ENV("TRACEPARENTS=x", "TRACEPARENT", "BAGGAGE_2=y", "LD_PRELOAD=" OURS), &c, &s);
     cr_assert_str_eq(text(env), "TRACEPARENTS=x|TRACEPARENT|BAGGAGE_2=y|LD_PRELOAD=" OURS
                                 "|TRACEPARENT=" PASSED_ON);
 }
@@ -120,8 +121,7 @@ Test(child_env, a_variable_that_the_program_set_keeps_its_value)
 {
     struct config c = settings();
     cr_assert_str_eq(text(build(ENV("OTEL_SERVICE_NAME=other"), &c, NULL)),
-                     "OTEL_SERVICE_NAME=other|LD_PRELOAD=" OURS
-                     "|OTEL_TRACES_SAMPLER=always_on");
+                     "OTEL_SERVICE_NAME=other|LD_PRELOAD=" OURS "|OTEL_TRACES_SAMPLER=always_on");
 }
 
 Test(child_env, a_variable_removed_beside_our_preload_stays_removed)
@@ -138,9 +138,9 @@ Test(child_env, comes_after_the_programs_own_preloads)
                                 &c, NULL)),
                      "OTEL_SERVICE_NAME=s|OTEL_TRACES_SAMPLER=x|"
                      "LD_PRELOAD=liba.so:/b/libb.so:" OURS);
-    cr_assert_str_eq(text(build(ENV("LD_PRELOAD=", "OTEL_SERVICE_NAME=s", "OTEL_TRACES_SAMPLER=x"),
-                                &c, NULL)),
-                     "OTEL_SERVICE_NAME=s|OTEL_TRACES_SAMPLER=x|LD_PRELOAD=" OURS);
+    cr_assert_str_eq(
+        text(build(ENV("LD_PRELOAD=", "OTEL_SERVICE_NAME=s", "OTEL_TRACES_SAMPLER=x"), &c, NULL)),
+        "OTEL_SERVICE_NAME=s|OTEL_TRACES_SAMPLER=x|LD_PRELOAD=" OURS);
 }
 
 Test(child_env, a_relative_path_of_ours_becomes_absolute)
@@ -163,7 +163,8 @@ Test(child_env, is_taken_out_for_a_program_that_cannot_load_it)
 {
     struct config c = settings();
     struct env_inputs in = { NULL, &c, OURS, true };
-    char **env = env_for_child(ENV("LD_PRELOAD=a.so:" OURS ":b.so", "A=1"), &in, memory, sizeof memory);
+    char **env =
+        env_for_child(ENV("LD_PRELOAD=a.so:" OURS ":b.so", "A=1"), &in, memory, sizeof memory);
     cr_assert_str_eq(text(env), "A=1|LD_PRELOAD=a.so:b.so");
     env = env_for_child(ENV("LD_PRELOAD=" OURS, "A=1"), &in, memory, sizeof memory);
     cr_assert_str_eq(text(env), "A=1");
@@ -209,8 +210,9 @@ Test(child_env, what_does_not_fit_is_left_alone_at_every_size)
         if (env == NULL) {
             cr_assert_eq(needed, 0, "built with %zu bytes, not with %zu", needed, size);
         } else {
-            cr_assert_str_eq(text(env), "A=1|B=2|TRACEPARENT=" PASSED_ON "|BAGGAGE=new=1|LD_PRELOAD="
-                             OURS "|OTEL_SERVICE_NAME=shop|OTEL_TRACES_SAMPLER=always_on");
+            cr_assert_str_eq(text(env),
+                             "A=1|B=2|TRACEPARENT=" PASSED_ON "|BAGGAGE=new=1|LD_PRELOAD=" OURS
+                             "|OTEL_SERVICE_NAME=shop|OTEL_TRACES_SAMPLER=always_on");
             needed = needed ? needed : size;
         }
         free(exact);

@@ -8,7 +8,6 @@
 #include "context/traceparent.h"
 #include "no_hooks.h"
 
-
 #define CAME_IN "00-11111111111111111111111111111111-2222222222222222-01"
 
 static struct instrumentation instr = { .name = "unit", .bit = 1, .index = 0 };

@@ -16,9 +16,11 @@ static struct elf_object open_object(void *handle)
 
 Test(elf_object, finds_what_dlsym_finds)
 {
-    static const char *const names[] = { "read", "fork", "vfork", "posix_spawn", "quick_exit",
-                                         "pthread_cond_wait", "memcpy", "getaddrinfo", "exit",
-                                         "_exit", "system", "__libc_start_main", "dlsym" };
+    static const char *const names[] = { "read",        "fork",        "vfork",
+                                         "posix_spawn", "quick_exit",  "pthread_cond_wait",
+                                         "memcpy",      "getaddrinfo", "exit",
+                                         "_exit",       "system",      "__libc_start_main",
+                                         "dlsym" };
     void *handle = dlopen("libc.so.6", RTLD_NOW | RTLD_NOLOAD);
     struct elf_object libc = open_object(handle);
     cr_assert_str_eq(libc.soname, "libc.so.6");

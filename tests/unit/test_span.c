@@ -86,8 +86,9 @@ Test(span, carries_name_attributes_events_and_status)
 
 Test(span, a_child_has_its_parents_trace_tracestate_and_decision)
 {
-    struct span_context parent = { .trace_id = { 1 }, .span_id = { 2 }, .flags = 1,
-                                   .remote = true, .tracestate = "a=b" };
+    struct span_context parent = {
+        .trace_id = { 1 }, .span_id = { 2 }, .flags = 1, .remote = true, .tracestate = "a=b"
+    };
     struct span span;
     struct span_writer w;
     span_start_with_parent(&span, &instr, SPAN_CLIENT, &parent);

@@ -14,8 +14,9 @@ static struct sql_result result;
 
 static void read_sql(const char *sql, unsigned flags)
 {
-    result = (struct sql_result){ .text = text, .text_max = 4096, .summary = summary,
-                                  .summary_max = sizeof summary };
+    result = (struct sql_result){
+        .text = text, .text_max = 4096, .summary = summary, .summary_max = sizeof summary
+    };
     sql_read(sql, strlen(sql), flags, &result);
     text[result.text_len] = '\0';
 }
@@ -67,8 +68,8 @@ Test(sql, replaces_every_kind_of_literal)
           "INSERT INTO X VALUES(?, ?, ?+?, a-?, (?)-?)", "INSERT X");
     check("SELECT c3po, r2d2 FROM covid19 WHERE n1h1=1234",
           "SELECT c3po, r2d2 FROM covid19 WHERE n1h1=?", "SELECT covid19");
-    check("CREATE TABLE t (a DECIMAL(10,2) DEFAULT 'x')", "CREATE TABLE t (a DECIMAL(?,?) DEFAULT ?)",
-          "CREATE TABLE t");
+    check("CREATE TABLE t (a DECIMAL(10,2) DEFAULT 'x')",
+          "CREATE TABLE t (a DECIMAL(?,?) DEFAULT ?)", "CREATE TABLE t");
     check("SELECT 12ab FROM t", "SELECT ? FROM t", "SELECT t");
     check("SELECT 1-1, 2 - 1, a -1", "SELECT ?-?, ? - ?, a -?", "SELECT");
 }
@@ -131,8 +132,8 @@ Test(sql, takes_a_single_quoted_name_only_where_a_table_stands)
 {
     same("SELECT * FROM 'artists'", "SELECT 'artists'");
     same("INSERT INTO 'a'(x) VALUES(?)", "INSERT 'a'");
-    check("SELECT 'x' IS NOT DISTINCT FROM 'secret' FROM t", "SELECT ? IS NOT DISTINCT FROM ? FROM t",
-          "SELECT t");
+    check("SELECT 'x' IS NOT DISTINCT FROM 'secret' FROM t",
+          "SELECT ? IS NOT DISTINCT FROM ? FROM t", "SELECT t");
     check("SELECT trim('x' FROM 'secret') FROM t", "SELECT trim(? FROM ?) FROM t", "SELECT t");
     check("SELECT a FROM t ORDER BY 'x', 'secret'", "SELECT a FROM t ORDER BY ?, ?", "SELECT t");
     check("SELECT a FROM t LIMIT 1, 'secret'", "SELECT a FROM t LIMIT ?, ?", "SELECT t");
@@ -226,18 +227,20 @@ Test(sql, leaves_names_of_with_tables_out)
     same("WITH RECURSIVE c(x) AS (SELECT ? UNION ALL SELECT x+y FROM C), \"d\" AS (SELECT * FROM e)"
          " INSERT INTO t SELECT * FROM c, \"d\"",
          "SELECT SELECT SELECT e INSERT t SELECT");
-    same("WITH c AS NOT MATERIALIZED (DELETE FROM t RETURNING x) SELECT * FROM c", "DELETE t SELECT");
+    same("WITH c AS NOT MATERIALIZED (DELETE FROM t RETURNING x) SELECT * FROM c",
+         "DELETE t SELECT");
     same("WITH c AS (SELECT * FROM a) SELECT * FROM main.c; SELECT * FROM c",
          "SELECT a SELECT main.c SELECT c");
 }
 
 Test(sql, joins_statements_and_folds_repetitions)
 {
-    check("CREATE TABLE t(a); INSERT INTO t VALUES(1); INSERT INTO t VALUES(2);INSERT INTO t VALUES(3)"
-          "; SELECT * FROM t;",
-          "CREATE TABLE t(a); INSERT INTO t VALUES(?); INSERT INTO t VALUES(?);INSERT INTO t VALUES(?)"
-          "; SELECT * FROM t;",
-          "CREATE TABLE t INSERT t SELECT t");
+    check(
+        "CREATE TABLE t(a); INSERT INTO t VALUES(1); INSERT INTO t VALUES(2);INSERT INTO t VALUES(3)"
+        "; SELECT * FROM t;",
+        "CREATE TABLE t(a); INSERT INTO t VALUES(?); INSERT INTO t VALUES(?);INSERT INTO t VALUES(?)"
+        "; SELECT * FROM t;",
+        "CREATE TABLE t INSERT t SELECT t");
     check("SELECT 1; SELECT 2", "SELECT ?; SELECT ?", "SELECT");
     check(" ; ;", "; ;", "");
 }
@@ -274,8 +277,8 @@ Test(sql, survives_nonsense)
     check("SELECT * FROM", "SELECT * FROM", "SELECT");
     check("SELECT * FROM .. . t", "SELECT * FROM .. . t", "SELECT");
     check("INSERT INTO (1) VALUES", "INSERT INTO (?) VALUES", "INSERT");
-    check("\xff\xfe SELECT '\xc3' FROM \xc3\xa9t\xc3\xa9", "\xff\xfe SELECT ? FROM \xc3\xa9t\xc3\xa9",
-          "SELECT \xc3\xa9t\xc3\xa9");
+    check("\xff\xfe SELECT '\xc3' FROM \xc3\xa9t\xc3\xa9",
+          "\xff\xfe SELECT ? FROM \xc3\xa9t\xc3\xa9", "SELECT \xc3\xa9t\xc3\xa9");
     check("WITH WITH WITH (", "WITH WITH WITH (", "");
     check("-", "-", "");
     check("0x", "?", "");
@@ -284,8 +287,9 @@ Test(sql, survives_nonsense)
 
 Test(sql, stops_at_a_zero_byte)
 {
-    result = (struct sql_result){ .text = text, .text_max = 100, .summary = summary,
-                                  .summary_max = sizeof summary };
+    result = (struct sql_result){
+        .text = text, .text_max = 100, .summary = summary, .summary_max = sizeof summary
+    };
     sql_read("SELECT 1\0 FROM t", 16, 0, &result);
     cr_expect(result.text_len == 8 && memcmp(text, "SELECT ?", 8) == 0);
 }
@@ -296,8 +300,9 @@ Test(sql, reads_only_len_bytes)
     for (size_t n = 0; n <= sizeof sql; n++) {
         char *copy = malloc(n ? n : 1); /* for the sanitizers */
         memcpy(copy, sql, n);
-        result = (struct sql_result){ .text = text, .text_max = 100, .summary = summary,
-                                      .summary_max = sizeof summary };
+        result = (struct sql_result){
+            .text = text, .text_max = 100, .summary = summary, .summary_max = sizeof summary
+        };
         sql_read(copy, n, 0, &result);
         cr_expect_leq(result.text_len, n);
         free(copy);
@@ -322,8 +327,9 @@ Test(sql, follows_parentheses_to_its_bound_and_gives_literals_beyond)
 Test(sql, cuts_the_text_on_a_character_boundary)
 {
     for (size_t max = 0; max < 40; max++) {
-        result = (struct sql_result){ .text = text, .text_max = max, .summary = summary,
-                                      .summary_max = sizeof summary };
+        result = (struct sql_result){
+            .text = text, .text_max = max, .summary = summary, .summary_max = sizeof summary
+        };
         const char *sql = "SELECT \xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80 FROM \xe2\x82\xac\xc3\xa9";
         sql_read(sql, strlen(sql), 0, &result);
         cr_expect_leq(result.text_len, max);
@@ -356,14 +362,17 @@ Test(sql, cuts_the_summary_between_tokens)
 Test(sql, bounds_time_and_output_for_a_megabyte, .timeout = 5)
 {
     static char sql[1 << 20];
-    const char *const fills[] = { "'", "\"", "(", "[", "-- ", "/*", "1,", "''", "SELECT a FROM t,",
-                                  "a.", ";", "WITH c AS (", "IN (1,", "\x80", "-1", "$" };
+    const char *const fills[] = {
+        "'",  "\"", "(",           "[",      "-- ",  "/*", "1,", "''", "SELECT a FROM t,",
+        "a.", ";",  "WITH c AS (", "IN (1,", "\x80", "-1", "$"
+    };
     for (size_t f = 0; f < sizeof fills / sizeof fills[0]; f++) {
         size_t len = strlen(fills[f]);
         for (size_t i = 0; i < sizeof sql; i++)
             sql[i] = fills[f][i % len];
-        result = (struct sql_result){ .text = text, .text_max = 4096, .summary = summary,
-                                      .summary_max = sizeof summary };
+        result = (struct sql_result){
+            .text = text, .text_max = 4096, .summary = summary, .summary_max = sizeof summary
+        };
         sql_read(sql, sizeof sql, 0, &result);
         cr_expect_leq(result.text_len, 4096);
         cr_expect_leq(result.summary_len, SQL_MAX_SUMMARY);
@@ -375,8 +384,9 @@ Test(sql, hides_a_literal_that_the_scan_ends_in)
     static char sql[SQL_MAX_SCAN + 100];
     size_t n = (size_t)sprintf(sql, "INSERT INTO t VALUES ('");
     memset(sql + n, 's', sizeof sql - n);
-    result = (struct sql_result){ .text = text, .text_max = 4096, .summary = summary,
-                                  .summary_max = sizeof summary };
+    result = (struct sql_result){
+        .text = text, .text_max = 4096, .summary = summary, .summary_max = sizeof summary
+    };
     sql_read(sql, sizeof sql, 0, &result);
     text[result.text_len] = '\0';
     cr_expect_str_eq(text, "INSERT INTO t VALUES (?");

@@ -115,7 +115,9 @@ Test(sqlite_tables, reads_utf16)
     query_free(&q);
     const char16_t halves[] = { 'A', 0xD83D, 'B', 0xDE00, 0xD83D };
     cr_assert(query_make_utf16(&q, DB, halves, sizeof halves, 0));
-    expect_text(&q, "", "", "A\xef\xbf\xbd" "B\xef\xbf\xbd\xef\xbf\xbd");
+    expect_text(&q, "", "",
+                "A\xef\xbf\xbd"
+                "B\xef\xbf\xbd\xef\xbf\xbd");
     query_free(&q);
     cr_assert(query_make_utf16(&q, DB, sql, 3, 0)); /* half a character */
     expect_text(&q, "", "", "S");
@@ -125,9 +127,14 @@ Test(sqlite_tables, names_databases_without_the_parameters_of_a_uri)
 {
     static char name[600];
     struct query q;
-    const struct { const char *given, *kept; } names[] = {
-        { ":memory:", ":memory:" }, { "a?b", "a?b" }, { "", "" },
-        { "file:a?key=secret", "file:a" }, { "file:a#secret", "file:a" },
+    const struct {
+        const char *given, *kept;
+    } names[] = {
+        { ":memory:", ":memory:" },
+        { "a?b", "a?b" },
+        { "", "" },
+        { "file:a?key=secret", "file:a" },
+        { "file:a#secret", "file:a" },
     };
     for (size_t i = 0; i < COUNT(names); i++) {
         connection_add(DB, names[i].given);
