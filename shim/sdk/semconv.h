@@ -46,7 +46,16 @@
     ATTR(PROCESS_EXECUTABLE_NAME, "process.executable.name")         \
     ATTR(PROCESS_PID, "process.pid")                                 \
     ATTR(PROCESS_PARENT_PID, "process.parent_pid")                   \
-    ATTR(PROCESS_EXIT_CODE, "process.exit.code")
+    ATTR(PROCESS_EXIT_CODE, "process.exit.code") \
+    ATTR(URL_SCHEME, "url.scheme") \
+    ATTR(URL_PATH, "url.path") \
+    ATTR(URL_QUERY, "url.query") \
+    ATTR(HTTP_ROUTE, "http.route") \
+    ATTR(CLIENT_ADDRESS, "client.address") \
+    ATTR(CLIENT_PORT, "client.port") \
+    ATTR(USER_AGENT_ORIGINAL, "user_agent.original") \
+    ATTR(TLS_NEXT_PROTOCOL, "tls.next_protocol") \
+    ATTR(TLS_CIPHER, "tls.cipher")
 
 /* Span event names: EVENT(id suffix, text). */
 #define SEMCONV_EVENTS(EVENT)                        \
