@@ -1,0 +1,368 @@
+/*
+ * Headers of HTTP/1: which ones mean something, and what is kept of them.
+ *
+ * A header is told by length and letters, without a loop over candidates. Values
+ * go straight to the end of the store as they arrive, so a split costs nothing;
+ * framing headers go to the parser's scratch, and are judged when complete. A
+ * header that is kept and captured, too, has its text in the store once.
+ */
+#include "http1_internal.h"
+
+/* RFC 9110: ! # $ % & ' * + - . ^ _ ` | ~, digits and letters. */
+const uint8_t http1_token[256] = {
+    ['!'] = 1,         ['#' ... '\''] = 1, ['*'] = 1,         ['+'] = 1,
+    ['-'] = 1,         ['.'] = 1,          ['0' ... '9'] = 1, ['A' ... 'Z'] = 1,
+    ['^' ... '`'] = 1, ['a' ... 'z'] = 1,  ['|'] = 1,         ['~'] = 1,
+};
+
+struct field_rule {
+    uint16_t max;
+    bool list, whole;
+};
+
+#define LIST true
+#define SINGLE false
+#define WHOLE true
+#define CUT false
+/* Indexed by what http1.field holds: framing headers never get here. */
+static const struct field_rule rules[HEADER_OTHER + 1] = {
+#define X(id, header, bytes, many, over) [HTTP1_##id] = { bytes, many, over },
+    HTTP1_FIELDS(X)
+#undef X
+        [HEADER_OTHER] = { HTTP1_MAX_CAPTURED_VALUE, SINGLE, CUT },
+};
+#undef LIST
+#undef SINGLE
+#undef WHOLE
+#undef CUT
+
+/* `lower` holds letters, digits and '-' only: setting bit 5 maps no other token byte there. */
+static inline bool same_name(const char *name, const char *lower, size_t len)
+{
+    uint64_t a = 0, b = 0;
+    for (size_t i = 0; i < len; i += sizeof a) {
+        size_t n = len - i < sizeof a ? len - i : sizeof a;
+        a = b = 0;
+        memcpy(&a, name + i, n);
+        memcpy(&b, lower + i, n);
+        if (((a ^ b) & ~EACH_BYTE((uint64_t)0x20)) != 0)
+            return false;
+    }
+    return true;
+}
+
+#define NAME_IS(text) same_name(name, text, sizeof text - 1)
+
+unsigned http1_header_of(const char *name, size_t len)
+{
+    switch (len) {
+    case 4:
+        return NAME_IS("host") ? HTTP1_HOST : HEADER_OTHER;
+    case 6:
+        return NAME_IS("expect") ? HEADER_EXPECT : HEADER_OTHER;
+    case 7:
+        return NAME_IS("baggage")   ? HTTP1_BAGGAGE
+               : NAME_IS("upgrade") ? HEADER_UPGRADE
+                                    : HEADER_OTHER;
+    case 9:
+        return NAME_IS("forwarded") ? HTTP1_FORWARDED : HEADER_OTHER;
+    case 10:
+        return NAME_IS("user-agent")   ? HTTP1_USER_AGENT
+               : NAME_IS("tracestate") ? HTTP1_TRACESTATE
+                                       : HEADER_OTHER;
+    case 11:
+        return NAME_IS("traceparent") ? HTTP1_TRACEPARENT : HEADER_OTHER;
+    case 14:
+        return NAME_IS("content-length") ? HEADER_CONTENT_LENGTH : HEADER_OTHER;
+    case 15:
+        return NAME_IS("x-forwarded-for") ? HTTP1_X_FORWARDED_FOR : HEADER_OTHER;
+    case 16:
+        return NAME_IS("x-forwarded-host") ? HTTP1_X_FORWARDED_HOST : HEADER_OTHER;
+    case 17:
+        return NAME_IS("transfer-encoding")   ? HEADER_TRANSFER_ENCODING
+               : NAME_IS("x-forwarded-proto") ? HTTP1_X_FORWARDED_PROTO
+                                              : HEADER_OTHER;
+    default:
+        return HEADER_OTHER;
+    }
+}
+
+struct http1_store *http1_store_init(void *memory, size_t bytes)
+{
+    struct http1_store *store = memory;
+    size_t room = bytes - sizeof *store;
+    memset(store, 0, sizeof *store);
+    store->cap = room < UINT16_MAX ? (uint16_t)room : UINT16_MAX;
+    return store;
+}
+
+/* Bytes of `len` that find room at the store's end; it may be another store afterwards. */
+static size_t make_room(struct http1 *p, size_t len)
+{
+    struct http1_store *store = p->store;
+    if (len > (size_t)(store->cap - store->used) && p->env->grow != NULL) {
+        struct http1_store *larger = p->env->grow(p->owner, store, len);
+        if (larger != NULL)
+            p->store = store = larger;
+    }
+    size_t room = (size_t)(store->cap - store->used);
+    return len < room ? len : room;
+}
+
+/* The text that is being read: the last one in the store. */
+static struct http1_text *current(struct http1 *p)
+{
+    return p->field == HEADER_OTHER ? &p->store->captured[p->store->nr_captured].value
+                                    : &p->store->fields[p->field];
+}
+
+/* There was more of it than is kept. */
+static void overflow(struct http1 *p)
+{
+    struct http1_text *text = current(p);
+    p->seen |= SEEN_FULL;
+    if (p->field == HEADER_OTHER)
+        return;
+    p->store->cut |= (uint16_t)HTTP1_FIELD_BIT(p->field);
+    if (rules[p->field].whole) {
+        p->store->used = p->index; /* what lies before may be captured */
+        text->len = 0;
+    }
+}
+
+static void store_put(struct http1 *p, const char *bytes, size_t len)
+{
+    size_t max = (size_t)(rules[p->field].max - current(p)->len);
+    size_t put = make_room(p, len < max ? len : max);
+    struct http1_text *text = current(p);
+    memcpy(p->store->text + p->store->used, bytes, put);
+    p->store->used = (uint16_t)(p->store->used + put);
+    text->len = (uint16_t)(text->len + put);
+    if (put < len)
+        overflow(p);
+}
+
+void http1_text_open(struct http1 *p, enum http1_field field)
+{
+    p->field = (uint8_t)field;
+    p->seen &= (uint8_t) ~(SEEN_FULL | SEEN_CAPTURING);
+    if (p->store == NULL || p->env == NULL) {
+        p->field = HEADER_OTHER;
+        return;
+    }
+    p->index = p->store->used;
+    p->store->fields[field] = (struct http1_text){ p->index, 0 };
+    p->store->seen |= (uint16_t)HTTP1_FIELD_BIT(field);
+}
+
+void http1_method_read(struct http1 *p, const char *method, size_t len)
+{
+    p->method = (uint8_t)http_method_of(method, len);
+    http1_text_open(p, HTTP1_METHOD);
+    http1_value_put(p, method, len);
+}
+
+/* The name in lower case goes to the store when the header is wanted. */
+static void capture_open(struct http1 *p, const char *name, size_t len)
+{
+    char lower[HTTP1_MAX_NAME] = { 0 };
+    if (len > sizeof lower || p->store->nr_captured == HTTP1_MAX_CAPTURED)
+        return;
+    for (size_t i = 0; i < len; i++)
+        lower[i] = name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] | 0x20) : name[i];
+    if (!p->env->capture(lower, len) || make_room(p, len) < len)
+        return;
+    struct http1_store *store = p->store;
+    store->captured[store->nr_captured].name = (struct http1_text){ store->used, (uint16_t)len };
+    memcpy(store->text + store->used, lower, len);
+    store->used = (uint16_t)(store->used + len);
+    store->captured[store->nr_captured].value = (struct http1_text){ store->used, 0 };
+    p->seen |= SEEN_CAPTURING;
+}
+
+void http1_field_open(struct http1 *p, const char *name, size_t len)
+{
+    unsigned header = http1_header_of(name, len);
+    p->seen &= (uint8_t) ~(SEEN_FULL | SEEN_CAPTURING | SEEN_VALUE);
+    p->field = HEADER_OTHER;
+    if (p->seen & SEEN_TRAILER)
+        return;
+    if (p->store == NULL || p->env == NULL) {
+        if (header >= HEADER_CONTENT_LENGTH)
+            p->field = (uint8_t)header;
+    } else {
+        if (p->env->capture != NULL)
+            capture_open(p, name, len);
+        if (header < HTTP1_FIELD_COUNT) {
+            unsigned bit = HTTP1_FIELD_BIT(header);
+            bool first = !(p->store->seen & bit);
+            p->store->seen |= (uint16_t)bit;
+            if (header == HTTP1_TRACEPARENT && p->store->nr_traceparent < UINT8_MAX)
+                p->store->nr_traceparent++;
+            if ((p->env->keep & bit) && (first || (rules[header].list && !(p->store->cut & bit))))
+                p->field = (uint8_t)header;
+        } else {
+            p->field = (uint8_t)header;
+        }
+    }
+    p->scratch_len = 0; /* the name may have lain there */
+}
+
+/* A list goes on: what is kept of it moves to the store's end, and a comma behind it. */
+static void list_reopen(struct http1 *p)
+{
+    struct http1_text before = *current(p);
+    p->index = p->store->used;
+    if (before.at + before.len == p->index) {
+        store_put(p, ",", 1);
+        return;
+    }
+    if (make_room(p, before.len + 1u) < before.len + 1u) {
+        if (rules[p->field].whole)
+            current(p)->len = 0; /* a part would mean something else */
+        p->store->cut |= (uint16_t)HTTP1_FIELD_BIT(p->field);
+        p->seen |= SEEN_FULL;
+        return;
+    }
+    struct http1_store *store = p->store;
+    memcpy(store->text + store->used, store->text + before.at, before.len);
+    *current(p) = (struct http1_text){ p->index, before.len };
+    store->used = (uint16_t)(store->used + before.len);
+    store_put(p, ",", 1);
+}
+
+void http1_value_begin(struct http1 *p, uint32_t offset)
+{
+    p->seen |= SEEN_VALUE;
+    if (p->store == NULL)
+        return;
+    if (p->field < HTTP1_FIELD_COUNT) {
+        if (current(p)->len > 0)
+            list_reopen(p);
+        else
+            current(p)->at = p->store->used;
+        if (p->field == HTTP1_TRACEPARENT)
+            p->store->traceparent_at = offset;
+    }
+    p->index = p->store->used;
+}
+
+void http1_value_put(struct http1 *p, const char *bytes, size_t len)
+{
+    if (p->field >= HEADER_CONTENT_LENGTH && p->field < HEADER_OTHER) {
+        size_t room = sizeof p->scratch - p->scratch_len;
+        if (len > room) {
+            p->seen |= SEEN_FULL;
+            len = room;
+        }
+        memcpy(p->scratch + p->scratch_len, bytes, len);
+        p->scratch_len = (uint8_t)(p->scratch_len + len);
+    } else if (p->store != NULL && !(p->seen & SEEN_FULL) && !http1_field_is_skipped(p)) {
+        store_put(p, bytes, len);
+    }
+}
+
+static void trim(struct http1 *p)
+{
+    while (p->scratch_len > 0 && is_blank(p->scratch[p->scratch_len - 1]))
+        p->scratch_len--;
+    if (p->store == NULL || (p->field >= HEADER_CONTENT_LENGTH && p->field < HEADER_OTHER) ||
+        http1_field_is_skipped(p))
+        return;
+    struct http1_text *text = current(p);
+    while (text->len > 0 && is_blank(p->store->text[text->at + text->len - 1])) {
+        text->len--;
+        p->store->used--;
+    }
+}
+
+bool http1_value_fold(struct http1 *p)
+{
+    if (p->field == HEADER_CONTENT_LENGTH || p->field == HEADER_TRANSFER_ENCODING)
+        return false;
+    if (p->store != NULL && p->field == HTTP1_TRACEPARENT)
+        p->store->traceparent_at = 0;
+    if (p->seen & SEEN_VALUE) {
+        trim(p);
+        http1_value_put(p, " ", 1);
+    }
+    return true;
+}
+
+static bool content_length_close(struct http1 *p)
+{
+    uint64_t value = 0;
+    if (p->scratch_len == 0 || (p->seen & SEEN_FULL))
+        return false;
+    for (unsigned i = 0; i < p->scratch_len; i++) {
+        unsigned digit = (unsigned char)p->scratch[i] - (unsigned)'0';
+        if (digit > 9 || value > ((uint64_t)INT64_MAX - digit) / 10)
+            return false;
+        value = value * 10 + digit;
+    }
+    if ((p->flags & HTTP1_HAS_LENGTH) && p->content_length != value)
+        return false;
+    p->content_length = value;
+    p->flags |= HTTP1_HAS_LENGTH;
+    return true;
+}
+
+static bool scratch_is(const struct http1 *p, const char *lower, size_t len)
+{
+    return !(p->seen & SEEN_FULL) && p->scratch_len == len && same_name(p->scratch, lower, len);
+}
+
+/* Any other coding than `chunked` alone can be read in two ways by two readers. */
+static bool transfer_encoding_close(struct http1 *p)
+{
+    if ((p->seen & SEEN_TRANSFER_ENCODING) || !scratch_is(p, "chunked", 7))
+        return false;
+    p->seen |= SEEN_TRANSFER_ENCODING;
+    p->flags |= HTTP1_CHUNKED;
+    return true;
+}
+
+/* The captured one is complete, too. */
+static void capture_close(struct http1 *p)
+{
+    struct http1_store *store = p->store;
+    if (p->field < HEADER_OTHER) {
+        uint16_t from = p->seen & SEEN_VALUE ? p->index : store->used;
+        if (p->field >= HEADER_CONTENT_LENGTH) {
+            size_t put = make_room(p, p->scratch_len);
+            store = p->store;
+            from = store->used;
+            memcpy(store->text + from, p->scratch, put);
+            store->used = (uint16_t)(store->used + put);
+        }
+        uint16_t len = store->used > from ? (uint16_t)(store->used - from) : 0;
+        store->captured[store->nr_captured].value = (struct http1_text){ from, len };
+    }
+    store->nr_captured++;
+}
+
+void http1_text_close(struct http1 *p)
+{
+    p->field = HEADER_OTHER;
+}
+
+bool http1_field_close(struct http1 *p)
+{
+    bool good = true;
+    if (http1_field_is_skipped(p))
+        return true;
+    trim(p);
+    if (p->store != NULL && (p->seen & SEEN_CAPTURING) &&
+        p->store->nr_captured < HTTP1_MAX_CAPTURED)
+        capture_close(p);
+    if (p->field == HEADER_CONTENT_LENGTH)
+        good = content_length_close(p);
+    else if (p->field == HEADER_TRANSFER_ENCODING)
+        good = transfer_encoding_close(p);
+    else if (p->field == HEADER_UPGRADE)
+        p->flags |= HTTP1_UPGRADE;
+    else if (p->field == HEADER_EXPECT && scratch_is(p, "100-continue", 12))
+        p->flags |= HTTP1_EXPECTS;
+    p->field = HEADER_OTHER;
+    return good;
+}

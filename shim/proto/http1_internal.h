@@ -1,0 +1,160 @@
+/*
+ * Shared by http1.c (the machine), http1_body.c (its states within a body),
+ * http1_fields.c (headers and the store) and http1_scan.c (a look at a whole head).
+ */
+#ifndef OTELSHIM_PROTO_HTTP1_INTERNAL_H
+#define OTELSHIM_PROTO_HTTP1_INTERNAL_H
+
+#include <string.h>
+
+#include "proto/http1.h"
+
+/* What a header is to us: an enum http1_field, or one of these. */
+enum {
+    HEADER_CONTENT_LENGTH = HTTP1_FIELD_COUNT,
+    HEADER_TRANSFER_ENCODING,
+    HEADER_EXPECT,
+    HEADER_UPGRADE,
+    HEADER_OTHER,
+};
+
+/* struct http1.seen */
+enum {
+    SEEN_TRANSFER_ENCODING = 1 << 0,
+    SEEN_CAPTURING = 1 << 1, /* the header being read is kept as captured, too */
+    SEEN_FULL = 1 << 2,      /* the rest of the value being read is dropped */
+    SEEN_VALUE = 1 << 3,     /* the value being read has begun */
+    SEEN_TRAILER = 1 << 4,   /* the lines being read are a trailer's */
+};
+
+/* 1: may stand in a header's name or a method (RFC 9110, token). */
+extern const uint8_t http1_token[256] __attribute__((visibility("hidden")));
+
+#define EACH_BYTE(byte) (0x0101010101010101u * (byte))
+
+/*
+ * The first byte below `limit` (at most 128), or `end`. Eight bytes at a time: a byte
+ * below the limit borrows from its top bit; the lowest one marked is a true one.
+ */
+static inline const char *find_below(const char *at, const char *end, unsigned char limit)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    while (end - at >= 8) {
+        uint64_t word;
+        memcpy(&word, at, sizeof word);
+        uint64_t marks = (word - EACH_BYTE((uint64_t)limit)) & ~word & EACH_BYTE((uint64_t)0x80);
+        if (marks != 0)
+            return at + __builtin_ctzll(marks) / 8;
+        at += 8;
+    }
+#endif
+    while (at < end && (unsigned char)*at >= limit)
+        at++;
+    return at;
+}
+
+static inline const char *skip_token(const char *at, const char *end)
+{
+    while (at < end && http1_token[(unsigned char)*at])
+        at++;
+    return at;
+}
+
+static inline bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+static inline const char *skip_blanks(const char *at, const char *end)
+{
+    while (at < end && is_blank(*at))
+        at++;
+    return at;
+}
+
+/* What header a name of token bytes is, by its length and letters of either case. */
+unsigned http1_header_of(const char *name, size_t len);
+
+/* ---- the machine ---- */
+
+/* Steps of the machine return a proto_event, or GO_ON where the next state has something to
+ * do with the bytes that are left. A step that returns PROTO_MORE has taken all. */
+#define GO_ON ((int)PROTO_BAD + 1)
+
+enum state {
+    START,        /* a message's first byte; nothing taken yet */
+    EMPTY,        /* the same behind empty lines */
+    BEGUN,        /* PROTO_BEGIN was told, the byte is still there */
+    METHOD,       /* token, SP */
+    TARGET,       /* up to SP */
+    VERSION,      /* "HTTP/1.x"; http1.index bytes of it are taken */
+    STATUS,       /* SP, three digits; http1.index of them are taken */
+    REASON,       /* up to the line's end */
+    FIRST_CR,     /* request line: the line's end */
+    FIRST_LF,     /* ... its LF */
+    LINE,         /* a header's first byte, or the blank line; no fold here */
+    NAME,         /* token, ':' */
+    LEAD,         /* blanks before a value */
+    VALUE,        /* up to the line's end */
+    VALUE_LF,     /* ... its LF */
+    NEXT,         /* as LINE; a blank here folds the line before */
+    BLANK_LF,     /* the blank line's LF */
+    BODY,         /* `left` bytes */
+    CLOSE_BODY,   /* up to the connection's end */
+    CHUNK_SIZE,   /* first digit */
+    CHUNK_DIGITS, /* more of them */
+    CHUNK_BLANKS, /* blanks behind the size */
+    CHUNK_EXT,    /* ";..." up to CR */
+    CHUNK_SIZE_LF,
+    CHUNK_DATA, /* `left` bytes */
+    CHUNK_CR,
+    CHUNK_LF,     /* the line end behind them */
+    COMPLETE,     /* PROTO_END is to be told */
+    TUNNEL_DUE,   /* PROTO_TUNNEL is to be told */
+    TUNNEL_MAYBE, /* a CONNECT request waits for its answer */
+    TUNNEL,
+    BROKEN,
+};
+
+struct cursor {
+    const char *at, *end, *base;
+    uint32_t before; /* bytes of this head up to base */
+};
+
+static inline uint32_t http1_offset(const struct cursor *c)
+{
+    return c->before + (uint32_t)(c->at - c->base);
+}
+
+static inline int http1_bad(struct http1 *p)
+{
+    p->state = BROKEN;
+    return PROTO_BAD;
+}
+
+/* http1_body.c: the steps of a body's states, from BODY to CHUNK_LF. */
+int http1_body_step(struct http1 *p, struct cursor *c);
+
+/* ---- http1_fields.c: one header from its name to its end ---- */
+
+/* The first line's texts. */
+void http1_method_read(struct http1 *p, const char *method, size_t len);
+/* Next comes the value of `field`, by http1_value_put. */
+void http1_text_open(struct http1 *p, enum http1_field field);
+void http1_text_close(struct http1 *p);
+
+/* The name is read; `offset` below is the value's first byte, from the message's. */
+void http1_field_open(struct http1 *p, const char *name, size_t len);
+/* Whether bytes of this value are of no interest. */
+static inline bool http1_field_is_skipped(const struct http1 *p)
+{
+    return p->field == HEADER_OTHER && !(p->seen & SEEN_CAPTURING);
+}
+void http1_value_begin(struct http1 *p, uint32_t offset);
+void http1_value_put(struct http1 *p, const char *bytes, size_t len);
+/* The value goes on in the next line. False: bad. */
+bool http1_value_fold(struct http1 *p);
+/* The value is complete. False: bad. */
+bool http1_field_close(struct http1 *p);
+
+#endif
