@@ -26,11 +26,16 @@ class GoldenError(Exception):
 
 def load(path, variables):
     with open(path) as f:
-        forest = expand(json.load(f), variables)
+        return expected(json.load(f), variables, path)
+
+
+def expected(forest, variables, where):
+    """An expected forest with its variables put in; `where` it stands is for complaints."""
     if not isinstance(forest, list):
-        raise GoldenError(f"{path}: a golden file is a list of root spans")
+        raise GoldenError(f"{where}: a golden file is a list of root spans")
+    forest = expand(forest, variables)
     for span in forest:
-        check_form(span, path)
+        check_form(span, where)
     return forest
 
 

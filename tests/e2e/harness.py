@@ -10,6 +10,7 @@ of whatever the program leaves behind: a case ends when all of that has ended.
 Sink and web server are threads of that process.
 """
 import ctypes
+import difflib
 import os
 import re
 import resource
@@ -28,6 +29,8 @@ BUILD = os.path.abspath(os.environ.get("OTELSHIM_BUILD", os.path.join(ROOT, "bui
 # The objects are built with sanitizers (make asan). Their run-time comes along as a need of
 # the shim, behind libc: our own stack and globals are checked, the program's heap is left alone.
 SANITIZED = bool(os.environ.get("OTELSHIM_SANITIZED"))
+# `make e2e` asks for the long cases and the large numbers, `make test` for the rest.
+FULL = os.environ.get("OTELSHIM_E2E") == "full"
 PR_SET_CHILD_SUBREAPER = 36
 LEFTOVER_TIMEOUT_S = 10
 OUTPUT_MAX = 8 << 20
@@ -114,6 +117,7 @@ class Run:
         self.spans, self.roots = [], []
         self.made = self.delivered = self.dropped = 0
         self.reasons, self.log_lines, self.summaries = {}, [], []
+        self.notes = []                           # what check() wants to be printed
 
     # ---- set-up
 
@@ -350,6 +354,15 @@ def read_file(path):
         return None
 
 
+def both(bare, shim):
+    """Two outputs that differ: whole when they are short, else the lines that do."""
+    if max(len(bare), len(shim)) < 1500:
+        return f"  bare: {shown(bare)}\n  shim: {shown(shim)}"
+    lines = difflib.unified_diff(*(raw.decode("utf-8", "backslashreplace").splitlines() for raw in (bare, shim)),
+                                 "bare", "under the shim", "", "", 4, lineterm="")
+    return "\n".join("  " + line[:300] for line in list(lines)[:60])
+
+
 def shown(raw, limit=1500):
     text = raw.decode("utf-8", "backslashreplace")
     return text if len(text) <= limit else text[:limit] + f"… ({len(text)} characters)"
@@ -381,7 +394,7 @@ def check_same(run):
     clean = run.case.filter or (lambda raw: raw)
     for name, a, b in (("stdout", bare.out, shim.out), ("stderr", bare.err, shim.err)):
         if clean(a) != clean(b):
-            problems.append(f"{name} differs\n  bare: {shown(a)}\n  shim: {shown(b)}")
+            problems.append(f"{name} differs\n{both(clean(a), clean(b))}")
     for name in run.case.outputs:
         if bare.files[name] is None:
             problems.append(f"bare: wrote no {name}")
@@ -452,8 +465,11 @@ def check_golden(run):
                                        the_case.sdk_parents, the_case.orphans))
     run.roots = golden.build_forest(run.spans)
     if the_case.golden is not None:
-        path = os.path.join(ROOT, "tests/golden", the_case.golden + ".json")
-        expected = golden.load(path, run.variables())
+        if isinstance(the_case.golden, list):  # written in the case file (http_case.py)
+            expected = golden.expected(the_case.golden, run.variables(), the_case.name)
+        else:
+            path = os.path.join(ROOT, "tests/golden", the_case.golden + ".json")
+            expected = golden.load(path, run.variables())
         problems += golden.compare(expected, run.roots, the_case.parallel)
     if problems:
         raise Failure("\n".join(problems))
