@@ -128,8 +128,9 @@ unit-programs: $(UNIT_BIN)
 unit: $(UNIT_BIN) ## runs the unit tests
 	@BUILD=$(BUILD) scripts/test.sh unit
 
-e2e: all programs ## runs real programs with and without the shim
-	@BUILD=$(BUILD) scripts/test.sh e2e
+e2e: all programs ## runs real programs with and without the shim: `make test` in its long form
+	@scripts/deps.sh test
+	@BUILD=$(BUILD) OTELSHIM_E2E=full scripts/test.sh e2e
 
 # Units have the whole of AddressSanitizer. End to end the programs stay as they are: there the
 # shim's and exporter's own stack, globals and arithmetic are checked, see tests/e2e/harness.py.

@@ -31,10 +31,10 @@
 #define BUFFER 8192
 
 struct connection {
-    long id;        /* of the question that waits for its answer; -1: none */
+    long id; /* of the question that waits for its answer; -1: none */
     char in[BUFFER];
     size_t used;
-    bool answered;  /* has brought an answer: may be closed by the server */
+    bool answered; /* has brought an answer: may be closed by the server */
 };
 
 static struct connection connections[MAX_CONNECTIONS];
@@ -67,9 +67,10 @@ static void put_question(int i)
     long id = connections[i].id;
     if (with_parent)
         snprintf(parent, sizeof parent, "traceparent: 00-%032lx-%016lx-01\r\n", id + 1, id + 1);
-    int len = snprintf(text, sizeof text, "GET %s?id=%ld HTTP/1.1\r\nHost: 127.0.0.1\r\n%s\r\n", path, id,
-                       parent);
-    if (send(fds[i].fd, text, (size_t)len, MSG_NOSIGNAL) != len && errno != EPIPE && errno != ECONNRESET)
+    int len = snprintf(text, sizeof text, "GET %s?id=%ld HTTP/1.1\r\nHost: 127.0.0.1\r\n%s\r\n",
+                       path, id, parent);
+    if (send(fds[i].fd, text, (size_t)len, MSG_NOSIGNAL) != len && errno != EPIPE &&
+        errno != ECONNRESET)
         die("send");
 }
 

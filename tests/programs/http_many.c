@@ -29,7 +29,8 @@ static int right_answer(int fd)
         if (n <= 0)
             return 0;
         used += (size_t)n;
-        if (used >= sizeof ending - 1 && memcmp(text + used - (sizeof ending - 1), ending, sizeof ending - 1) == 0)
+        if (used >= sizeof ending - 1 &&
+            memcmp(text + used - (sizeof ending - 1), ending, sizeof ending - 1) == 0)
             return memcmp(text, "HTTP/1.1 200 ", 13) == 0;
     }
 }
@@ -39,7 +40,8 @@ int main(int argc, char **argv)
     if (argc < 4)
         return 2;
     int count = atoi(argv[2]), rounds = atoi(argv[3]);
-    struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons((unsigned short)atoi(argv[1])),
+    struct sockaddr_in address = { .sin_family = AF_INET,
+                                   .sin_port = htons((unsigned short)atoi(argv[1])),
                                    .sin_addr = { htonl(INADDR_LOOPBACK) } };
     struct timeval patience = { .tv_sec = 30 };
     struct rlimit files;
@@ -58,7 +60,8 @@ int main(int argc, char **argv)
     }
     for (int round = 0; round < rounds; round++) {
         for (int i = 0; i < count; i++)
-            if (send(fds[i], question, sizeof question - 1, MSG_NOSIGNAL) != (ssize_t)sizeof question - 1)
+            if (send(fds[i], question, sizeof question - 1, MSG_NOSIGNAL) !=
+                (ssize_t)sizeof question - 1)
                 wrong++;
         for (int i = 0; i < count; i++) {
             if (right_answer(fds[i]))

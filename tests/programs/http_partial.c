@@ -29,7 +29,7 @@
 #include <unistd.h>
 
 #define PIPELINED 8
-#define TINY 1           /* the kernel makes the least it can of it */
+#define TINY 1 /* the kernel makes the least it can of it */
 #define BODY_MAX 9000
 #define HEAD_PADDING 1500
 #define LARGEST (HEAD_PADDING + BODY_MAX + 400)
@@ -50,7 +50,8 @@ static void die(const char *what)
 
 static struct sockaddr_in loopback(const char *port)
 {
-    return (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port)),
+    return (struct sockaddr_in){ .sin_family = AF_INET,
+                                 .sin_port = htons((uint16_t)atoi(port)),
                                  .sin_addr = { htonl(INADDR_LOOPBACK) } };
 }
 
@@ -61,8 +62,9 @@ static size_t make_request(char *out, unsigned number)
     static char padding[HEAD_PADDING];
     size_t body = dice(3) == 0 ? 0 : 1 + dice(BODY_MAX);
     memset(padding, 'p', sizeof padding);
-    int head = sprintf(out, "%s /r/%u HTTP/1.1\r\nHost: partial\r\nX-Padding: %.*s\r\nContent-Length: %zu\r\n\r\n",
-                       body != 0 ? "POST" : "GET", number, (int)dice(HEAD_PADDING), padding, body);
+    int head = sprintf(
+        out, "%s /r/%u HTTP/1.1\r\nHost: partial\r\nX-Padding: %.*s\r\nContent-Length: %zu\r\n\r\n",
+        body != 0 ? "POST" : "GET", number, (int)dice(HEAD_PADDING), padding, body);
     for (size_t i = 0; i < body; i++)
         out[(size_t)head + i] = (char)(i * 7 + number);
     return (size_t)head + body;
@@ -72,17 +74,15 @@ static size_t make_request(char *out, unsigned number)
 static ssize_t attempt(int fd, char *data, size_t len, unsigned how)
 {
     size_t first = len / 3, second = len / 2 - first;
-    struct iovec iov[3] = { { data, first }, { data + first, second }, { data + first + second, len - first - second } };
+    struct iovec iov[3] = { { data, first },
+                            { data + first, second },
+                            { data + first + second, len - first - second } };
     struct msghdr message = { .msg_iov = iov, .msg_iovlen = 3 };
     switch (how % 4) {
-    case 0:
-        return write(fd, data, len);
-    case 1:
-        return writev(fd, iov, 3);
-    case 2:
-        return send(fd, data, len, MSG_NOSIGNAL);
-    default:
-        return sendmsg(fd, &message, MSG_NOSIGNAL);
+    case 0: return write(fd, data, len);
+    case 1: return writev(fd, iov, 3);
+    case 2: return send(fd, data, len, MSG_NOSIGNAL);
+    default: return sendmsg(fd, &message, MSG_NOSIGNAL);
     }
 }
 
@@ -148,7 +148,8 @@ static int send_main(const char *port, unsigned rounds)
         read_answers(fd, PIPELINED);
     }
     close(fd);
-    printf("sent %u requests, %s\n", rounds * PIPELINED, short_writes > rounds ? "in many parts" : "too few parts");
+    printf("sent %u requests, %s\n", rounds * PIPELINED,
+           short_writes > rounds ? "in many parts" : "too few parts");
     return 0;
 }
 
@@ -236,5 +237,6 @@ int main(int argc, char **argv)
 {
     if (argc < 4)
         return 2;
-    return strcmp(argv[1], "send") == 0 ? send_main(argv[2], (unsigned)atoi(argv[3])) : take_main(argv[2], argv[3]);
+    return strcmp(argv[1], "send") == 0 ? send_main(argv[2], (unsigned)atoi(argv[3]))
+                                        : take_main(argv[2], argv[3]);
 }

@@ -14,7 +14,8 @@
 
 static int ask(const char *port, const char *path)
 {
-    struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((unsigned short)atoi(port)),
+    struct sockaddr_in to = { .sin_family = AF_INET,
+                              .sin_port = htons((unsigned short)atoi(port)),
                               .sin_addr = { htonl(INADDR_LOOPBACK) } };
     char line[1024];
     int fd = socket(AF_INET, SOCK_STREAM, 0);
