@@ -25,8 +25,7 @@
 
 #define SQLITE_HOOKS(X) \
     X(sqlite3_open) \
-    X(sqlite3_open16) \
-    X(sqlite3_open_v2) X(sqlite3_close) X(sqlite3_close_v2) X(sqlite3_prepare) \
+    X(sqlite3_open16) X(sqlite3_open_v2) X(sqlite3_close) X(sqlite3_close_v2) X(sqlite3_prepare) \
         X(sqlite3_prepare_v2) X(sqlite3_prepare_v3) X(sqlite3_prepare16) X(sqlite3_prepare16_v2) \
             X(sqlite3_prepare16_v3) X(sqlite3_step) X(sqlite3_reset) X(sqlite3_finalize) \
                 X(sqlite3_exec) X(sqlite3_get_table)
