@@ -24,7 +24,7 @@ static void die(const char *why)
 }
 
 /* Resumes the command; true at a SIGTRAP, false at its end. Other signals it gets. */
-static int resume(pid_t pid, int how, int *status)
+static int resume(pid_t pid, enum __ptrace_request how, int *status)
 {
     long signal = 0;
     for (;;) {
