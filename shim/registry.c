@@ -6,18 +6,20 @@
 #include "elf_object.h"
 #include "hook.h"
 
+/* clang-format off */
 #define INSTRUMENTATIONS(X) \
-    X(instr_fork) \
-    X(instr_exit) \
-    X(instr_thread) \
-    X(instr_loader) \
-    X(instr_unwind) \
-    X(instr_catch) \
-    X(instr_confine) \
-    X(instr_process) \
-    X(instr_dns) \
-    X(instr_curl) \
+    X(instr_fork)           \
+    X(instr_exit)           \
+    X(instr_thread)         \
+    X(instr_loader)         \
+    X(instr_unwind)         \
+    X(instr_catch)          \
+    X(instr_confine)        \
+    X(instr_process)        \
+    X(instr_dns)            \
+    X(instr_curl)           \
     X(instr_sqlite)
+/* clang-format on */
 
 #define X(name) extern struct instrumentation name;
 INSTRUMENTATIONS(X)

@@ -10,14 +10,13 @@
 
 #include "exporter.h"
 
+/* clang-format off */
 #define CURL_FUNCTIONS(X) \
-    X(global_init) \
-    X(url) \
-    X(url_set) \
-    X(url_get) \
-    X(url_cleanup) X(free) X(easy_init) X(easy_setopt) X(easy_getinfo) X(easy_strerror) \
-        X(slist_append) X(multi_init) X(multi_setopt) X(multi_add_handle) X(multi_remove_handle) \
-            X(multi_perform) X(multi_info_read) X(multi_poll) X(multi_timeout)
+    X(global_init) X(url) X(url_set) X(url_get) X(url_cleanup) X(free) X(easy_init)  \
+    X(easy_setopt) X(easy_getinfo) X(easy_strerror) X(slist_append) X(multi_init)    \
+    X(multi_setopt) X(multi_add_handle) X(multi_remove_handle) X(multi_perform)      \
+    X(multi_info_read) X(multi_poll) X(multi_timeout)
+/* clang-format on */
 
 struct curl_api {
 #define X(fn) __typeof__(curl_##fn) *fn;

@@ -13,10 +13,11 @@
 
 #define DNS_MAX_ANSWERS 8u
 
-#define DNS_HOOKS(X) \
-    X(getaddrinfo) \
-    X(getnameinfo) X(gethostbyname) X(gethostbyname2) X(gethostbyname_r) X(gethostbyname2_r) \
-        X(gethostbyaddr) X(gethostbyaddr_r)
+/* clang-format off */
+#define DNS_HOOKS(X)                                                                      \
+    X(getaddrinfo) X(getnameinfo) X(gethostbyname) X(gethostbyname2) X(gethostbyname_r)   \
+    X(gethostbyname2_r) X(gethostbyaddr) X(gethostbyaddr_r)
+/* clang-format on */
 HOOK_LIST(dns_hooks, DNS_HOOKS);
 #define HOOK_TABLE dns_hooks
 
@@ -27,10 +28,12 @@ struct instrumentation instr_dns = {
 };
 
 /* getaddrinfo's and getnameinfo's codes; one that is unknown counts as EAI_FAIL. */
-#define EAI_NAMES(X) \
-    X(EAI_ADDRFAMILY) \
-    X(EAI_AGAIN) X(EAI_BADFLAGS) X(EAI_FAIL) X(EAI_FAMILY) X(EAI_MEMORY) X(EAI_NODATA) \
-        X(EAI_NONAME) X(EAI_OVERFLOW) X(EAI_SERVICE) X(EAI_SOCKTYPE) X(EAI_SYSTEM)
+/* clang-format off */
+#define EAI_NAMES(X)                                                                      \
+    X(EAI_ADDRFAMILY) X(EAI_AGAIN) X(EAI_BADFLAGS) X(EAI_FAIL) X(EAI_FAMILY)              \
+    X(EAI_MEMORY) X(EAI_NODATA) X(EAI_NONAME) X(EAI_OVERFLOW) X(EAI_SERVICE)              \
+    X(EAI_SOCKTYPE) X(EAI_SYSTEM)
+/* clang-format on */
 
 static const char *eai_name(int code)
 {

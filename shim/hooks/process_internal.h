@@ -9,11 +9,14 @@
 
 #include "call.h"
 
-#define PROCESS_HOOKS(X) \
-    X(execve) \
-    X(execv) X(execvp) X(execvpe) X(execl) X(execle) X(execlp) X(fexecve) X(execveat) \
-        X(posix_spawn) X(posix_spawnp) X(waitpid) X(wait) X(wait3) X(wait4) X(waitid) X(system) \
-            X(popen) X(pclose) X(fclose) X(listen) X(accept) X(accept4)
+/* clang-format off */
+#define PROCESS_HOOKS(X)                                                                  \
+    X(execve) X(execv) X(execvp) X(execvpe) X(execl) X(execle) X(execlp) X(fexecve)       \
+    X(execveat)                                                                           \
+    X(posix_spawn) X(posix_spawnp) X(waitpid) X(wait) X(wait3) X(wait4) X(waitid)         \
+    X(system) X(popen) X(pclose) X(fclose)                                                \
+    X(listen) X(accept) X(accept4)
+/* clang-format on */
 
 enum { PROCESS_HOOKS(HOOK_INDEX_) };
 extern struct hook process_hooks[] __attribute__((visibility("hidden")));

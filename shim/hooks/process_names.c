@@ -8,17 +8,19 @@
 #include "hooks/process_internal.h"
 
 /* What fork, exec and pipe can fail with; another one is told by its number. */
-#define ERRNO_NAMES(X) \
-    X(E2BIG) \
-    X(EACCES) X(EAGAIN) X(EBADF) X(EFAULT) X(EINTR) X(EINVAL) X(EIO) X(EISDIR) X(ELIBBAD) X(ELOOP) \
-        X(EMFILE) X(ENAMETOOLONG) X(ENFILE) X(ENOENT) X(ENOEXEC) X(ENOMEM) X(ENOSYS) X(ENOTDIR) \
-            X(EPERM) X(ESRCH) X(ETXTBSY)
+/* clang-format off */
+#define ERRNO_NAMES(X)                                                                    \
+    X(E2BIG) X(EACCES) X(EAGAIN) X(EBADF) X(EFAULT) X(EINTR) X(EINVAL) X(EIO) X(EISDIR)  \
+    X(ELIBBAD) X(ELOOP) X(EMFILE) X(ENAMETOOLONG) X(ENFILE) X(ENOENT) X(ENOEXEC)          \
+    X(ENOMEM) X(ENOSYS) X(ENOTDIR) X(EPERM) X(ESRCH) X(ETXTBSY)
+/* clang-format on */
 
-#define SIGNAL_NAMES(X) \
-    X(SIGHUP) \
-    X(SIGINT) X(SIGQUIT) X(SIGILL) X(SIGTRAP) X(SIGABRT) X(SIGBUS) X(SIGFPE) X(SIGKILL) X(SIGUSR1) \
-        X(SIGSEGV) X(SIGUSR2) X(SIGPIPE) X(SIGALRM) X(SIGTERM) X(SIGSTKFLT) X(SIGXCPU) X(SIGXFSZ) \
-            X(SIGVTALRM) X(SIGPROF) X(SIGIO) X(SIGPWR) X(SIGSYS)
+/* clang-format off */
+#define SIGNAL_NAMES(X)                                                                   \
+    X(SIGHUP) X(SIGINT) X(SIGQUIT) X(SIGILL) X(SIGTRAP) X(SIGABRT) X(SIGBUS) X(SIGFPE)    \
+    X(SIGKILL) X(SIGUSR1) X(SIGSEGV) X(SIGUSR2) X(SIGPIPE) X(SIGALRM) X(SIGTERM)          \
+    X(SIGSTKFLT) X(SIGXCPU) X(SIGXFSZ) X(SIGVTALRM) X(SIGPROF) X(SIGIO) X(SIGPWR) X(SIGSYS)
+/* clang-format on */
 
 #define X(name) \
     case name: return #name;

@@ -23,12 +23,14 @@
 #include "sqlite_codes.h"
 #include "sqlite_tables.h"
 
-#define SQLITE_HOOKS(X) \
-    X(sqlite3_open) \
-    X(sqlite3_open16) X(sqlite3_open_v2) X(sqlite3_close) X(sqlite3_close_v2) X(sqlite3_prepare) \
-        X(sqlite3_prepare_v2) X(sqlite3_prepare_v3) X(sqlite3_prepare16) X(sqlite3_prepare16_v2) \
-            X(sqlite3_prepare16_v3) X(sqlite3_step) X(sqlite3_reset) X(sqlite3_finalize) \
-                X(sqlite3_exec) X(sqlite3_get_table)
+/* clang-format off */
+#define SQLITE_HOOKS(X)                                                             \
+    X(sqlite3_open) X(sqlite3_open16) X(sqlite3_open_v2) X(sqlite3_close)           \
+    X(sqlite3_close_v2) X(sqlite3_prepare) X(sqlite3_prepare_v2) X(sqlite3_prepare_v3) \
+    X(sqlite3_prepare16) X(sqlite3_prepare16_v2) X(sqlite3_prepare16_v3)            \
+    X(sqlite3_step) X(sqlite3_reset) X(sqlite3_finalize) X(sqlite3_exec)            \
+    X(sqlite3_get_table)
+/* clang-format on */
 HOOK_LIST(sqlite_hooks, SQLITE_HOOKS);
 #define HOOK_TABLE sqlite_hooks
 #define REAL_FOR(fn, caller) ((__typeof__(&fn))real_of(&sqlite_hooks[HOOK_##fn], caller))
@@ -279,6 +281,11 @@ struct preparation {
     const void *caller;
     uint64_t start_ns;
 };
+/* Of the arguments that all forms share. */
+#define PREPARATION(utf16) \
+    { \
+        db, sql, bytes, utf16, stmt, __builtin_return_address(0), clock_mono_ns() \
+    }
 
 static bool query_of_input(struct query *q, const struct preparation *p)
 {
@@ -351,9 +358,7 @@ EXPORT int sqlite3_prepare(sqlite3 *db, const char *sql, int bytes, sqlite3_stmt
     struct call call;
     if (!call_enter(&call, &instr_sqlite))
         return prepare_passed(REAL(sqlite3_prepare)(db, sql, bytes, stmt, tail), stmt);
-    struct preparation p = {
-        db, sql, bytes, false, stmt, __builtin_return_address(0), clock_mono_ns()
-    };
+    struct preparation p = PREPARATION(false);
     int result = REAL(sqlite3_prepare)(db, sql, bytes, stmt, tail);
     call_returned(&call);
     prepare_ended(&p, &call, result);
@@ -367,9 +372,7 @@ EXPORT int sqlite3_prepare_v2(sqlite3 *db, const char *sql, int bytes, sqlite3_s
     struct call call;
     if (!call_enter(&call, &instr_sqlite))
         return prepare_passed(REAL(sqlite3_prepare_v2)(db, sql, bytes, stmt, tail), stmt);
-    struct preparation p = {
-        db, sql, bytes, false, stmt, __builtin_return_address(0), clock_mono_ns()
-    };
+    struct preparation p = PREPARATION(false);
     int result = REAL(sqlite3_prepare_v2)(db, sql, bytes, stmt, tail);
     call_returned(&call);
     prepare_ended(&p, &call, result);
@@ -383,9 +386,7 @@ EXPORT int sqlite3_prepare_v3(sqlite3 *db, const char *sql, int bytes, unsigned 
     struct call call;
     if (!call_enter(&call, &instr_sqlite))
         return prepare_passed(REAL(sqlite3_prepare_v3)(db, sql, bytes, flags, stmt, tail), stmt);
-    struct preparation p = {
-        db, sql, bytes, false, stmt, __builtin_return_address(0), clock_mono_ns()
-    };
+    struct preparation p = PREPARATION(false);
     int result = REAL(sqlite3_prepare_v3)(db, sql, bytes, flags, stmt, tail);
     call_returned(&call);
     prepare_ended(&p, &call, result);
@@ -399,9 +400,7 @@ EXPORT int sqlite3_prepare16(sqlite3 *db, const void *sql, int bytes, sqlite3_st
     struct call call;
     if (!call_enter(&call, &instr_sqlite))
         return prepare_passed(REAL(sqlite3_prepare16)(db, sql, bytes, stmt, tail), stmt);
-    struct preparation p = {
-        db, sql, bytes, true, stmt, __builtin_return_address(0), clock_mono_ns()
-    };
+    struct preparation p = PREPARATION(true);
     int result = REAL(sqlite3_prepare16)(db, sql, bytes, stmt, tail);
     call_returned(&call);
     prepare_ended(&p, &call, result);
@@ -415,9 +414,7 @@ EXPORT int sqlite3_prepare16_v2(sqlite3 *db, const void *sql, int bytes, sqlite3
     struct call call;
     if (!call_enter(&call, &instr_sqlite))
         return prepare_passed(REAL(sqlite3_prepare16_v2)(db, sql, bytes, stmt, tail), stmt);
-    struct preparation p = {
-        db, sql, bytes, true, stmt, __builtin_return_address(0), clock_mono_ns()
-    };
+    struct preparation p = PREPARATION(true);
     int result = REAL(sqlite3_prepare16_v2)(db, sql, bytes, stmt, tail);
     call_returned(&call);
     prepare_ended(&p, &call, result);
@@ -431,9 +428,7 @@ EXPORT int sqlite3_prepare16_v3(sqlite3 *db, const void *sql, int bytes, unsigne
     struct call call;
     if (!call_enter(&call, &instr_sqlite))
         return prepare_passed(REAL(sqlite3_prepare16_v3)(db, sql, bytes, flags, stmt, tail), stmt);
-    struct preparation p = {
-        db, sql, bytes, true, stmt, __builtin_return_address(0), clock_mono_ns()
-    };
+    struct preparation p = PREPARATION(true);
     int result = REAL(sqlite3_prepare16_v3)(db, sql, bytes, flags, stmt, tail);
     call_returned(&call);
     prepare_ended(&p, &call, result);
