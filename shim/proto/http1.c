@@ -48,9 +48,27 @@ static void begin_message(struct http1 *p, struct cursor *c)
     c->before = 0;
 }
 
+static int first_line_done(struct http1 *p, struct cursor *c, uint8_t line_end)
+{
+    if (p->store != NULL) {
+        p->store->insert_at = http1_offset(c);
+        p->store->line_end = line_end;
+    }
+    p->state = LINE;
+    return GO_ON;
+}
+
 static int read_method(struct http1 *p, struct cursor *c)
 {
     const char *from = c->at;
+    struct request_line line;
+    if (p->scratch_len == 0 && http1_request_line_is_whole(from, c->end, &line)) {
+        http1_method_read(p, from, (size_t)(line.method_end - from));
+        http1_target_read(p, line.target, (size_t)(line.target_end - line.target));
+        p->minor = line.minor;
+        c->at = line.next;
+        return first_line_done(p, c, line.line_end);
+    }
     c->at = skip_token(from, c->end);
     size_t len = (size_t)(c->at - from);
     if (len > HTTP1_MAX_METHOD - (size_t)p->scratch_len)
@@ -129,16 +147,6 @@ static int read_status(struct http1 *p, struct cursor *c)
     return PROTO_MORE;
 }
 
-static int first_line_done(struct http1 *p, struct cursor *c, uint8_t line_end)
-{
-    if (p->store != NULL) {
-        p->store->insert_at = http1_offset(c);
-        p->store->line_end = line_end;
-    }
-    p->state = LINE;
-    return GO_ON;
-}
-
 /* The end of a line at *c->at: CR goes to state `lf`. */
 static int first_line_end(struct http1 *p, struct cursor *c)
 {
@@ -155,15 +163,8 @@ static int first_line_end(struct http1 *p, struct cursor *c)
 
 static int read_reason(struct http1 *p, struct cursor *c)
 {
-    for (;; c->at++) {
-        c->at = find_below(c->at, c->end, ' ');
-        if (c->at == c->end)
-            return PROTO_MORE;
-        if (*c->at == '\r' || *c->at == '\n')
-            return first_line_end(p, c);
-        if (*c->at == 0)
-            return http1_bad(p);
-    }
+    c->at = find_line_end(c->at, c->end);
+    return first_line_end(p, c);
 }
 
 static int expect_lf(struct http1 *p, struct cursor *c, enum state next)
@@ -188,7 +189,7 @@ static int first_line_lf(struct http1 *p, struct cursor *c)
 static int read_name(struct http1 *p, struct cursor *c)
 {
     const char *from = c->at;
-    c->at = skip_token(from, c->end);
+    c->at = skip_name(from, c->end);
     size_t len = (size_t)(c->at - from);
     bool whole = p->scratch_len == 0;
     if (!whole || c->at == c->end) { /* it came, or comes, in pieces */
@@ -226,11 +227,7 @@ static int read_lead(struct http1 *p, struct cursor *c)
 static int read_value(struct http1 *p, struct cursor *c)
 {
     const char *from = c->at;
-    for (;; c->at++) {
-        c->at = find_below(c->at, c->end, ' ');
-        if (c->at == c->end || *c->at == '\r' || *c->at == '\n' || *c->at == 0)
-            break;
-    }
+    c->at = find_line_end(from, c->end);
     if (c->at > from && !http1_field_is_skipped(p))
         http1_value_put(p, from, (size_t)(c->at - from));
     if (c->at == c->end)
@@ -295,6 +292,27 @@ static int blank_line_done(struct http1 *p, const struct cursor *c)
     return p->side == PROTO_REQUESTS ? request_head_done(p) : response_head_done(p);
 }
 
+/* Headers that are here whole; most of all bytes of heads are read by this loop. Stops at
+ * the blank line, or at a line that must be read step by step. False: bad. */
+static bool read_whole_lines(struct http1 *p, struct cursor *c)
+{
+    const char *at = c->at, *end = c->end;
+    bool captures = p->store != NULL && p->env != NULL && p->env->capture != NULL;
+    struct line line;
+    while (line_is_whole(at, end, &line)) {
+        if (captures || http1_may_be_header(at, (size_t)(line.colon - at))) {
+            c->at = at;
+            if (!http1_field_read(p, at, &line, http1_offset(c)))
+                return false;
+        }
+        at = line.next;
+        if (*at == '\r' || *at == '\n')
+            break;
+    }
+    c->at = at;
+    return true;
+}
+
 /* The byte behind a line: another header, more of the one before, or the blank line. */
 static int read_next(struct http1 *p, struct cursor *c)
 {
@@ -313,6 +331,11 @@ static int read_next(struct http1 *p, struct cursor *c)
         c->at += *c->at == '\r';
         return GO_ON;
     }
+    if (!read_whole_lines(p, c))
+        return http1_bad(p);
+    p->state = LINE;
+    if (*c->at == '\r' || *c->at == '\n')
+        return GO_ON;
     p->scratch_len = 0;
     p->index = 0;
     p->state = NAME;
@@ -322,31 +345,19 @@ static int read_next(struct http1 *p, struct cursor *c)
 static int head_step(struct http1 *p, struct cursor *c)
 {
     switch (p->state) {
-    case METHOD:
-        return read_method(p, c);
-    case TARGET:
-        return read_target(p, c);
-    case VERSION:
-        return read_version(p, c);
-    case STATUS:
-        return read_status(p, c);
-    case REASON:
-        return read_reason(p, c);
-    case FIRST_CR:
-        return first_line_end(p, c);
-    case FIRST_LF:
-        return first_line_lf(p, c);
+    case METHOD: return read_method(p, c);
+    case TARGET: return read_target(p, c);
+    case VERSION: return read_version(p, c);
+    case STATUS: return read_status(p, c);
+    case REASON: return read_reason(p, c);
+    case FIRST_CR: return first_line_end(p, c);
+    case FIRST_LF: return first_line_lf(p, c);
     case LINE:
-    case NEXT:
-        return read_next(p, c);
-    case NAME:
-        return read_name(p, c);
-    case LEAD:
-        return read_lead(p, c);
-    case VALUE:
-        return read_value(p, c);
-    case VALUE_LF:
-        return expect_lf(p, c, NEXT);
+    case NEXT: return read_next(p, c);
+    case NAME: return read_name(p, c);
+    case LEAD: return read_lead(p, c);
+    case VALUE: return read_value(p, c);
+    case VALUE_LF: return expect_lf(p, c, NEXT);
     default: {
         int step = expect_lf(p, c, BLANK_LF);
         return step == GO_ON ? blank_line_done(p, c) : step;
@@ -386,8 +397,7 @@ static int step(struct http1 *p, struct cursor *c)
 {
     switch (p->state) {
     case START:
-    case EMPTY:
-        return await_message(p, c);
+    case EMPTY: return await_message(p, c);
     case BEGUN:
         if (c->at == c->end)
             return PROTO_MORE;
@@ -402,21 +412,13 @@ static int step(struct http1 *p, struct cursor *c)
     case CHUNK_SIZE_LF:
     case CHUNK_DATA:
     case CHUNK_CR:
-    case CHUNK_LF:
-        return http1_body_step(p, c);
-    case COMPLETE:
-        return complete(p);
-    case TUNNEL_DUE:
-        p->state = TUNNEL;
-        return PROTO_TUNNEL;
+    case CHUNK_LF: return http1_body_step(p, c);
+    case COMPLETE: return complete(p);
+    case TUNNEL_DUE: p->state = TUNNEL; return PROTO_TUNNEL;
     case TUNNEL_MAYBE:
-    case TUNNEL:
-        c->at = c->end;
-        return PROTO_MORE;
-    case BROKEN:
-        return PROTO_BAD;
-    default:
-        return read_head(p, c);
+    case TUNNEL: c->at = c->end; return PROTO_MORE;
+    case BROKEN: return PROTO_BAD;
+    default: return read_head(p, c);
     }
 }
 
@@ -454,17 +456,11 @@ enum proto_event http1_finish(struct http1 *p)
     case START:
     case EMPTY:
     case TUNNEL:
-    case TUNNEL_MAYBE:
-        return PROTO_MORE;
+    case TUNNEL_MAYBE: return PROTO_MORE;
     case CLOSE_BODY:
-    case COMPLETE:
-        p->state = START;
-        return PROTO_END;
-    case BROKEN:
-        return PROTO_BAD;
-    default:
-        p->state = BROKEN;
-        return PROTO_CUT;
+    case COMPLETE: p->state = START; return PROTO_END;
+    case BROKEN: return PROTO_BAD;
+    default: p->state = BROKEN; return PROTO_CUT;
     }
 }
 
@@ -490,13 +486,10 @@ uint64_t http1_body_ahead(const struct http1 *p)
 {
     switch (p->state) {
     case BODY:
-    case CHUNK_DATA:
-        return p->left;
+    case CHUNK_DATA: return p->left;
     case CLOSE_BODY:
-    case TUNNEL:
-        return UINT64_MAX;
-    default:
-        return 0;
+    case TUNNEL: return UINT64_MAX;
+    default: return 0;
     }
 }
 

@@ -78,14 +78,12 @@ static int chunk_line_byte(struct http1 *p, char c)
             return http1_bad(p);
         p->left = p->left << 4 | (unsigned)digit;
         return GO_ON;
-    case CHUNK_BLANKS:
-        return chunk_size_end(p, c);
+    case CHUNK_BLANKS: return chunk_size_end(p, c);
     case CHUNK_EXT:
         if (c == '\r')
             p->state = CHUNK_SIZE_LF;
         return c == '\n' || c == 0 ? http1_bad(p) : GO_ON;
-    default: /* CHUNK_SIZE_LF */
-        return c == '\n' ? chunk_line_done(p) : http1_bad(p);
+    default: /* CHUNK_SIZE_LF */ return c == '\n' ? chunk_line_done(p) : http1_bad(p);
     }
 }
 
@@ -118,12 +116,9 @@ int http1_body_step(struct http1 *p, struct cursor *c)
     switch (p->state) {
     case BODY:
     case CLOSE_BODY:
-    case CHUNK_DATA:
-        return skip_body(p, c);
+    case CHUNK_DATA: return skip_body(p, c);
     case CHUNK_CR:
-    case CHUNK_LF:
-        return read_chunk_end(p, c);
-    default:
-        return read_chunk_line(p, c);
+    case CHUNK_LF: return read_chunk_end(p, c);
+    default: return read_chunk_line(p, c);
     }
 }

@@ -15,6 +15,19 @@ const uint8_t http1_token[256] = {
     ['^' ... '`'] = 1, ['a' ... 'z'] = 1,  ['|'] = 1,         ['~'] = 1,
 };
 
+#define LENGTH(n) (1u << (n))
+const uint32_t http1_name_lengths[32] = {
+    ['b' & 31] = LENGTH(7),
+    ['c' & 31] = LENGTH(14),
+    ['e' & 31] = LENGTH(6),
+    ['f' & 31] = LENGTH(9),
+    ['h' & 31] = LENGTH(4),
+    ['t' & 31] = LENGTH(10) | LENGTH(11) | LENGTH(17),
+    ['u' & 31] = LENGTH(7) | LENGTH(10),
+    ['x' & 31] = LENGTH(15) | LENGTH(16) | LENGTH(17),
+};
+#undef LENGTH
+
 struct field_rule {
     uint16_t max;
     bool list, whole;
@@ -36,54 +49,53 @@ static const struct field_rule rules[HEADER_OTHER + 1] = {
 #undef WHOLE
 #undef CUT
 
-/* `lower` holds letters, digits and '-' only: setting bit 5 maps no other token byte there. */
-static inline bool same_name(const char *name, const char *lower, size_t len)
+/* `lower` holds letters, digits and '-' only: of what a name may hold, letters alone differ
+ * from another byte in bit 5 and nothing else. `len` is a constant: two loads or three. */
+static inline __attribute__((always_inline)) bool same_name(const char *name, const char *lower,
+                                                            size_t len)
 {
+    const uint64_t letters = ~EACH_BYTE(0x20u);
     uint64_t a = 0, b = 0;
-    for (size_t i = 0; i < len; i += sizeof a) {
-        size_t n = len - i < sizeof a ? len - i : sizeof a;
-        a = b = 0;
-        memcpy(&a, name + i, n);
-        memcpy(&b, lower + i, n);
-        if (((a ^ b) & ~EACH_BYTE((uint64_t)0x20)) != 0)
+    for (size_t i = 0; i + sizeof a <= len; i += sizeof a) {
+        memcpy(&a, name + i, sizeof a);
+        memcpy(&b, lower + i, sizeof b);
+        if (((a ^ b) & letters) != 0)
             return false;
     }
-    return true;
+    size_t rest = len < sizeof a ? len : sizeof a;
+    a = b = 0;
+    memcpy(&a, name + len - rest, rest);
+    memcpy(&b, lower + len - rest, rest);
+    return len % sizeof a == 0 ? len > 0 : ((a ^ b) & letters) == 0;
 }
 
 #define NAME_IS(text) same_name(name, text, sizeof text - 1)
 
 unsigned http1_header_of(const char *name, size_t len)
 {
+    if (!http1_may_be_header(name, len))
+        return HEADER_OTHER;
     switch (len) {
-    case 4:
-        return NAME_IS("host") ? HTTP1_HOST : HEADER_OTHER;
-    case 6:
-        return NAME_IS("expect") ? HEADER_EXPECT : HEADER_OTHER;
+    case 4: return NAME_IS("host") ? HTTP1_HOST : HEADER_OTHER;
+    case 6: return NAME_IS("expect") ? HEADER_EXPECT : HEADER_OTHER;
     case 7:
         return NAME_IS("baggage")   ? HTTP1_BAGGAGE
                : NAME_IS("upgrade") ? HEADER_UPGRADE
                                     : HEADER_OTHER;
-    case 9:
-        return NAME_IS("forwarded") ? HTTP1_FORWARDED : HEADER_OTHER;
+    case 9: return NAME_IS("forwarded") ? HTTP1_FORWARDED : HEADER_OTHER;
     case 10:
         return NAME_IS("user-agent")   ? HTTP1_USER_AGENT
                : NAME_IS("tracestate") ? HTTP1_TRACESTATE
                                        : HEADER_OTHER;
-    case 11:
-        return NAME_IS("traceparent") ? HTTP1_TRACEPARENT : HEADER_OTHER;
-    case 14:
-        return NAME_IS("content-length") ? HEADER_CONTENT_LENGTH : HEADER_OTHER;
-    case 15:
-        return NAME_IS("x-forwarded-for") ? HTTP1_X_FORWARDED_FOR : HEADER_OTHER;
-    case 16:
-        return NAME_IS("x-forwarded-host") ? HTTP1_X_FORWARDED_HOST : HEADER_OTHER;
+    case 11: return NAME_IS("traceparent") ? HTTP1_TRACEPARENT : HEADER_OTHER;
+    case 14: return NAME_IS("content-length") ? HEADER_CONTENT_LENGTH : HEADER_OTHER;
+    case 15: return NAME_IS("x-forwarded-for") ? HTTP1_X_FORWARDED_FOR : HEADER_OTHER;
+    case 16: return NAME_IS("x-forwarded-host") ? HTTP1_X_FORWARDED_HOST : HEADER_OTHER;
     case 17:
         return NAME_IS("transfer-encoding")   ? HEADER_TRANSFER_ENCODING
                : NAME_IS("x-forwarded-proto") ? HTTP1_X_FORWARDED_PROTO
                                               : HEADER_OTHER;
-    default:
-        return HEADER_OTHER;
+    default: return HEADER_OTHER;
     }
 }
 
@@ -155,11 +167,38 @@ void http1_text_open(struct http1 *p, enum http1_field field)
     p->store->seen |= (uint16_t)HTTP1_FIELD_BIT(field);
 }
 
+/* The common case of a text that is kept: it is the first of its kind and finds room. */
+static bool keep_at_once(struct http1 *p, unsigned field, const char *text, size_t len)
+{
+    struct http1_store *store = p->store;
+    unsigned bit = HTTP1_FIELD_BIT(field);
+    if ((store->seen & bit) || len > rules[field].max || len > (size_t)(store->cap - store->used))
+        return false;
+    store->seen |= (uint16_t)bit;
+    store->fields[field] = (struct http1_text){ store->used, (uint16_t)len };
+    memcpy(store->text + store->used, text, len);
+    store->used = (uint16_t)(store->used + len);
+    return true;
+}
+
+static void text_read(struct http1 *p, enum http1_field field, const char *text, size_t len)
+{
+    if (p->store == NULL || p->env == NULL || keep_at_once(p, field, text, len))
+        return;
+    http1_text_open(p, field);
+    http1_value_put(p, text, len);
+    http1_text_close(p);
+}
+
 void http1_method_read(struct http1 *p, const char *method, size_t len)
 {
     p->method = (uint8_t)http_method_of(method, len);
-    http1_text_open(p, HTTP1_METHOD);
-    http1_value_put(p, method, len);
+    text_read(p, HTTP1_METHOD, method, len);
+}
+
+void http1_target_read(struct http1 *p, const char *target, size_t len)
+{
+    text_read(p, HTTP1_TARGET, target, len);
 }
 
 /* The name in lower case goes to the store when the header is wanted. */
@@ -307,7 +346,7 @@ static bool content_length_close(struct http1 *p)
     return true;
 }
 
-static bool scratch_is(const struct http1 *p, const char *lower, size_t len)
+static inline bool scratch_is(const struct http1 *p, const char *lower, size_t len)
 {
     return !(p->seen & SEEN_FULL) && p->scratch_len == len && same_name(p->scratch, lower, len);
 }
@@ -365,4 +404,36 @@ bool http1_field_close(struct http1 *p)
         p->flags |= HTTP1_EXPECTS;
     p->field = HEADER_OTHER;
     return good;
+}
+
+bool http1_field_read(struct http1 *p, const char *name, const struct line *line, uint32_t base)
+{
+    size_t name_len = (size_t)(line->colon - name);
+    unsigned header = http1_header_of(name, name_len);
+    const struct http1_env *env = p->store != NULL ? p->env : NULL;
+    if (p->seen & SEEN_TRAILER)
+        return true;
+    if (env == NULL || env->capture == NULL) {
+        if (header == HEADER_OTHER || (header < HTTP1_FIELD_COUNT && env == NULL))
+            return true;
+    }
+    const char *value = skip_blanks(line->colon + 1, line->stop), *stop = line->stop;
+    while (stop > value && is_blank(stop[-1]))
+        stop--;
+    uint32_t offset = base + (uint32_t)(value - name);
+    if (header < HTTP1_FIELD_COUNT && env->capture == NULL && stop > value &&
+        (env->keep & HTTP1_FIELD_BIT(header)) &&
+        keep_at_once(p, header, value, (size_t)(stop - value))) {
+        if (header == HTTP1_TRACEPARENT) {
+            p->store->nr_traceparent = 1;
+            p->store->traceparent_at = offset;
+        }
+        return true;
+    }
+    http1_field_open(p, name, name_len);
+    if (line->stop > value) {
+        http1_value_begin(p, offset);
+        http1_value_put(p, value, (size_t)(line->stop - value));
+    }
+    return http1_field_close(p);
 }

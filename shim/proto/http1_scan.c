@@ -96,94 +96,110 @@ static struct http1_span span_of(const struct scan *s, const char *from, const c
     return (struct http1_span){ (uint32_t)(from - s->buf), (uint32_t)(to - from) };
 }
 
-/* The end of the line that s->at is in; s->at moves behind it, *line_end tells its bytes. */
-static enum http1_scan scan_line_end(struct scan *s, const char **stop, uint8_t *line_end)
+bool http1_request_line_is_whole(const char *at, const char *end, struct request_line *line)
 {
-    const char *at = s->at;
-    while ((at = find_below(at, s->end, ' ')) < s->end && *at != '\r' && *at != '\n' && *at != 0)
-        at++;
+    static const char version[] = " HTTP/1.";
+    const size_t version_len = sizeof version - 1;
+    line->method_end = skip_token(at, end);
+    if (line->method_end == at || line->method_end - at > (ptrdiff_t)HTTP1_MAX_METHOD ||
+        line->method_end == end || *line->method_end != ' ')
+        return false;
+    line->target = line->method_end + 1;
+    line->target_end = find_below(line->target, end, ' ' + 1);
+    if (line->target_end == line->target || (size_t)(end - line->target_end) < version_len + 2 ||
+        memcmp(line->target_end, version, version_len) != 0)
+        return false;
+    at = line->target_end + version_len;
+    if (*at < '0' || *at > '9')
+        return false;
+    line->minor = *at++ > '0';
+    line->line_end = *at == '\n' ? 1 : 2;
+    line->next = at + line->line_end;
+    return line->line_end == 1 || (end - at >= 2 && at[0] == '\r' && at[1] == '\n');
+}
+
+/* The end of the line that s->at is in; s->at moves behind it. */
+static enum http1_scan scan_line_end(struct scan *s, const char **stop)
+{
+    const char *at = find_line_end(s->at, s->end);
     if (at == s->end || (*at == '\r' && at + 1 == s->end))
         return HTTP1_SCAN_PARTIAL;
     *stop = at;
-    *line_end = *at == '\r' ? 2 : 1;
     if (*at == 0 || (*at == '\r' && at[1] != '\n'))
         return HTTP1_SCAN_NOT;
-    s->at = at + *line_end;
+    s->at = at + (*at == '\r' ? 2 : 1);
     return HTTP1_SCAN_COMPLETE;
 }
 
 static enum http1_scan scan_request_line(struct scan *s)
 {
-    static const char version[] = "HTTP/1.";
     const char *stop;
+    struct request_line line;
     while (s->at < s->end && (*s->at == '\r' || *s->at == '\n'))
         s->at++;
     const char *method = s->at;
+    if (http1_request_line_is_whole(method, s->end, &line)) {
+        s->at = line.next;
+        s->out->line_end = line.line_end;
+        s->out->method = http_method_of(method, (size_t)(line.method_end - method));
+        s->out->minor = line.minor;
+        s->out->target = span_of(s, line.target, line.target_end);
+        s->out->insert_at = (uint32_t)(s->at - s->buf);
+        return HTTP1_SCAN_COMPLETE;
+    }
     const char *at = skip_token(method, s->end);
     if (at < s->end && (*at != ' ' || at == method))
         return HTTP1_SCAN_NOT;
-    enum http1_scan result = scan_line_end(s, &stop, &s->out->line_end);
-    if (result != HTTP1_SCAN_COMPLETE)
-        return result;
-    if (at - method > (ptrdiff_t)HTTP1_MAX_METHOD)
-        return HTTP1_SCAN_NOT;
-    const char *target = at + 1;
-    if (target > stop)
-        return HTTP1_SCAN_NOT;
-    const char *target_end = find_below(target, stop, ' ' + 1);
-    if (target_end == target || stop - target_end != (ptrdiff_t)sizeof version + 1 ||
-        *target_end != ' ' || memcmp(target_end + 1, version, sizeof version - 1) != 0 ||
-        stop[-1] < '0' || stop[-1] > '9')
-        return HTTP1_SCAN_NOT;
-    s->out->method = http_method_of(method, (size_t)(at - method));
-    s->out->minor = stop[-1] > '0';
-    s->out->target = span_of(s, target, target_end);
-    s->out->insert_at = (uint32_t)(s->at - s->buf);
-    return HTTP1_SCAN_COMPLETE;
+    return scan_line_end(s, &stop) == HTTP1_SCAN_PARTIAL ? HTTP1_SCAN_PARTIAL : HTTP1_SCAN_NOT;
 }
 
 /* Where the value of a header belongs; NULL: nowhere. */
 static struct http1_span *place_of(struct http1_head *out, const char *name, size_t len)
 {
     switch (http1_header_of(name, len)) {
-    case HTTP1_HOST:
-        return out->nr_host++ == 0 ? &out->host : NULL;
-    case HTTP1_TRACEPARENT:
-        return out->nr_traceparent++ == 0 ? &out->traceparent : NULL;
-    case HTTP1_TRACESTATE:
-        return out->nr_tracestate++ == 0 ? &out->tracestate : NULL;
-    case HTTP1_BAGGAGE:
-        return out->nr_baggage++ == 0 ? &out->baggage : NULL;
-    default:
-        return NULL;
+    case HTTP1_HOST: return out->nr_host++ == 0 ? &out->host : NULL;
+    case HTTP1_TRACEPARENT: return out->nr_traceparent++ == 0 ? &out->traceparent : NULL;
+    case HTTP1_TRACESTATE: return out->nr_tracestate++ == 0 ? &out->tracestate : NULL;
+    case HTTP1_BAGGAGE: return out->nr_baggage++ == 0 ? &out->baggage : NULL;
+    default: return NULL;
     }
+}
+
+static struct http1_span *keep_value(struct scan *s, const char *name, const struct line *line)
+{
+    struct http1_span *place = place_of(s->out, name, (size_t)(line->colon - name));
+    if (place != NULL) {
+        const char *value = skip_blanks(line->colon + 1, line->stop), *stop = line->stop;
+        while (stop > value && is_blank(stop[-1]))
+            stop--;
+        *place = span_of(s, value, stop);
+    }
+    return place;
 }
 
 /* One header line; *last is where its value went, for a line that folds it. */
 static enum http1_scan scan_field(struct scan *s, struct http1_span **last)
 {
-    uint8_t line_end;
-    const char *stop, *name = s->at;
-    bool folds = is_blank(*name);
-    const char *colon = folds ? name : skip_token(name, s->end);
-    if (colon < s->end && !folds && (*colon != ':' || colon == name))
-        return HTTP1_SCAN_NOT;
-    s->at = colon;
-    enum http1_scan result = scan_line_end(s, &stop, &line_end);
-    if (result != HTTP1_SCAN_COMPLETE)
-        return result;
-    if (folds) {
-        if (*last != NULL)
-            (*last)->len = 0;
+    const char *name = s->at;
+    struct line line;
+    if (line_is_whole(name, s->end, &line)) {
+        s->at = line.next;
+        size_t len = (size_t)(line.colon - name);
+        *last = http1_may_be_header(name, len) ? keep_value(s, name, &line) : NULL;
         return HTTP1_SCAN_COMPLETE;
     }
-    *last = place_of(s->out, name, (size_t)(colon - name));
-    if (*last != NULL) {
-        const char *value = skip_blanks(colon + 1, stop);
-        while (stop > value && is_blank(stop[-1]))
-            stop--;
-        **last = span_of(s, value, stop);
-    }
+    bool folds = is_blank(*name);
+    line.colon = folds ? name : skip_name(name, s->end);
+    if (line.colon < s->end && !folds && (*line.colon != ':' || line.colon == name))
+        return HTTP1_SCAN_NOT;
+    s->at = line.colon;
+    enum http1_scan result = scan_line_end(s, &line.stop);
+    if (result != HTTP1_SCAN_COMPLETE)
+        return result;
+    if (!folds)
+        *last = keep_value(s, name, &line);
+    else if (*last != NULL)
+        (*last)->len = 0;
     return HTTP1_SCAN_COMPLETE;
 }
 
