@@ -1,9 +1,5 @@
 /*
- * Tables of curl_handles.h: keys apart from records, so that a search touches
- * one or two cache lines and never the page of a record that is not used.
- *
- * A key lives in one of WINDOW cells from its hash on. Cells are freed in any
- * order, so a search looks at the whole window, and no tombstones are needed.
+ * Tables of curl_handles.h: keys (mem/handle_table.h) apart from records.
  */
 #include "curl_handles.h"
 
@@ -11,8 +7,7 @@
 #include <sys/mman.h>
 
 #include "hook.h"
-
-#define WINDOW 64u /* cells; the first full one is met with three quarters in use */
+#include "mem/handle_table.h"
 
 struct baggage_line {
     /* Claimed once by any thread and never changed: the text that `line` is made of. */
@@ -57,47 +52,12 @@ static struct tables *tables_make(void)
     return t;
 }
 
-/* Handles lie at even distances in the heap: a plain multiplication would map them
- * to even distances again, and fill some windows while others stay empty. */
-static unsigned hash(uintptr_t key)
-{
-    uint64_t h = key;
-    h = (h ^ (h >> 33)) * 0xff51afd7ed558ccdu;
-    h = (h ^ (h >> 33)) * 0xc4ceb9fe1a85ec53u;
-    return (unsigned)(h >> 33);
-}
-
-/* Index of a key, or -1. */
-static int find(const atomic_uintptr_t *keys, unsigned nr_keys, uintptr_t key)
-{
-    unsigned h = hash(key);
-    for (unsigned i = 0; i < WINDOW; i++) {
-        unsigned cell = (h + i) % nr_keys;
-        if (atomic_load_explicit(&keys[cell], memory_order_acquire) == key)
-            return (int)cell;
-    }
-    return -1;
-}
-
-static int claim(atomic_uintptr_t *keys, unsigned nr_keys, uintptr_t key)
-{
-    unsigned h = hash(key);
-    for (unsigned i = 0; i < WINDOW; i++) {
-        unsigned cell = (h + i) % nr_keys;
-        uintptr_t free_cell = 0;
-        if (atomic_load_explicit(&keys[cell], memory_order_relaxed) == 0 &&
-            atomic_compare_exchange_strong(&keys[cell], &free_cell, key))
-            return (int)cell;
-    }
-    return -1;
-}
-
 struct curl_easy *curl_easy_find(CURL *easy)
 {
     struct tables *t = tables_get();
     if (t == NULL || easy == NULL)
         return NULL;
-    int i = find(t->easy_keys, CURL_MAX_EASY, (uintptr_t)easy);
+    int i = handle_find(t->easy_keys, CURL_MAX_EASY, (uintptr_t)easy);
     return i >= 0 ? &t->easies[i] : NULL;
 }
 
@@ -106,9 +66,9 @@ struct curl_easy *curl_easy_remember(CURL *easy)
     struct tables *t = tables_make();
     if (t == NULL || easy == NULL)
         return NULL;
-    int i = find(t->easy_keys, CURL_MAX_EASY, (uintptr_t)easy);
+    int i = handle_find(t->easy_keys, CURL_MAX_EASY, (uintptr_t)easy);
     if (i < 0)
-        i = claim(t->easy_keys, CURL_MAX_EASY, (uintptr_t)easy);
+        i = handle_claim(t->easy_keys, CURL_MAX_EASY, (uintptr_t)easy);
     if (i < 0)
         return NULL;
     struct curl_easy *e = &t->easies[i];
@@ -123,7 +83,7 @@ void curl_easy_forget(struct curl_easy *easy)
     struct tables *t = tables_get();
     curl_multi_unlink(easy);
     easy->easy = NULL;
-    atomic_store_explicit(&t->easy_keys[easy - t->easies], 0, memory_order_release);
+    handle_free(t->easy_keys, (unsigned)(easy - t->easies));
 }
 
 struct curl_multi *curl_multi_find(CURLM *multi)
@@ -131,7 +91,7 @@ struct curl_multi *curl_multi_find(CURLM *multi)
     struct tables *t = tables_get();
     if (t == NULL || multi == NULL)
         return NULL;
-    int i = find(t->multi_keys, CURL_MAX_MULTI, (uintptr_t)multi);
+    int i = handle_find(t->multi_keys, CURL_MAX_MULTI, (uintptr_t)multi);
     return i >= 0 ? &t->multis[i] : NULL;
 }
 
@@ -140,10 +100,10 @@ struct curl_multi *curl_multi_remember(CURLM *multi)
     struct tables *t = tables_make();
     if (t == NULL || multi == NULL)
         return NULL;
-    int i = find(t->multi_keys, CURL_MAX_MULTI, (uintptr_t)multi);
+    int i = handle_find(t->multi_keys, CURL_MAX_MULTI, (uintptr_t)multi);
     if (i >= 0)
         return &t->multis[i];
-    i = claim(t->multi_keys, CURL_MAX_MULTI, (uintptr_t)multi);
+    i = handle_claim(t->multi_keys, CURL_MAX_MULTI, (uintptr_t)multi);
     if (i < 0)
         return NULL;
     t->multis[i] = (struct curl_multi){ .multi = multi };
@@ -153,7 +113,7 @@ struct curl_multi *curl_multi_remember(CURLM *multi)
 void curl_multi_forget(struct curl_multi *multi)
 {
     struct tables *t = tables_get();
-    atomic_store_explicit(&t->multi_keys[multi - t->multis], 0, memory_order_release);
+    handle_free(t->multi_keys, (unsigned)(multi - t->multis));
 }
 
 /* Index + 1 of a record, and back: 0 ends a list. */
