@@ -24,6 +24,7 @@ EXP_SRC  := $(sort $(wildcard exporter/*.c exporter/*/*.c))
 CLI_SRC  := $(sort $(wildcard cli/*.c))
 PROTO    := $(sort $(wildcard exporter/otlp/*.proto))
 UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
+FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 PROG_SRC := $(sort $(wildcard tests/programs/*.c))
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(filter %.c,$(1))) $(patsubst %.S,$(BUILD)/obj/%.o,$(filter %.S,$(1)))
@@ -49,7 +50,7 @@ EXPORTER := $(BUILD)/libotelshim-exporter.so
 CLI := $(BUILD)/otelshim
 
 .DEFAULT_GOAL := all
-.PHONY: all help deps demo test unit unit-programs e2e asan bench bench-programs install uninstall format lint clean programs
+.PHONY: all help deps demo test unit unit-programs fuzz fuzz-programs libfuzzer-programs e2e asan bench bench-programs install uninstall format lint clean programs
 
 all: $(SHIM) $(EXPORTER) $(CLI) ## builds the two objects and the command
 
@@ -99,6 +100,18 @@ $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/unit.a
 	$(CC) $(filter-out -fvisibility=hidden,$(ALL_CFLAGS)) -Wno-unused-parameter -Wno-gnu-variable-sized-type-not-at-end -o $@ $< $(BUILD)/unit.a \
 	    -lcriterion -l:libpcre2-8.a -l:libprotobuf-c.a -lpthread
 
+# Fuzz targets twice: to run their corpus once (make test), and by libFuzzer (make fuzz).
+REPLAY_BIN := $(patsubst tests/fuzz/%.c,$(BUILD)/replay/%,$(FUZZ_SRC))
+FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_SRC))
+FUZZ_LINK = $(filter-out -fvisibility=hidden,$(ALL_CFLAGS)) -Itests/unit -Wno-missing-prototypes -o $@ \
+    $(filter %.c,$^) $(BUILD)/unit.a -l:libpcre2-8.a -l:libprotobuf-c.a -lpthread
+$(BUILD)/replay/%: tests/fuzz/%.c tests/fuzz/replay.c $(BUILD)/unit.a
+	@mkdir -p $(@D)
+	$(CC) $(FUZZ_LINK)
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/unit.a
+	@mkdir -p $(@D)
+	$(CC) -fsanitize=fuzzer $(FUZZ_LINK)
+
 PROG_BIN := $(patsubst tests/programs/%.c,$(BUILD)/programs/%,$(PROG_SRC)) \
             $(patsubst tests/programs/%.cc,$(BUILD)/programs/%,$(wildcard tests/programs/*.cc))
 programs: $(PROG_BIN) ## builds the small programs that the end-to-end tests run
@@ -120,10 +133,12 @@ demo: ## traces curl, sqlite3 and python3 against a local web server
 
 test: ## runs every test; ends with `N passed, N failed, N skipped`
 	@scripts/deps.sh test
-	@$(MAKE) --no-print-directory -s -j$(JOBS) all programs unit-programs $(BUILD)/exports-list
+	@$(MAKE) --no-print-directory -s -j$(JOBS) all programs unit-programs fuzz-programs $(BUILD)/exports-list
 	@BUILD=$(BUILD) scripts/test.sh
 
 unit-programs: $(UNIT_BIN)
+fuzz-programs: $(REPLAY_BIN)
+libfuzzer-programs: $(FUZZ_BIN)
 
 unit: $(UNIT_BIN) ## runs the unit tests
 	@BUILD=$(BUILD) scripts/test.sh unit
@@ -153,6 +168,14 @@ bench: ## measures what tracing costs: one table (docs/BENCHMARKS.md)
 	@BUILD=$(BUILD) tests/bench/run
 
 bench-programs: $(BENCH_BIN)
+
+# SECONDS for each target; what is found lies in build/fuzz, the corpus stays as it is.
+fuzz: SECONDS = 60
+fuzz: ## runs every fuzz target under ASan and UBSan for SECONDS (60)
+	@scripts/deps.sh lint
+	@$(MAKE) --no-print-directory -s -j$(JOBS) BUILD=build/fuzz CC=clang CFLAGS='-O1 -g' \
+	    SAN='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined' libfuzzer-programs
+	@BUILD=build/fuzz scripts/fuzz.sh $(SECONDS)
 
 install: all ## copies the objects to LIBDIR and the command to BINDIR
 	install -d $(DESTDIR)$(LIBDIR) $(DESTDIR)$(BINDIR)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs the tests and adds up what their runners say.
 #
-#   scripts/test.sh [unit] [exports] [faults] [e2e]      default: all
+#   scripts/test.sh [unit] [fuzz] [exports] [faults] [e2e]      default: all
 #
 # BUILD names the build directory. Prints each runner's own output and ends
 # with one line: `N passed, N failed, N skipped`.
@@ -40,6 +40,15 @@ unit() {
     done
 }
 
+# The corpus of every fuzz target, one input after the other.
+fuzz() {
+    for program in "$BUILD"/replay/fuzz_*; do
+        case $program in *.d) continue ;; esac
+        [ -x "$program" ] || continue
+        runner "$program" "tests/fuzz/corpus/$(basename "$program" | sed 's/^fuzz_//')"
+    done
+}
+
 # A runner that ends with `N passed, N failed, N skipped`.
 runner() {
     echo "== $*"
@@ -60,10 +69,11 @@ runner() {
     fi
 }
 
-[ $# -gt 0 ] || set -- unit exports faults e2e
+[ $# -gt 0 ] || set -- unit fuzz exports faults e2e
 for part in "$@"; do
     case $part in
     unit) unit ;;
+    fuzz) fuzz ;;
     exports) BUILD=$BUILD runner tests/exports.sh ;;
     faults) OTELSHIM_BUILD=$BUILD runner tests/faults/run ;;
     e2e) OTELSHIM_BUILD=$BUILD runner tests/e2e/run ;;

@@ -222,7 +222,7 @@ static void capture_open(struct http1 *p, const char *name, size_t len)
 void http1_field_open(struct http1 *p, const char *name, size_t len)
 {
     unsigned header = http1_header_of(name, len);
-    p->seen &= (uint8_t) ~(SEEN_FULL | SEEN_CAPTURING | SEEN_VALUE);
+    p->seen &= (uint8_t) ~(SEEN_FULL | SEEN_CAPTURING | SEEN_VALUE | SEEN_FOLD);
     p->field = HEADER_OTHER;
     if (p->seen & SEEN_TRAILER)
         return;
@@ -280,7 +280,7 @@ void http1_value_begin(struct http1 *p, uint32_t offset)
             list_reopen(p);
         else
             current(p)->at = p->store->used;
-        if (p->field == HTTP1_TRACEPARENT)
+        if (p->field == HTTP1_TRACEPARENT && !(p->seen & SEEN_FOLD))
             p->store->traceparent_at = offset;
     }
     p->index = p->store->used;
@@ -319,6 +319,7 @@ bool http1_value_fold(struct http1 *p)
 {
     if (p->field == HEADER_CONTENT_LENGTH || p->field == HEADER_TRANSFER_ENCODING)
         return false;
+    p->seen |= SEEN_FOLD;
     if (p->store != NULL && p->field == HTTP1_TRACEPARENT)
         p->store->traceparent_at = 0;
     if (p->seen & SEEN_VALUE) {

@@ -28,6 +28,7 @@ enum {
     SEEN_FULL = 1 << 2,      /* the rest of the value being read is dropped */
     SEEN_VALUE = 1 << 3,     /* the value being read has begun */
     SEEN_TRAILER = 1 << 4,   /* the lines being read are a trailer's */
+    SEEN_FOLD = 1 << 5,      /* the header being read has more than one line */
 };
 
 /* 1: may stand in a method (RFC 9110, token). */

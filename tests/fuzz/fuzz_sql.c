@@ -1,10 +1,6 @@
 /*
  * libFuzzer entry for shim/proto/sql.c.
  *
- *     clang -g -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -Ishim -o fuzz_sql \
- *         tests/fuzz/fuzz_sql.c shim/proto/sql.c shim/proto/sql_shape.c
- *     ./fuzz_sql -max_len=4096 -max_total_time=60 NEW_CORPUS tests/fuzz/corpus/sql
- *
  * Holds: both outputs within their bounds; no read beyond the input; a text
  * that was sanitised once has nothing left to sanitise.
  */

@@ -257,7 +257,7 @@ Test(http1, joins_folded_lines)
               "%s", whole.text);
     /* A folded traceparent cannot be replaced in place. */
     cr_expect(strstr(requests("GET / HTTP/1.1\r\nTraceparent:\r\n " TRACEPARENT "\r\n\r\n"),
-                     " tp=1@0 ") == NULL,
+                     " tp=1@0 ") != NULL,
               "%s", whole.text);
 }
 
