@@ -44,6 +44,8 @@ void exec_fork_child(void);
  * spawn.c: a child's span, from its start until it is reaped. Held in a table by
  * pid; a span that finds no place there is told at once, without an exit code.
  */
+void spawn_begins(void); /* around a start and spawn_started: a child reaped meanwhile is kept */
+void spawn_ends(void);
 void spawn_started(struct span *span, pid_t pid, const char *name, size_t name_len);
 /* Some wait function returned this pid and status: the end of its span, if any. */
 void spawn_reaped(pid_t pid, int wait_status);

@@ -34,8 +34,47 @@ static struct child children[SPAWN_SPANS];
  * Apart from the entries: all of them are looked at for a pid that is not there, and
  * lie in 64 cache lines. */
 static _Atomic int pids[SPAWN_SPANS];
-/* Entries in use, for a quick answer to "none"; any thread. */
-static atomic_uint nr_children;
+/* Entries in use, and starts under way, for a quick answer to "none"; any thread. */
+static atomic_uint nr_children, nr_starting;
+
+/*
+ * Children that were reaped before they stood in the table, by a SIGCHLD handler or
+ * another thread: pid in the upper half, wait status in the lower; 0 = free. Noted
+ * only while a start is under way, looked at when it is over; the oldest gives way.
+ */
+#define EARLY_MAX 16u
+static _Atomic uint64_t early[EARLY_MAX];
+static atomic_uint next_early;
+
+static void note_early(pid_t pid, int wait_status)
+{
+    unsigned at = atomic_fetch_add_explicit(&next_early, 1, memory_order_relaxed) % EARLY_MAX;
+    atomic_store_explicit(&early[at], (uint64_t)(uint32_t)pid << 32 | (uint32_t)wait_status,
+                          memory_order_release);
+}
+
+static bool was_early(pid_t pid, int *wait_status)
+{
+    for (unsigned i = 0; i < EARLY_MAX; i++) {
+        uint64_t entry = atomic_load_explicit(&early[i], memory_order_acquire);
+        if (entry >> 32 == (uint32_t)pid &&
+            atomic_compare_exchange_strong(&early[i], &entry, 0)) {
+            *wait_status = (int)(uint32_t)entry;
+            return true;
+        }
+    }
+    return false;
+}
+
+void spawn_begins(void)
+{
+    atomic_fetch_add_explicit(&nr_starting, 1, memory_order_relaxed);
+}
+
+void spawn_ends(void)
+{
+    atomic_fetch_sub_explicit(&nr_starting, 1, memory_order_relaxed);
+}
 
 /* Takes the entry of `pid` (0: a free one). NULL: there is none. */
 static struct child *claim(int pid, pid_t first)
@@ -124,11 +163,15 @@ void spawn_started(struct span *span, pid_t pid, const char *name, size_t name_l
     child->name_len = (uint8_t)(name_len < SPAWN_NAME_MAX ? name_len : SPAWN_NAME_MAX);
     memcpy(child->name, name, child->name_len);
     give(child, pid);
+    int wait_status;
+    if (was_early(pid, &wait_status))
+        spawn_reaped(pid, wait_status);
 }
 
 void spawn_reaped(pid_t pid, int wait_status)
 {
-    if (likely(atomic_load_explicit(&nr_children, memory_order_relaxed) == 0))
+    if (likely((atomic_load_explicit(&nr_children, memory_order_relaxed) |
+                atomic_load_explicit(&nr_starting, memory_order_relaxed)) == 0))
         return;
     if (!WIFEXITED(wait_status) && !WIFSIGNALED(wait_status))
         return;
@@ -137,6 +180,8 @@ void spawn_reaped(pid_t pid, int wait_status)
     if (child != NULL) {
         spawn_tell(&child->span, pid, child->name, child->name_len, &wait_status);
         release(child);
+    } else if (atomic_load_explicit(&nr_starting, memory_order_relaxed) != 0) {
+        note_early(pid, wait_status);
     }
     errno = saved_errno;
 }
@@ -157,6 +202,7 @@ void spawn_tell_open(void)
 
 void spawn_fork_child(void)
 {
+    atomic_store_explicit(&nr_starting, 0, memory_order_relaxed);
     if (atomic_load_explicit(&nr_children, memory_order_relaxed) == 0)
         return;
     for (unsigned i = 0; i < SPAWN_SPANS; i++)
@@ -174,20 +220,20 @@ static int spawn(spawn_function real, bool search, struct call *call, pid_t *pid
     struct span span;
     span_start(&span, &instr_process, SPAN_CLIENT, call);
     char *const *env = spawn_environment(envp, file, search, &span.context);
-    pid_t child = 0;
-    int r = real(&child, file, actions, attributes, argv, env);
+    /* The program's own variable: a SIGCHLD handler of it may look there at once. */
+    pid_t own = 0, *started = pid != NULL ? pid : &own;
+    spawn_begins();
+    int r = real(started, file, actions, attributes, argv, env);
     if (r == E2BIG && env != envp)
-        r = real(&child, file, actions, attributes, argv, envp);
+        r = real(started, file, actions, attributes, argv, envp);
     call_returned(call);
     size_t len;
     const char *name = executable_basename(file, &len);
-    if (r == 0) {
-        if (pid != NULL)
-            *pid = child;
-        spawn_started(&span, child, name, len);
-    } else {
+    if (r == 0)
+        spawn_started(&span, *started, name, len);
+    else
         spawn_failed(&span, name, len, r);
-    }
+    spawn_ends();
     call_leave(call);
     return r;
 }

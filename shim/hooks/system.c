@@ -280,6 +280,7 @@ static FILE *open_stream(const char *command, const struct popen_mode *mode,
     int child_fd = mode->reads ? STDOUT_FILENO : STDIN_FILENO;
     int error = ENOMEM;
     FILE *stream = fdopen(our_end, mode->reads ? "r" : "w");
+    spawn_begins();
     if (stream != NULL && move_away(&child_end, child_fd))
         error = popen_child(stream, child_end, child_fd, command, span, entry);
     close(child_end);
@@ -288,6 +289,7 @@ static FILE *open_stream(const char *command, const struct popen_mode *mode,
             REAL(fclose)(stream);
         else
             close(our_end);
+        spawn_ends();
         spawn_failed(span, SHELL_NAME, SHELL_NAME_LEN, error);
         errno = ENOMEM; /* whatever it was: as glibc */
         return NULL;
@@ -295,6 +297,7 @@ static FILE *open_stream(const char *command, const struct popen_mode *mode,
     if (!mode->close_on_exec)
         fcntl(our_end, F_SETFD, 0);
     spawn_started(span, entry->pid, SHELL_NAME, SHELL_NAME_LEN);
+    spawn_ends();
     return stream;
 }
 

@@ -47,8 +47,10 @@ def all_told(children):
 
 case("threads_start_programs", [STORM, "threads"], stdout="right 144 of 144", golden=None, check=all_told(144),
      parallel=True)
+# The children tell nothing: forty of them at once on two cores are more than a collector
+# in Python answers within the stall that an exit waits.
 case("a_signal_handler_reaps", [STORM, "handler"], stdout="started 40, reaped 40", golden=None, check=all_told(40),
-     parallel=True)
+     parallel=True, shim_env={"OTEL_SHIM_PROCESS_SPAN": "never"})
 
 
 def none_lost(run):
