@@ -29,6 +29,7 @@ enum sampler_kind { SAMPLER_ALWAYS_ON, SAMPLER_ALWAYS_OFF, SAMPLER_RATIO };
 enum propagator { PROPAGATE_TRACECONTEXT = 1 << 0, PROPAGATE_BAGGAGE = 1 << 1 };
 enum otlp_protocol { OTLP_HTTP_PROTOBUF };
 enum otlp_compression { OTLP_COMPRESSION_NONE };
+enum inline_dispatch { INLINE_AUTO, INLINE_TRUE, INLINE_FALSE };
 enum process_span_mode { PROCESS_SPAN_AUTO, PROCESS_SPAN_ALWAYS, PROCESS_SPAN_NEVER };
 
 struct config_pair {
@@ -77,6 +78,7 @@ struct config {
 
     const char *disabled_instrumentations; /* the list, as given, or NULL */
     enum process_span_mode process_span;
+    enum inline_dispatch inline_dispatch;
     bool follow_children;
     uint32_t exit_timeout_ms;
     bool keep_deepbind;        /* OTEL_SHIM_KEEP_DEEPBIND: the program's dlopen flags stay */

@@ -42,7 +42,8 @@
     SET(PROPAGATOR) \
     SET(PROTOCOL) \
     SET(COMPRESSION) \
-    SET(PROCESS_SPAN)
+    SET(PROCESS_SPAN) \
+    SET(INLINE_DISPATCH)
 
 #define SAMPLER_PARENT_BASED (1u << 8) /* beside an enum sampler_kind */
 
@@ -88,7 +89,10 @@
     WORD(COMPRESSION, "gzip", 0, UNBUILT) \
     WORD(PROCESS_SPAN, "auto", PROCESS_SPAN_AUTO, BUILT) \
     WORD(PROCESS_SPAN, "always", PROCESS_SPAN_ALWAYS, BUILT) \
-    WORD(PROCESS_SPAN, "never", PROCESS_SPAN_NEVER, BUILT)
+    WORD(PROCESS_SPAN, "never", PROCESS_SPAN_NEVER, BUILT) \
+    WORD(INLINE_DISPATCH, "auto", INLINE_AUTO, BUILT) \
+    WORD(INLINE_DISPATCH, "true", INLINE_TRUE, BUILT) \
+    WORD(INLINE_DISPATCH, "false", INLINE_FALSE, BUILT)
 
 #define CONFIG_VARIABLES(VAR) \
     VAR("OTEL_SHIM_LOG_FILE", PATH, log_file, NONE, "", \
@@ -165,6 +169,9 @@
         "OTEL_PYTHON_EXCLUDED_URLS; the first one set holds") \
     VAR("OTEL_SHIM_PROCESS_SPAN", CHOICE, process_span, PROCESS_SPAN, "auto", \
         "Whether a program's own life is a span: auto = of a command that did something") \
+    VAR("OTEL_SHIM_INLINE_DISPATCH", CHOICE, inline_dispatch, INLINE_DISPATCH, "auto", \
+        "Whether the program handles a request in the call chain that has read it: auto = by " \
+        "its name (nginx, openresty, tengine, angie)") \
     VAR("OTEL_SHIM_FOLLOW_CHILDREN", BOOL, follow_children, NONE, "true", \
         "Children with a cleared environment get LD_PRELOAD and the OTEL_ variables again") \
     VAR("OTEL_SHIM_KEEP_DEEPBIND", BOOL, keep_deepbind, NONE, "false", \

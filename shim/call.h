@@ -34,16 +34,20 @@ struct ring;
 
 /* What this thread has on its stack. Initial-exec TLS: one fs-relative load. */
 struct thread_state {
-    uint32_t suppressed;      /* bits of instrumentations that pass through now */
-    uint32_t in_vfork;        /* set by the vfork thunk, see hooks/fork.c */
-    uint32_t generation;      /* process_state.generation this thread's data belongs to */
-    uint32_t inherited;       /* context slot of the creator's span, 0 = none */
-    uintptr_t frame;          /* of the innermost call that is on the stack, 0 = none */
-    struct span *current;     /* innermost open call span, NULL = none */
-    struct span *next_thread; /* whose thread the next pthread_create makes, NULL = current's */
-    struct ring *ring;        /* this thread's ring, NULL until its first record */
-    uintptr_t writing;        /* frame inside a ring reservation, 0 = none */
-    uint64_t random[2];       /* xoroshiro128++ state of this thread's ids, [0] 0 = unseeded */
+    uint32_t suppressed;        /* bits of instrumentations that pass through now */
+    uint32_t in_vfork;          /* set by the vfork thunk, see hooks/fork.c */
+    uint32_t generation;        /* process_state.generation this thread's data belongs to */
+    uint32_t inherited;         /* context slot of the creator's span, 0 = none */
+    uint32_t id;                /* among the threads that read requests, 0 = none yet */
+    uint32_t last_request;      /* newest server request that it read, see context/request.h */
+    uint32_t turn_request;      /* inline dispatch: whose bytes it read last in this turn */
+    uint32_t inherited_request; /* server request that its creator was at, 0 = none */
+    uintptr_t frame;            /* of the innermost call that is on the stack, 0 = none */
+    struct span *current;       /* innermost open call span, NULL = none */
+    struct span *next_thread;   /* whose thread the next pthread_create makes, NULL = current's */
+    struct ring *ring;          /* this thread's ring, NULL until its first record */
+    uintptr_t writing;          /* frame inside a ring reservation, 0 = none */
+    uint64_t random[2];         /* xoroshiro128++ state of this thread's ids, [0] 0 = unseeded */
 };
 
 extern __thread struct thread_state thread_state

@@ -14,6 +14,7 @@
     DROP(REENTRANT, "reentrant")         /* a signal handler hit a record in the making */ \
     DROP(CORRUPT, "corrupt")             /* a ring was overwritten by the program */ \
     DROP(TABLE_FULL, "table_full")       /* more handles than a handle table holds */ \
+    DROP(CONTENDED, "contended")         /* two threads at one connection at one moment */ \
     DROP(QUEUE_FULL, "queue_full")       /* exporter queue (OTEL_BSP_MAX_QUEUE_SIZE) */ \
     DROP(NO_EXPORTER, "no_exporter")     /* the exporter object could not be loaded */ \
     DROP(NO_THREAD, "no_thread")         /* no background thread could be started */ \

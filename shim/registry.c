@@ -17,6 +17,8 @@
     X(instr_confine)        \
     X(instr_process)        \
     X(instr_dns)            \
+    X(instr_socket)         \
+    X(instr_http)           \
     X(instr_curl)           \
     X(instr_sqlite)
 /* clang-format on */

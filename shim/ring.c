@@ -103,6 +103,22 @@ static struct ring *claim_slot(unsigned char *base, unsigned index)
     return NULL;
 }
 
+/*
+ * Takes any slot whose thread ended. Its records stay, ours come behind them: a server
+ * with a thread for each request ends more of them between two drains than there are rings.
+ */
+static struct ring *inherit_slot(unsigned char *base, unsigned *index)
+{
+    for (unsigned i = 0; i < RING_COUNT; i++) {
+        uint32_t state = SLOT_ORPHANED;
+        if (atomic_compare_exchange_strong(&slots[i], &state, SLOT_OWNED)) {
+            *index = i;
+            return ring_of_slot(base, i);
+        }
+    }
+    return NULL;
+}
+
 static void own(struct ring *ring, unsigned slot, uint32_t tid)
 {
     ring->owner_tid = tid;
@@ -121,6 +137,15 @@ struct ring *ring_of_thread_slow(void)
         if (ring == NULL)
             continue;
         own(ring, i, (uint32_t)syscall(SYS_gettid));
+        t->ring = ring;
+        return ring;
+    }
+    unsigned index = 0;
+    struct ring *ring = base != NULL ? inherit_slot(base, &index) : NULL;
+    if (ring != NULL) {
+        uint32_t unkicked = ring->unkicked;
+        own(ring, index, (uint32_t)syscall(SYS_gettid));
+        ring->unkicked = unkicked;
         t->ring = ring;
         return ring;
     }

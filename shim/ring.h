@@ -11,7 +11,7 @@
  * A full ring spills: its thread goes on in another one of a few kept for that,
  * so that neither the time it takes to load the exporter nor a scheduler's time
  * slice on a busy machine costs spans. When those are full, too, new records are
- * dropped and counted. The ring of a thread that ended is drained and given to
+ * dropped and counted. The ring of a thread that ended is given to
  * the next thread.
  */
 #ifndef OTELSHIM_RING_H

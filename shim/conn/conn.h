@@ -47,8 +47,9 @@
 #define CONN_MAX_DETACHED 4096u /* TLS sessions over memory buffers */
 #define CONN_HOLD_TRIES 128u    /* looks at a connection that another thread holds */
 #define CONN_MAX_PIPELINED 16u  /* requests of one connection that wait for answers */
-#define CONN_MAX_IOV 32u        /* entries of a writev that our header can join */
-#define CONN_EDIT_PIECES 6u     /* texts that one edit puts in */
+#define CONN_MAX_IOV 24u        /* entries of a writev that our header can join */
+#define CONN_EDIT_PIECES 5u     /* texts that one edit puts in */
+#define CONN_EDIT_TEXT 96u
 
 enum conn_kind {
     CONN_UNKNOWN = 0, /* not looked at yet */
@@ -78,10 +79,11 @@ static inline bool conn_is_known(int fd)
 
 struct conn; /* opaque; 64 bytes while idle */
 
-/* Constructor: `socket` is on. `http` says whether messages become spans. */
-void conn_init(bool http);
-/* Forked child, first use. */
+/* Constructor: `socket` is on. `http`: whose spans messages become. */
+void conn_init(const struct instrumentation *http);
+/* Forked child, first use; its parent: a child may answer in its place. */
 void conn_fork_child(void);
+void conn_forked(void);
 
 /* ---- what a descriptor is ---- */
 
@@ -102,6 +104,8 @@ void conn_ignore(int fd);
 void conn_duplicated(int from, int to);
 /* Before the real close: ends what is open on it when it was the last number. */
 void conn_closing(int fd);
+/* The same for all of first to last. */
+void conn_closing_range(unsigned first, unsigned last);
 /* Before shutdown(fd, how). */
 void conn_shutting_down(int fd, int how);
 
@@ -126,27 +130,28 @@ void conn_read_ended(struct conn *c, int error);
 /*
  * One write of the program, from before to after. The edit: `skip` bytes at `at`
  * (0 for an insertion) give way to the pieces. All offsets count from the first
- * byte of this write. Lives on the hook's stack: 200 bytes.
+ * byte of this write. Lives on the hook's stack: 288 bytes.
  */
 struct conn_write {
     struct conn *conn;
     uint32_t generation; /* of the connection */
     bool edited;         /* send conn_write_pieces() instead of the program's bytes */
-    bool only_owed;      /* see conn_write_begin */
     uint8_t nr_pieces;
-    size_t total; /* bytes of the program in this write */
+    uint8_t text_from; /* where pieces[0] lies in text; CONN_EDIT_TEXT: elsewhere */
+    int nr_iov;
+    const struct iovec *iov; /* the program's; read again by conn_write_end */
+    size_t total;            /* bytes of the program in this write */
+    size_t fed;              /* of these the parser has seen before the write: a head */
     size_t at, skip;
     size_t put;                            /* bytes of all pieces */
     struct iovec pieces[CONN_EDIT_PIECES]; /* point into `text` and to the exchange's context */
-    char text[80];           /* "traceparent: …" and its line end, or the new span id */
-    const struct iovec *iov; /* the program's, for conn_write_end */
-    int nr_iov;
+    char text[CONN_EDIT_TEXT];             /* "traceparent: …" and what follows, or a span id */
 };
 
 /*
  * Before a write of nr_iov entries. False: nothing is to be told of this write.
  * True: conn_write_end must follow. `may_inject` false: MSG_OOB, MSG_ZEROCOPY, an
- * iovec too long, an SDK's own … then only parsing. Where a remainder of our header
+ * iovec too long: then only parsing. Where a remainder of our header
  * is owed from an earlier short write, w->edited is set with at = 0, skip = 0: it
  * goes first.
  */
@@ -190,7 +195,8 @@ struct conn *conn_still(struct conn *c, uint32_t generation);
  * conn_write_begin is called once, for the first try; the hook keeps its edited copy,
  * and calls conn_write_end once, when the library has taken it or the session fails.
  * Between the two conn_write_begin says false for the same connection. The struct may be
- * moved: pieces that point into text are found again by conn_write_moved.
+ * moved (pieces that point into text are put right here); `iov` must point to the
+ * program's bytes when conn_write_end is called.
  */
 void conn_write_moved(struct conn_write *w, const struct conn_write *from);
 

@@ -9,6 +9,7 @@
 #include "context/process_context.h"
 
 #include "config.h"
+#include "context/request.h"
 #include "context/traceparent.h"
 
 #define CONTEXT_SLOTS 256u /* open spans that other threads can see at once */
@@ -208,8 +209,9 @@ void process_context_mark_used(void)
 }
 
 /*
- * Rules 1 and 2: the innermost call of this thread, then what its creator left
- * it. The guard has dropped calls of other stacks before we come here.
+ * Rules 1 to 3: the innermost call of this thread, the server request that it is at,
+ * then what its creator left it. The guard has dropped calls of other stacks before
+ * we come here.
  */
 static bool thread_parent(const struct thread_state *t, struct span_context *out)
 {
@@ -218,7 +220,12 @@ static bool thread_parent(const struct thread_state *t, struct span_context *out
         *out = current->context;
         return true;
     }
-    return t->inherited != 0 && context_published(t->inherited, out);
+    uint32_t request = request_current(t);
+    if (request != 0 && request_context(request, out))
+        return true;
+    if (t->inherited != 0 && context_published(t->inherited, out))
+        return true;
+    return t->inherited_request != 0 && request_context(t->inherited_request, out);
 }
 
 bool context_parent_slow(const struct thread_state *t, struct span_context *parent,

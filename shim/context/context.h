@@ -2,10 +2,12 @@
  * Which span is the parent of what begins now? (DESIGN section 2, "Context")
  *
  *   1. the innermost open call span of this thread, on this stack;
- *   2. the creator's span, for a thread that was started inside a call, while
- *      that span is still open;
- *   3. the process context: the process span, or what came in by TRACEPARENT;
- *   4. nothing: a new root.
+ *   2. the server request that the thread is at, if that is certain (request.h);
+ *   3. the creator's span or request, for a thread that was started inside one, while
+ *      that is open, and until the thread's first wait on a condition or semaphore:
+ *      one that waits there is of a pool, and what it does next is somebody else's;
+ *   4. the process context: the process span, or what came in by TRACEPARENT;
+ *   5. nothing: a new root.
  */
 #ifndef OTELSHIM_CONTEXT_H
 #define OTELSHIM_CONTEXT_H

@@ -82,7 +82,7 @@ static inline bool context_parent_inline(const struct call *call, struct span_co
     }
     unsigned flags = atomic_load_explicit(&process_context.flags, memory_order_acquire);
     bool may_be_parent = (flags & (PROCESS_SPAN | PROCESS_PARENT)) && !(flags & PROCESS_SERVER);
-    if (unlikely(t->inherited != 0 || may_be_parent))
+    if (unlikely((t->inherited | t->inherited_request | t->last_request) != 0 || may_be_parent))
         return context_parent_slow(t, parent, link, has_link);
     *has_link = process_context_link(flags, link);
     return false;

@@ -60,11 +60,15 @@ static void curl_init(void)
     curl_url_filter = config_url_filter(config, "curl");
 }
 
+/* Its sockets are told by its own spans. */
+static const char *const curl_suppresses[] = { "socket", "http", NULL };
+
 struct instrumentation instr_curl = {
     .name = "curl",
     .hooks = curl_hooks,
     .nr_hooks = COUNT(curl_hooks),
     .sonames = curl_sonames,
+    .suppresses = curl_suppresses,
     .init = curl_init,
     /* No fork_child: spans of the parent are known by their process generation, and
      * the table is the child's own copy, with which it gives its handles back. */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "conn/conn.h"
 #include "hooks/core.h"
 #include "hooks/process.h"
 #include "process_state.h"
@@ -59,8 +60,10 @@ static void after_fork(struct fork_call *f, pid_t pid)
     } else {
         if (f->locked)
             worker_unlock_after_fork();
-        if (pid > 0)
+        if (pid > 0) {
             process_span_parent_forked();
+            conn_forked();
+        }
     }
     errno = saved_errno;
 }

@@ -8,6 +8,7 @@
 
 #include "context/process_context.h"
 #include "hooks/process_internal.h"
+#include "hooks/process_server.h"
 
 /* Generation of the process that is known to be a server. Any thread, always the
  * same value; a forked child has another generation and tells for itself. No
@@ -46,27 +47,14 @@ static inline bool is_known(void)
                   process_state->generation);
 }
 
-static inline void note_server(void)
-{
-    if (!is_known())
-        tell_server();
-}
-
-EXPORT int listen(int fd, int backlog)
+void process_note_listen(int fd)
 {
     if (!is_known() && (call_enabled_mask & instr_process.bit) && !is_unix_socket(fd))
         tell_server();
-    return REAL(listen)(fd, backlog);
 }
 
-EXPORT int accept(int fd, __SOCKADDR_ARG address, socklen_t *restrict len)
+void process_note_accept(void)
 {
-    note_server();
-    return REAL(accept)(fd, address, len);
-}
-
-EXPORT int accept4(int fd, __SOCKADDR_ARG address, socklen_t *restrict len, int flags)
-{
-    note_server();
-    return REAL(accept4)(fd, address, len, flags);
+    if (!is_known())
+        tell_server();
 }

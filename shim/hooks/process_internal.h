@@ -14,8 +14,7 @@
     X(execve) X(execv) X(execvp) X(execvpe) X(execl) X(execle) X(execlp) X(fexecve)       \
     X(execveat)                                                                           \
     X(posix_spawn) X(posix_spawnp) X(waitpid) X(wait) X(wait3) X(wait4) X(waitid)         \
-    X(system) X(popen) X(pclose) X(fclose)                                                \
-    X(listen) X(accept) X(accept4)
+    X(system) X(popen) X(pclose) X(fclose)
 /* clang-format on */
 
 enum { PROCESS_HOOKS(HOOK_INDEX_) };

@@ -17,6 +17,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "conn/conn.h"
+#include "hooks/process_server.h"
 #include "hooks/process_internal.h"
 
 #define SHELL_PATH "/bin/sh"
@@ -395,5 +397,12 @@ EXPORT int pclose(FILE *stream)
 EXPORT int fclose(FILE *stream)
 {
     struct popen_entry *entry = find_stream(stream);
-    return entry != NULL ? close_stream(stream, entry) : REAL(fclose)(stream);
+    if (entry != NULL)
+        return close_stream(stream, entry);
+    if (conn_fd_limit != 0 && stream != NULL) {
+        int saved_errno = errno;
+        socket_closing(fileno(stream));
+        errno = saved_errno;
+    }
+    return REAL(fclose)(stream);
 }

@@ -4,18 +4,26 @@
  * program that ends with its last thread is not kept alive by ours.
  */
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "context/context.h"
+#include "context/request.h"
 #include "hooks/core.h"
 #include "process_state.h"
 #include "ring.h"
 #include "worker.h"
 #include "worker_thread.h"
 
-#define THREAD_HOOKS(X) X(pthread_create) X(pthread_exit)
+/* clang-format off */
+#define THREAD_HOOKS(X)                                                           \
+    X(pthread_create) X(pthread_exit)                                             \
+    X(pthread_cond_wait) X(pthread_cond_timedwait) X(pthread_cond_clockwait)      \
+    X(sem_wait) X(sem_timedwait) X(sem_clockwait)
+/* clang-format on */
 HOOK_LIST(thread_hooks, THREAD_HOOKS);
 #define HOOK_TABLE thread_hooks
 
@@ -33,6 +41,7 @@ static struct start {
     void *(*run)(void *);
     void *arg;
     uint32_t context; /* the creator's published span, 0 = none */
+    uint32_t request; /* the server request that it was at, 0 = none */
 } starts[STARTS_MAX];
 
 /* The main thread called pthread_exit: from now on any thread may be the last. */
@@ -69,15 +78,28 @@ static void thread_ends(void *unused)
 static void *thread_main(void *data)
 {
     struct start *s = data;
-    struct start own = { .run = s->run, .arg = s->arg, .context = s->context };
+    struct start own = {
+        .run = s->run, .arg = s->arg, .context = s->context, .request = s->request
+    };
     atomic_store_explicit(&s->used, false, memory_order_release);
-    if (core_is_on(&instr_thread))
+    if (core_is_on(&instr_thread)) {
         thread_state.inherited = own.context;
+        thread_state.inherited_request = own.request;
+    }
     void *result;
     pthread_cleanup_push(thread_ends, NULL);
     result = own.run(own.arg);
     pthread_cleanup_pop(1);
     return result;
+}
+
+/* What a new thread works for, if its creator is at a server request, or was itself
+ * made by a thread that is. */
+static uint32_t request_of_creator(void)
+{
+    const struct thread_state *t = &thread_state;
+    uint32_t request = request_current(t);
+    return request != 0 ? request : t->inherited_request;
 }
 
 EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *),
@@ -97,7 +119,9 @@ EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(
     thread_state.next_thread = NULL;
     s->run = run;
     s->arg = arg;
-    s->context = current != NULL && current->open ? context_publish(current) : 0;
+    bool in_call = current != NULL && current->open;
+    s->context = in_call ? context_publish(current) : 0;
+    s->request = in_call ? 0 : request_of_creator();
     int error = REAL(pthread_create)(thread, attr, thread_main, s);
     if (error != 0)
         atomic_store_explicit(&s->used, false, memory_order_release);
@@ -114,6 +138,79 @@ EXPORT void pthread_exit(void *value)
     errno = saved_errno;
     REAL(pthread_exit)(value);
     __builtin_unreachable();
+}
+
+/*
+ * A thread that waits to be given work is one of a pool: from then on its creator's
+ * context says nothing about it. Not so a wait of some milliseconds: an interpreter's
+ * lock (CPython looks every 5 ms), which its threads wait for at their very start.
+ */
+#define SHORT_WAIT_NS 20000000
+
+static bool is_short(const struct timespec *until, clockid_t clock)
+{
+    struct timespec now;
+    clock_gettime(clock, &now);
+    int64_t left =
+        ((int64_t)until->tv_sec - now.tv_sec) * 1000000000 + until->tv_nsec - now.tv_nsec;
+    return left >= 0 && left <= SHORT_WAIT_NS;
+}
+
+static __attribute__((noinline)) void forget_creator(const struct timespec *until)
+{
+    struct thread_state *t = &thread_state;
+    int saved_errno = errno;
+    /* Which clock it means is known to the condition alone. */
+    if (until == NULL || (!is_short(until, CLOCK_MONOTONIC) && !is_short(until, CLOCK_REALTIME)))
+        t->inherited = t->inherited_request = 0;
+    errno = saved_errno;
+}
+
+static inline void thread_waits(const struct timespec *until)
+{
+    if (unlikely((thread_state.inherited | thread_state.inherited_request) != 0))
+        forget_creator(until);
+}
+
+EXPORT int pthread_cond_wait(pthread_cond_t *restrict condition, pthread_mutex_t *restrict mutex)
+{
+    thread_waits(NULL);
+    return REAL(pthread_cond_wait)(condition, mutex);
+}
+
+EXPORT int pthread_cond_timedwait(pthread_cond_t *restrict condition,
+                                  pthread_mutex_t *restrict mutex,
+                                  const struct timespec *restrict until)
+{
+    thread_waits(until);
+    return REAL(pthread_cond_timedwait)(condition, mutex, until);
+}
+
+EXPORT int pthread_cond_clockwait(pthread_cond_t *restrict condition,
+                                  pthread_mutex_t *restrict mutex, clockid_t clock,
+                                  const struct timespec *restrict until)
+{
+    thread_waits(until);
+    return REAL(pthread_cond_clockwait)(condition, mutex, clock, until);
+}
+
+EXPORT int sem_wait(sem_t *semaphore)
+{
+    thread_waits(NULL);
+    return REAL(sem_wait)(semaphore);
+}
+
+EXPORT int sem_timedwait(sem_t *restrict semaphore, const struct timespec *restrict until)
+{
+    thread_waits(until);
+    return REAL(sem_timedwait)(semaphore, until);
+}
+
+EXPORT int sem_clockwait(sem_t *restrict semaphore, clockid_t clock,
+                         const struct timespec *restrict until)
+{
+    thread_waits(until);
+    return REAL(sem_clockwait)(semaphore, clock, until);
 }
 
 int worker_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *),

@@ -288,8 +288,8 @@ Test(http1, gives_up_what_can_be_read_in_two_ways)
         "POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
         "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
         "POST / HTTP/1.1\r\nTransfer-Encoding:\r\n chunked\r\n\r\n",
-        ("POST / HTTP/1.1\r\nTransfer-Encoding: \x0b"
-         "chunked\r\n\r\n"),
+        "POST / HTTP/1.1\r\nTransfer-Encoding: \x0b"
+        "chunked\r\n\r\n",
         "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n",
         "POST / HTTP/1.1\r\nTransfer-Encoding : chunked\r\n\r\n",
         "POST / HTTP/1.1\r\nTransfer-Encoding\t: chunked\r\n\r\n",

@@ -25,9 +25,9 @@ for name, env in {
         "excluded_urls_of_curl": {"OTEL_SHIM_CURL_EXCLUDED_URLS": "127.0.0.1:\\d+/hel+o",
                                   "OTEL_SHIM_EXCLUDED_URLS": "nothing"},
         "excluded_urls_by_pythons_name": {"OTEL_PYTHON_EXCLUDED_URLS": "hello"},
-        "disabled_instrumentations": {"OTEL_SHIM_DISABLED_INSTRUMENTATIONS": "sqlite3, curl"},
+        "disabled_instrumentations": {"OTEL_SHIM_DISABLED_INSTRUMENTATIONS": "sqlite3, curl, http"},
         "disabled_instrumentations_all": {"OTEL_SHIM_DISABLED_INSTRUMENTATIONS": "*"},
-        "disabled_instrumentations_by_pythons_name": {"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "curl,process"},
+        "disabled_instrumentations_by_pythons_name": {"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "curl,process,http"},
         "sdk_disabled": {"OTEL_SDK_DISABLED": "TRUE"}}.items():
     curl(name, shim_env=env, golden="none", injects=False, check=no_header)
 

@@ -83,7 +83,7 @@ case("curl_sampled_out_still_injects", CURL + ["$WEB/hello"], injects=False, gol
 case("curl_excluded_url_is_untouched", CURL + ["$WEB/hello?q"], injects=False, golden="none",
      shim_env={"OTEL_SHIM_CURL_EXCLUDED_URLS": "other,hello[?]q$"}, check=expect_header("traceparent", None))
 case("curl_disabled_is_untouched", CURL + ["$WEB/hello"], injects=False, golden="none",
-     shim_env={"OTEL_SHIM_DISABLED_INSTRUMENTATIONS": "curl"}, check=expect_header("traceparent", None))
+     shim_env={"OTEL_SHIM_DISABLED_INSTRUMENTATIONS": "curl,http"}, check=expect_header("traceparent", None))
 
 case("curl_version_makes_no_transfer", ["curl", "--version"], golden=None, check=no_transfer)
 case("curl_file", CURL + ["file://$TMP/text"], files={"text": "content"}, golden="curl/file", stdout="content")

@@ -1,0 +1,476 @@
+/*
+ * Descriptors and the connections behind them; see conn.h.
+ *
+ * A connection lies in a pool, its fds point to it: dup makes two of one. What the
+ * program does with an fd that we do not see (a close inside libc) leaves a stale
+ * entry; the hooks that make a new socket on the number clear it, and nothing is
+ * ever modified before the kernel has said that it is the same socket still.
+ */
+#include "conn/conn_internal.h"
+
+#include <netinet/in.h>
+#include <stddef.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "context/request.h"
+#include "diag.h"
+
+/* See conn.h. A forked child keeps its copy of all of these: it has the same fds. */
+unsigned char conn_kinds[CONN_MAX_FDS];
+unsigned conn_fd_limit;
+const struct instrumentation *conn_http;
+/* Number of the connection behind each fd, 0 = none; any thread. */
+static _Atomic uint32_t conn_numbers[CONN_MAX_FDS];
+struct pool conn_pool = POOL(sizeof(struct conn), 1024, CONN_MAX);
+/* One past the highest fd that ever had one: the bound of close_range. Any thread. */
+static _Atomic unsigned conn_top;
+/* Texts of TLS versions and protocols, by number; filled by any thread, never emptied. */
+#define CONN_MAX_TEXTS 32u
+static _Atomic(const char *) texts[CONN_MAX_TEXTS];
+
+void conn_init(const struct instrumentation *http)
+{
+    conn_http = http;
+    exchange_init();
+    conn_fd_limit = CONN_MAX_FDS;
+}
+
+static struct conn *conn_at(uint32_t number)
+{
+    return number != 0 ? pool_at(&conn_pool, number) : NULL;
+}
+
+static bool is_in_table(int fd)
+{
+    return (unsigned)fd < conn_fd_limit;
+}
+
+static struct conn *conn_behind(int fd)
+{
+    return conn_at(atomic_load_explicit(&conn_numbers[fd], memory_order_acquire));
+}
+
+/* ---- one thread at a time ---- */
+
+static void relax(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+}
+
+bool conn_hold_for_write(struct conn *c)
+{
+    for (unsigned i = 0; i < CONN_HOLD_TRIES; i++) {
+        unsigned char nobody = 0;
+        if (atomic_compare_exchange_strong_explicit(&c->held, &nobody, 1, memory_order_acquire,
+                                                    memory_order_relaxed)) {
+            if (likely(!(c->flags & CONN_GIVEN_UP)))
+                return true;
+            atomic_store_explicit(&c->held, 0, memory_order_release);
+            return false;
+        }
+        relax();
+    }
+    atomic_store(&c->doomed, 1);
+    diag_drop(DROP_CONTENDED, 1);
+    return false;
+}
+
+static bool is_doomed(struct conn *c)
+{
+    return unlikely(atomic_load_explicit(&c->doomed, memory_order_relaxed));
+}
+
+bool conn_hold(struct conn *c)
+{
+    if (!conn_hold_for_write(c))
+        return false;
+    if (likely(!is_doomed(c)))
+        return true;
+    conn_let_go(c);
+    return false;
+}
+
+void conn_let_go(struct conn *c)
+{
+    if (is_doomed(c) && !(c->flags & CONN_GIVEN_UP))
+        conn_give_up(c);
+    atomic_store_explicit(&c->held, 0, memory_order_release);
+}
+
+static bool owes_bytes(const struct conn *c)
+{
+    const struct stream *s = stream_of(c);
+    return (c->flags & CONN_WRITING) ||
+           (s != NULL && s->edit.kind != EDIT_NONE && s->edit.done > 0);
+}
+
+void conn_give_up(struct conn *c)
+{
+    if (owes_bytes(c)) {
+        atomic_store_explicit(&c->doomed, 1, memory_order_relaxed);
+        return;
+    }
+    stream_drop(c);
+    c->flags |= CONN_GIVEN_UP;
+    if (!(c->flags & CONN_DETACHED) && is_in_table(c->fd) && conn_behind(c->fd) == c)
+        conn_kinds[c->fd] = CONN_IGNORED;
+}
+
+/* ---- making and forgetting ---- */
+
+static struct conn *conn_new(int fd, enum conn_role role)
+{
+    uint32_t number = pool_take(&conn_pool);
+    if (number == POOL_NONE) {
+        diag_drop(DROP_TABLE_FULL, 1);
+        return NULL;
+    }
+    struct conn *c = pool_at(&conn_pool, number);
+    uint32_t generation = atomic_load_explicit(&c->generation, memory_order_relaxed);
+    *c = (struct conn){
+        .generation = generation, .role = (uint8_t)role, .refs = 1, .fd = fd, .number = number
+    };
+    return c;
+}
+
+/* The last reference is gone. A block that another thread is at is lost: it is given
+ * up there, but nobody would know when to free it. */
+static void conn_free(struct conn *c)
+{
+    if (conn_hold_for_write(c)) {
+        c->flags &= (uint8_t)~CONN_WRITING;
+        stream_end(c, 0);
+        c->flags |= CONN_GIVEN_UP;
+        atomic_store_explicit(&c->held, 0, memory_order_release);
+    } else if (!(c->flags & CONN_GIVEN_UP)) {
+        return;
+    }
+    atomic_fetch_add_explicit(&c->generation, 1, memory_order_release);
+    pool_give(&conn_pool, c->number);
+}
+
+/* The fd points to nothing any more. */
+static void detach(int fd)
+{
+    struct conn *c = conn_at(atomic_exchange(&conn_numbers[fd], 0));
+    if (c != NULL && atomic_fetch_sub(&c->refs, 1) == 1)
+        conn_free(c);
+}
+
+static void point_to(int fd, uint32_t number)
+{
+    atomic_store_explicit(&conn_numbers[fd], number, memory_order_release);
+    unsigned top = atomic_load_explicit(&conn_top, memory_order_relaxed);
+    while (top <= (unsigned)fd && !atomic_compare_exchange_weak(&conn_top, &top, (unsigned)fd + 1))
+        ;
+}
+
+/* The fd has a new connection of this role. NULL: ignored. */
+static struct conn *attach(int fd, enum conn_role role)
+{
+    detach(fd);
+    struct conn *c = conn_new(fd, role);
+    if (c == NULL) {
+        conn_kinds[fd] = CONN_IGNORED;
+        return NULL;
+    }
+    point_to(fd, c->number);
+    conn_kinds[fd] = CONN_TRACKED;
+    return c;
+}
+
+/* ---- what the kernel says ---- */
+
+static int socket_option(int fd, int option)
+{
+    int value = 0;
+    socklen_t len = sizeof value;
+    return getsockopt(fd, SOL_SOCKET, option, &value, &len) == 0 ? value : -1;
+}
+
+static uint64_t socket_cookie(int fd)
+{
+    uint64_t cookie = 0;
+    socklen_t len = sizeof cookie;
+    return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) == 0 ? cookie : 0;
+}
+
+bool conn_is_same_socket(struct conn *c)
+{
+    return c->cookie != 0 && socket_cookie(c->fd) == c->cookie;
+}
+
+static bool is_stream_family(int domain)
+{
+    return domain == AF_INET || domain == AF_INET6 || domain == AF_UNIX;
+}
+
+static void keep_address(struct conn *c, const struct sockaddr *address, socklen_t len)
+{
+    if (address == NULL || len < sizeof address->sa_family)
+        return;
+    const void *bytes = address;
+    if (address->sa_family == AF_INET && len >= sizeof(struct sockaddr_in)) {
+        const struct sockaddr_in *in = bytes;
+        memcpy(c->peer, &in->sin_addr, sizeof in->sin_addr);
+        c->peer_port = ntohs(in->sin_port);
+    } else if (address->sa_family == AF_INET6 && len >= sizeof(struct sockaddr_in6)) {
+        const struct sockaddr_in6 *in6 = bytes;
+        memcpy(c->peer, &in6->sin6_addr, sizeof in6->sin6_addr);
+        c->peer_port = ntohs(in6->sin6_port);
+    } else if (address->sa_family != AF_UNIX) {
+        return;
+    }
+    c->family = (uint8_t)address->sa_family;
+    c->flags |= CONN_PEER_KNOWN;
+}
+
+bool conn_know_peer(struct conn *c)
+{
+    if (!(c->flags & (CONN_PEER_KNOWN | CONN_DETACHED))) {
+        struct sockaddr_storage address;
+        socklen_t len = sizeof address;
+        if (getpeername(c->fd, (struct sockaddr *)(void *)&address, &len) == 0)
+            keep_address(c, (struct sockaddr *)(void *)&address, len);
+    }
+    return c->flags & CONN_PEER_KNOWN;
+}
+
+/* ---- what hooks tell ---- */
+
+void conn_socket_made(int fd, int domain, int type)
+{
+    if (!is_in_table(fd))
+        return;
+    detach(fd);
+    type &= ~(SOCK_NONBLOCK | SOCK_CLOEXEC);
+    conn_kinds[fd] = is_stream_family(domain) && type == SOCK_STREAM ? CONN_UNKNOWN : CONN_IGNORED;
+}
+
+void conn_accepted(int fd, const struct sockaddr *address, socklen_t len)
+{
+    struct conn *c = is_in_table(fd) ? attach(fd, CONN_SERVER) : NULL;
+    if (c != NULL)
+        keep_address(c, address, len);
+}
+
+void conn_connecting(int fd, const struct sockaddr *address, socklen_t len)
+{
+    if (!conn_is_watched(fd) || address == NULL || len < sizeof address->sa_family ||
+        !is_stream_family(address->sa_family))
+        return;
+    struct conn *c = conn_behind(fd);
+    if (c == NULL) {
+        if (socket_option(fd, SO_TYPE) != SOCK_STREAM) {
+            conn_kinds[fd] = CONN_IGNORED;
+            return;
+        }
+        c = attach(fd, CONN_CLIENT);
+    }
+    if (c == NULL || !conn_hold(c))
+        return;
+    if (!(c->flags & CONN_SPOKEN)) { /* a second connect() only asks for the first one's end */
+        c->role = CONN_CLIENT;
+        keep_address(c, address, len);
+        c->cookie = socket_cookie(fd);
+        c->begun_for = request_current(&thread_state);
+    }
+    conn_let_go(c);
+}
+
+void conn_ignore(int fd)
+{
+    if (!is_in_table(fd))
+        return;
+    conn_kinds[fd] = CONN_IGNORED;
+    struct conn *c = conn_behind(fd);
+    if (c != NULL && conn_hold(c)) {
+        conn_give_up(c);
+        conn_let_go(c);
+    }
+    detach(fd);
+}
+
+void conn_listening(int fd)
+{
+    conn_ignore(fd);
+}
+
+void conn_appeared(int fd)
+{
+    if (!is_in_table(fd))
+        return;
+    detach(fd);
+    conn_kinds[fd] = CONN_UNKNOWN;
+}
+
+void conn_duplicated(int from, int to)
+{
+    if (!is_in_table(to) || from == to)
+        return;
+    detach(to);
+    if (!is_in_table(from)) {
+        conn_kinds[to] = CONN_IGNORED;
+        return;
+    }
+    uint32_t number = atomic_load_explicit(&conn_numbers[from], memory_order_acquire);
+    if (number != 0) {
+        atomic_fetch_add(&conn_at(number)->refs, 1);
+        point_to(to, number);
+    }
+    conn_kinds[to] = conn_kinds[from];
+}
+
+void conn_closing(int fd)
+{
+    if (!is_in_table(fd))
+        return;
+    conn_kinds[fd] = CONN_IGNORED;
+    struct conn *c = conn_behind(fd);
+    if (c != NULL && c->fd == fd && atomic_load(&c->refs) > 1)
+        c->fd = -1; /* not to be asked any more: no more edits, no peer */
+    detach(fd);
+}
+
+void conn_closing_range(unsigned first, unsigned last)
+{
+    unsigned top = atomic_load_explicit(&conn_top, memory_order_relaxed);
+    for (unsigned fd = first; fd < top && fd <= last; fd++)
+        if (atomic_load_explicit(&conn_numbers[fd], memory_order_relaxed) != 0)
+            conn_closing((int)fd);
+}
+
+void conn_shutting_down(int fd, int how)
+{
+    struct conn *c = is_in_table(fd) ? conn_behind(fd) : NULL;
+    if (c == NULL || how == SHUT_RD || (c->flags & CONN_TLS_ABOVE) || !conn_hold(c))
+        return;
+    if (c->role != CONN_ROLE_UNKNOWN)
+        stream_finish(c, c->role == CONN_SERVER ? PROTO_RESPONSES : PROTO_REQUESTS, 0);
+    conn_let_go(c);
+}
+
+/* An fd that came from somewhere else is looked at for the first time. */
+static struct conn *classify(int fd)
+{
+    int type = socket_option(fd, SO_TYPE);
+    if (type != SOCK_STREAM || !is_stream_family(socket_option(fd, SO_DOMAIN)) ||
+        socket_option(fd, SO_ACCEPTCONN) != 0) {
+        conn_kinds[fd] = CONN_IGNORED;
+        return NULL;
+    }
+    struct conn *c = attach(fd, CONN_ROLE_UNKNOWN);
+    if (c != NULL)
+        c->cookie = socket_cookie(fd);
+    return c;
+}
+
+struct conn *conn_of_fd(int fd)
+{
+    if (!conn_is_watched(fd))
+        return NULL;
+    struct conn *c = conn_behind(fd);
+    return likely(c != NULL) ? c : classify(fd);
+}
+
+/* ---- TLS ---- */
+
+struct conn *conn_begin_tls(int fd, enum conn_role role)
+{
+    if (!is_in_table(fd))
+        return NULL;
+    struct conn *c = conn_behind(fd);
+    if (c == NULL || (c->flags & CONN_GIVEN_UP)) {
+        /* Given up as ciphertext, or never looked at. */
+        struct conn known = { 0 };
+        if (c != NULL)
+            known = *c;
+        if (c == NULL && socket_option(fd, SO_TYPE) != SOCK_STREAM)
+            return NULL;
+        c = attach(fd, role);
+        if (c == NULL)
+            return NULL;
+        if (known.flags & CONN_PEER_KNOWN) {
+            memcpy(c->peer, known.peer, sizeof c->peer);
+            c->peer_port = known.peer_port;
+            c->family = known.family;
+            c->begun_for = known.begun_for;
+            c->flags |= CONN_PEER_KNOWN;
+        }
+    }
+    if (!conn_hold(c))
+        return NULL;
+    if (!(c->flags & CONN_TLS_ABOVE)) {
+        stream_drop(c);
+        c->flags = (uint8_t)((c->flags & ~CONN_SPOKEN) | CONN_TLS_ABOVE);
+        if (role != CONN_ROLE_UNKNOWN)
+            c->role = (uint8_t)role;
+    }
+    conn_kinds[fd] = CONN_TLS;
+    conn_let_go(c);
+    return c;
+}
+
+struct conn *conn_detached_new(enum conn_role role)
+{
+    struct conn *c = conn_fd_limit != 0 ? conn_new(-1, role) : NULL;
+    if (c != NULL)
+        c->flags = CONN_DETACHED | CONN_TLS_ABOVE;
+    return c;
+}
+
+void conn_detached_free(struct conn *c)
+{
+    conn_free(c);
+}
+
+static uint8_t text_number(const char *text)
+{
+    for (uint8_t i = 0; text != NULL && i < CONN_MAX_TEXTS; i++) {
+        const char *known = NULL;
+        if (atomic_compare_exchange_strong(&texts[i], &known, text) || strcmp(known, text) == 0)
+            return (uint8_t)(i + 1);
+    }
+    return 0;
+}
+
+const char *conn_text(uint8_t number)
+{
+    return number != 0 ? atomic_load_explicit(&texts[number - 1], memory_order_acquire) : NULL;
+}
+
+void conn_set_tls(struct conn *c, const char *protocol_version, const char *next_protocol)
+{
+    if (!conn_hold(c))
+        return;
+    c->tls_version = text_number(protocol_version);
+    c->tls_next = text_number(next_protocol);
+    conn_let_go(c);
+}
+
+uint32_t conn_generation(const struct conn *c)
+{
+    return atomic_load_explicit(&c->generation, memory_order_acquire);
+}
+
+struct conn *conn_still(struct conn *c, uint32_t generation)
+{
+    return c != NULL && conn_generation(c) == generation ? c : NULL;
+}
+
+void conn_fork_child(void)
+{
+    request_fork_child();
+    for (uint32_t number = 1; number < pool_end(&conn_pool); number++) {
+        struct conn *c = conn_at(number);
+        if (c->held != 0)
+            atomic_store_explicit(&c->held, 0, memory_order_relaxed);
+        if (c->begun_for != 0)
+            c->begun_for = 0;
+        if (c->stream != 0 && !(c->flags & CONN_GIVEN_UP))
+            conn_give_up(c);
+    }
+}

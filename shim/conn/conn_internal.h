@@ -1,0 +1,206 @@
+/*
+ * What the files of this room share.
+ *
+ *   conn.c      descriptors: what is behind an fd, from its making to its close
+ *   stream.c    bytes in both directions through the parsers; requests and answers matched
+ *   write.c     what goes out in place of the program's bytes
+ *   exchange.c  one request and its response: the span
+ *   pool.c      the blocks they lie in
+ *
+ * Three sizes of state: struct conn (always, while the fd is tracked), struct stream
+ * (while anything is under way on it), struct exchange (a request that is not yet
+ * answered). Stream and exchange together are 1 KB.
+ *
+ * Functions here that take a struct conn expect it held (conn_hold), but for those
+ * that say otherwise.
+ */
+#ifndef OTELSHIM_CONN_INTERNAL_H
+#define OTELSHIM_CONN_INTERNAL_H
+
+#include "conn/conn.h"
+#include "conn/pool.h"
+#include "proto/http1.h"
+#include "proto/proxy.h"
+
+/* Bounds, each a row in docs/LIMITS.md. */
+#define CONN_MAX (CONN_MAX_FDS + CONN_MAX_DETACHED) /* connections tracked at a time */
+#define STREAM_MAX 32768u                           /* connections with anything under way */
+#define EXCHANGE_MAX 32768u                         /* requests without an answer */
+#define EXCHANGE_BYTES 664u
+#define STREAM_BYTES 360u
+#define HEAD_MAX 2048u /* exchanges whose head needs more room */
+#define HEAD_BYTES 4096u
+#define LARGE_HEAD_MAX 64u
+#define LARGE_HEAD_BYTES 16384u
+
+enum conn_flag {
+    CONN_TLS_ABOVE = 1u << 0,  /* plaintext comes from a TLS library */
+    CONN_DETACHED = 1u << 1,   /* there is no descriptor */
+    CONN_PEER_KNOWN = 1u << 2, /* family, peer, peer_port are filled */
+    CONN_PROXIED = 1u << 3,    /* peer is the PROXY header's source, not the socket's peer */
+    CONN_SPOKEN = 1u << 4,     /* first bytes were seen */
+    CONN_WRITING = 1u << 5,    /* between conn_write_begin and _end */
+    CONN_GIVEN_UP = 1u << 6,   /* nothing is parsed any more */
+};
+
+/* 64 bytes a connection with what an fd costs (its number here and its kind). */
+struct conn {
+    atomic_uchar held;           /* any thread; 1 while a thread is at it */
+    atomic_uchar doomed;         /* another thread could not wait: give up when let go */
+    uint8_t role;                /* enum conn_role */
+    uint8_t flags;               /* enum conn_flag */
+    _Atomic uint32_t generation; /* changes when the connection goes; any thread reads */
+    uint64_t cookie;             /* SO_COOKIE, 0 = not asked yet */
+    uint32_t stream;             /* number of its struct stream, 0 = nothing is under way */
+    uint32_t begun_for;          /* server request that was current when it was connected */
+    unsigned char peer[16];
+    uint16_t peer_port;
+    uint8_t family;      /* AF_INET, AF_INET6, AF_UNIX */
+    uint8_t tls_version; /* number of a text, see conn_text */
+    uint8_t tls_next;
+    uint8_t unused;
+    atomic_ushort refs; /* descriptors that point here */
+    int32_t fd;         /* one of them, for getsockopt */
+    uint32_t number;    /* its own */
+};
+_Static_assert(sizeof(struct conn) + sizeof(uint32_t) + 1 <= 64, "64 bytes an idle connection");
+
+/* Our bytes in the program's stream that are not all out yet. */
+struct edit {
+    uint8_t kind;      /* enum edit_kind */
+    uint8_t skip;      /* program bytes that give way, still to come */
+    uint16_t done;     /* bytes of ours that went out */
+    uint32_t at;       /* program bytes before it, from the next write on */
+    uint32_t exchange; /* whose context it is */
+};
+enum edit_kind { EDIT_NONE, EDIT_INSERT, EDIT_SPAN_ID };
+
+struct stream {
+    struct http1 requests;
+    union {
+        struct http1 responses;
+        struct proxy proxy; /* before the first request */
+    };
+    uint64_t first_byte_mono_ns; /* of the request that is being read */
+    struct edit edit;
+    uint32_t oldest, newest; /* exchanges in the order of their requests, 0 = none */
+    uint32_t prepared;       /* made before its request was written, not in the queue */
+    uint8_t nr_exchanges;
+    uint8_t in_proxy;   /* a PROXY header is being read */
+    uint8_t prefix_len; /* of first bytes that may be a PROXY header */
+    char prefix[PROXY_DETECT_MAX];
+};
+_Static_assert(sizeof(struct stream) <= STREAM_BYTES, "stream fits its block");
+
+enum exchange_flag {
+    EXCHANGE_STARTED = 1u << 0,  /* its span was started, or it was excluded */
+    EXCHANGE_EXCLUDED = 1u << 1, /* by URL: no span, no header */
+    EXCHANGE_SERVER = 1u << 2,
+    EXCHANGE_REQUEST_DONE = 1u << 3,
+    EXCHANGE_ANSWERED = 1u << 4,   /* a final status was seen */
+    EXCHANGE_FORWARDED = 1u << 5,  /* carries the very traceparent its server request came with */
+    EXCHANGE_OWN_PARENT = 1u << 6, /* carries a traceparent that we leave alone */
+};
+
+struct exchange {
+    struct span span;
+    struct http1_store *head; /* its own store, or a larger one */
+    uint64_t request_body_bytes, response_body_bytes;
+    uint32_t number, next;        /* next in the connection's queue */
+    uint32_t large;               /* number of the larger block, 0 = none */
+    uint32_t request;             /* server: its handle; client: that of the request it is for */
+    uint32_t tracestate, baggage; /* carried texts, 0 = none */
+    uint16_t status;
+    uint8_t method; /* enum http_method */
+    uint8_t request_minor, response_minor;
+    uint8_t flags;                    /* enum exchange_flag */
+    uint8_t nr_links;                 /* of candidates, behind the store's text */
+    uint8_t is_large;                 /* of LARGE_HEAD_BYTES */
+    uint8_t edit_state, edit_baggage; /* tracestate, baggage go in with our header */
+    uint16_t forks;                   /* of this process, when it began */
+    union {
+        struct http1_store store;
+        unsigned char memory[EXCHANGE_BYTES - 112 - 64];
+    };
+};
+_Static_assert(sizeof(struct exchange) <= EXCHANGE_BYTES, "exchange fits its block");
+_Static_assert(STREAM_BYTES + EXCHANGE_BYTES <= 1024, "1 KB while a request is open");
+
+extern struct pool conn_pool, stream_pool, exchange_pool;
+/* Whose spans messages become; constructor only. */
+extern const struct instrumentation *conn_http;
+
+static inline struct stream *stream_of(const struct conn *c)
+{
+    return c->stream != 0 ? pool_at(&stream_pool, c->stream) : NULL;
+}
+static inline struct exchange *exchange_at(uint32_t number)
+{
+    return number != 0 ? pool_at(&exchange_pool, number) : NULL;
+}
+
+/*
+ * conn.c: takes the connection for this thread. False: given up, or to be given up, or
+ * somebody has it (who will give it up). conn_hold_for_write also takes one that is
+ * to be given up.
+ */
+bool conn_hold(struct conn *c);
+bool conn_hold_for_write(struct conn *c);
+void conn_let_go(struct conn *c);
+/*
+ * No more parsing: what is open ends, its fds are ignored. While bytes of ours are
+ * under way or owed, that is put off until they are out: half a header would be worse.
+ */
+void conn_give_up(struct conn *c);
+/* Whether the fd still is this connection, asked of the kernel. Not for detached ones. */
+bool conn_is_same_socket(struct conn *c);
+/* Peer of the socket; false when it is not known. Asks the kernel once. */
+bool conn_know_peer(struct conn *c);
+const char *conn_text(uint8_t number);
+
+/* stream.c */
+struct stream *stream_get(struct conn *c);
+/* Gives the stream back when nothing is under way. */
+void stream_settle(struct conn *c);
+/* Bytes of one direction; `bytes` NULL: unseen. */
+void stream_feed(struct conn *c, enum proto_side side, const char *bytes, size_t len);
+/* A direction has ended. `error`: an errno, 0 = in order. */
+void stream_finish(struct conn *c, enum proto_side side, int error);
+/* The connection goes: every exchange ends. */
+void stream_end(struct conn *c, int error);
+/* Forgets without spans: they are another process's, or nothing can be said. */
+void stream_drop(struct conn *c);
+/* Requests parser, request side only, up to the head's end: bytes taken. Sets *complete. */
+size_t stream_feed_head(struct conn *c, const char *bytes, size_t len, bool *complete);
+/* The head that was fed before its write did not go out, or only in part: the parser
+ * stands before it again. `keep`: the exchange stays for its second reading. */
+void stream_unread_head(struct conn *c, bool keep);
+
+/* exchange.c */
+struct exchange *exchange_take(const struct conn *c, bool server);
+void exchange_give(struct exchange *e);
+/* Lends the exchange's store to the parser, empty. */
+void exchange_lend(struct exchange *e, struct http1 *request);
+/* Texts of error.type beside status codes and errno names. */
+#define EXCHANGE_ABORTED "aborted"  /* a server closed without an answer, or inside it */
+#define EXCHANGE_NO_ANSWER "closed" /* a client got the end of the stream instead of it */
+const char *exchange_errno_text(int error);
+/* Counts this process's forks: a child may have answered in its parent's place. */
+uint16_t exchange_forks(void);
+/* The request's head is complete: excluded, or a span. */
+void exchange_start(struct conn *c, struct exchange *e, const struct http1 *request);
+/* Tells the span. `error`: NULL or an error.type. */
+void exchange_end(struct conn *c, struct exchange *e, const char *error);
+/* Forgets the span. */
+void exchange_abandon(struct exchange *e);
+/* Our bytes for an edit, from its `done` on; their number of pieces. */
+unsigned exchange_edit_pieces(const struct exchange *e, const struct edit *edit,
+                              struct iovec pieces[static CONN_EDIT_PIECES],
+                              char text[static CONN_EDIT_TEXT]);
+/* What is to be edited into the head that the exchange has just started with. */
+void exchange_plan_edit(struct exchange *e, struct edit *edit);
+/* A server request has become the oldest one of its connection: it is a parent now. */
+void exchange_becomes_parent(struct exchange *e);
+void exchange_init(void);
+
+#endif

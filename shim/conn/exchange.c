@@ -1,0 +1,383 @@
+/*
+ * One request and its response, and the span they are.
+ *
+ * Where the parent comes from: a server's from the request's traceparent; a client's
+ * from the call that is on the stack, from the evidence that context/request.h weighs,
+ * or from an SDK in the program that has put its own traceparent on the request.
+ */
+#include "conn/conn_internal.h"
+
+#include <stddef.h>
+
+#include "config.h"
+#include "conn/exchange_attrs.h"
+#include "context/carried.h"
+#include "context/process_context.h"
+#include "context/request.h"
+#include "context/traceparent.h"
+#include "diag.h"
+
+/* Any thread; a forked child gives back what its copy holds. */
+struct pool exchange_pool = POOL(EXCHANGE_BYTES, 128, EXCHANGE_MAX);
+static struct pool head_pool = POOL(HEAD_BYTES, 16, HEAD_MAX);
+static struct pool large_head_pool = POOL(LARGE_HEAD_BYTES, 4, LARGE_HEAD_MAX);
+
+/* Forks of this process; any thread. */
+static _Atomic uint16_t forks;
+
+/* Constructor only. */
+static struct http1_env server_env, client_env;
+static bool propagates_context, propagates_baggage;
+
+uint16_t exchange_forks(void)
+{
+    return atomic_load_explicit(&forks, memory_order_relaxed);
+}
+
+void conn_forked(void)
+{
+    atomic_fetch_add_explicit(&forks, 1, memory_order_relaxed);
+}
+
+const char *exchange_errno_text(int error)
+{
+    switch (error) {
+#define X(name) \
+    case name: return #name;
+        X(ECONNRESET)
+        X(EPIPE)
+        X(ETIMEDOUT) X(ECONNREFUSED) X(ECONNABORTED) X(EHOSTUNREACH) X(ENETUNREACH) X(ENETDOWN)
+            X(ENETRESET) X(ENOTCONN) X(ENOBUFS) X(ENOMEM) X(EBADF) X(EIO) X(EHOSTDOWN) X(EPERM)
+                X(EACCES)
+#undef X
+                    default : return "_OTHER";
+    }
+}
+
+/* ---- memory ---- */
+
+struct exchange *exchange_take(const struct conn *c, bool server)
+{
+    (void)c;
+    uint32_t number = pool_take(&exchange_pool);
+    if (number == POOL_NONE) {
+        diag_drop(DROP_TABLE_FULL, 1);
+        return NULL;
+    }
+    struct exchange *e = pool_at(&exchange_pool, number);
+    memset(e, 0, offsetof(struct exchange, memory));
+    e->number = number;
+    e->flags = server ? EXCHANGE_SERVER : 0;
+    e->forks = exchange_forks();
+    return e;
+}
+
+static void give_large(struct exchange *e)
+{
+    if (e->large != 0)
+        pool_give(e->is_large ? &large_head_pool : &head_pool, e->large);
+    e->large = 0;
+}
+
+void exchange_give(struct exchange *e)
+{
+    give_large(e);
+    carried_give(&e->tracestate);
+    carried_give(&e->baggage);
+    pool_give(&exchange_pool, e->number);
+}
+
+/* A head that needs more than the exchange has: http1_env.grow. */
+static struct http1_store *grow(void *owner, struct http1_store *store, size_t more)
+{
+    struct exchange *e = owner;
+    size_t need = http1_store_bytes(store) + more;
+    bool large = need > HEAD_BYTES;
+    if (need > LARGE_HEAD_BYTES || (e->large != 0 && !large))
+        return NULL;
+    struct pool *pool = large ? &large_head_pool : &head_pool;
+    uint32_t number = pool_take(pool);
+    if (number == POOL_NONE)
+        return NULL;
+    struct http1_store *bigger = http1_store_init(pool_at(pool, number), pool->block_bytes);
+    uint16_t cap = bigger->cap;
+    memcpy(bigger, store, http1_store_bytes(store));
+    bigger->cap = cap;
+    give_large(e);
+    e->large = number;
+    e->is_large = large;
+    e->head = bigger;
+    return bigger;
+}
+
+void exchange_lend(struct exchange *e, struct http1 *request)
+{
+    give_large(e);
+    e->head = http1_store_init(e->memory, sizeof e->memory);
+    request->env = e->flags & EXCHANGE_SERVER ? &server_env : &client_env;
+    request->store = e->head;
+    request->owner = e;
+}
+
+void exchange_init(void)
+{
+    uint32_t context = HTTP1_FIELD_BIT(HTTP1_TRACEPARENT) | HTTP1_FIELD_BIT(HTTP1_TRACESTATE) |
+                       HTTP1_FIELD_BIT(HTTP1_BAGGAGE) | HTTP1_FIELD_BIT(HTTP1_HOST);
+    server_env.keep = context | exchange_attrs_keep(true);
+    server_env.grow = grow;
+    client_env.keep = context | exchange_attrs_keep(false);
+    client_env.grow = grow;
+    propagates_context = config->propagators & PROPAGATE_TRACECONTEXT;
+    propagates_baggage = config->propagators & PROPAGATE_BAGGAGE;
+    exchange_attrs_init();
+}
+
+/* ---- starts ---- */
+
+/* The traceparent of the head, if there is exactly one and it is well formed. */
+static bool read_caller(const struct exchange *e, struct span_context *out)
+{
+    const struct http1_store *h = e->head;
+    struct http1_text t = h->fields[HTTP1_TRACEPARENT];
+    return propagates_context && h->nr_traceparent == 1 && t.len > 0 &&
+           traceparent_parse(http1_store_text(h, t), t.len, out);
+}
+
+/* What comes along with it, kept for as long as the request is open. */
+static void carry_texts(struct exchange *e, struct span_context *caller)
+{
+    const struct http1_store *h = e->head;
+    struct http1_text state = h->fields[HTTP1_TRACESTATE], bag = h->fields[HTTP1_BAGGAGE];
+    const char *text = http1_store_text(h, state);
+    if (state.len > 0 && !(h->cut & HTTP1_FIELD_BIT(HTTP1_TRACESTATE)) &&
+        tracestate_is_valid(text, state.len))
+        e->tracestate =
+            carried_keep_tracestate(text, tracestate_fit(text, state.len, TRACESTATE_MAX));
+    text = http1_store_text(h, bag);
+    if (propagates_baggage && bag.len > 0 && baggage_is_valid(text, bag.len))
+        e->baggage = carried_keep_baggage(text, bag.len);
+    caller->tracestate = carried_text(e->tracestate);
+    caller->baggage = carried_text(e->baggage);
+}
+
+static uint64_t target_of(const struct exchange *e)
+{
+    const struct http1_store *h = e->head;
+    struct http1_text m = h->fields[HTTP1_METHOD], t = h->fields[HTTP1_TARGET];
+    return request_target(http1_store_text(h, m), m.len, http1_store_text(h, t), t.len);
+}
+
+static void start_server(struct exchange *e)
+{
+    struct span_context caller;
+    bool has_caller = read_caller(e, &caller);
+    if (has_caller)
+        carry_texts(e, &caller);
+    span_start_with_parent(&e->span, conn_http, SPAN_SERVER, has_caller ? &caller : NULL);
+}
+
+void exchange_becomes_parent(struct exchange *e)
+{
+    struct span_context caller;
+    if (!(e->flags & EXCHANGE_SERVER) || !(e->flags & EXCHANGE_STARTED) || !e->span.open ||
+        e->request != 0)
+        return;
+    bool has_caller = read_caller(e, &caller);
+    e->request = request_open(&e->span.context, has_caller ? &caller : NULL, target_of(e));
+    request_turn(&thread_state, e->request);
+}
+
+/* Links to the candidates stand behind the head's texts, as many as there is room for. */
+static struct record_link *links_of(const struct exchange *e)
+{
+    struct http1_store *h = e->head;
+    return (struct record_link *)(void *)(h->text + h->used);
+}
+
+static void link_candidates(struct exchange *e)
+{
+    size_t room = (size_t)(e->head->cap - e->head->used) / sizeof(struct record_link);
+    unsigned max = room < REQUEST_MAX_LINKS ? (unsigned)room : REQUEST_MAX_LINKS;
+    e->nr_links = (uint8_t)request_candidates(&thread_state, links_of(e), max);
+}
+
+static bool is_current(const struct span *span)
+{
+    return span != NULL && span->open;
+}
+
+/*
+ * A traceparent that we did not put there: of an SDK in this process, or forwarded by a
+ * server whose request we could not follow.
+ */
+static bool is_remote(const struct span_context *carried)
+{
+    unsigned flags = atomic_load_explicit(&process_context.flags, memory_order_relaxed);
+    return (flags & PROCESS_SERVER) && !request_has_trace(carried->trace_id);
+}
+
+static void start_client(struct conn *c, struct exchange *e)
+{
+    struct thread_state *t = &thread_state;
+    struct span_context carried, parent;
+    bool has_carried = read_caller(e, &carried);
+    uint32_t found = 0;
+    if (!is_current(t->current))
+        found = request_for_outgoing(t, has_carried ? &carried : NULL, c->begun_for, target_of(e));
+    c->begun_for = 0;
+    bool has_parent = found != 0 && request_context(found, &parent);
+    if (has_carried) {
+        bool forwarded = has_parent && request_came_with(found, &carried);
+        if (forwarded) {
+            e->flags |= EXCHANGE_FORWARDED;
+        } else {
+            e->flags |= EXCHANGE_OWN_PARENT;
+            parent = carried;
+            parent.remote = is_remote(&carried);
+            has_parent = true;
+        }
+    } else if (e->head->nr_traceparent > 0) {
+        e->flags |= EXCHANGE_OWN_PARENT;
+    }
+    if (has_parent) {
+        e->request = found;
+        span_start_with_parent(&e->span, conn_http, SPAN_CLIENT, &parent);
+        return;
+    }
+    span_start(&e->span, conn_http, SPAN_CLIENT, NULL);
+    if (!(e->span.head.flags & RECORD_HAS_PARENT))
+        link_candidates(e);
+}
+
+void exchange_start(struct conn *c, struct exchange *e, const struct http1 *request)
+{
+    e->flags |= EXCHANGE_STARTED;
+    e->method = request->method;
+    e->request_minor = request->minor;
+    if (exchange_is_excluded(c, e)) {
+        e->flags |= EXCHANGE_EXCLUDED;
+        return;
+    }
+    if (e->flags & EXCHANGE_SERVER)
+        start_server(e);
+    else
+        start_client(c, e);
+}
+
+/* ---- our bytes in a client's request ---- */
+
+void exchange_plan_edit(struct exchange *e, struct edit *edit)
+{
+    const struct http1_store *h = e->head;
+    /* The head may be read a second time (stream_unread_head): what goes in is decided once. */
+    e->edit_state = propagates_context && !(h->seen & HTTP1_FIELD_BIT(HTTP1_TRACESTATE)) &&
+                    e->span.context.tracestate != NULL;
+    e->edit_baggage = propagates_baggage && !(h->seen & HTTP1_FIELD_BIT(HTTP1_BAGGAGE)) &&
+                      e->span.context.baggage != NULL;
+    *edit = (struct edit){ .exchange = e->number };
+    if (e->flags & (EXCHANGE_EXCLUDED | EXCHANGE_OWN_PARENT))
+        return;
+    if (e->flags & EXCHANGE_FORWARDED) {
+        /* "00-" + trace id + "-", then the span id. */
+        if (h->traceparent_at != 0) {
+            edit->kind = EDIT_SPAN_ID;
+            edit->skip = 16;
+            edit->at = h->traceparent_at + 36;
+        }
+    } else if (propagates_context || e->edit_baggage) {
+        edit->kind = EDIT_INSERT;
+        edit->at = h->insert_at;
+    }
+}
+
+static void add_piece(struct iovec *pieces, unsigned *n, const char *text, size_t len)
+{
+    memcpy(&pieces[*n].iov_base, &text, sizeof text);
+    pieces[(*n)++].iov_len = len;
+}
+
+static size_t add_text(char *to, size_t at, const char *text)
+{
+    size_t len = strlen(text);
+    memcpy(to + at, text, len);
+    return at + len;
+}
+
+/* All of the headers that go in. */
+static unsigned header_pieces(const struct exchange *e, struct iovec *pieces, char *text)
+{
+    const struct span_context *s = &e->span.context;
+    size_t len = 0;
+    unsigned n = 0;
+    const char *state = e->edit_state ? s->tracestate : NULL;
+    const char *bag = e->edit_baggage ? s->baggage : NULL;
+    if (propagates_context) {
+        len = add_text(text, 0, "traceparent: ");
+        traceparent_format(s, text + len);
+        len = add_text(text, len + TRACEPARENT_LEN, "\r\n");
+        if (state != NULL)
+            len = add_text(text, len, "tracestate: ");
+        add_piece(pieces, &n, text, len);
+    }
+    if (state != NULL)
+        add_piece(pieces, &n, state, strlen(state));
+    if (bag != NULL) {
+        const char *name = state != NULL ? "\r\nbaggage: " : "baggage: ";
+        add_piece(pieces, &n, name, strlen(name));
+        add_piece(pieces, &n, bag, strlen(bag));
+    }
+    if (state != NULL || bag != NULL)
+        add_piece(pieces, &n, "\r\n", 2);
+    return n;
+}
+
+unsigned exchange_edit_pieces(const struct exchange *e, const struct edit *edit,
+                              struct iovec pieces[static CONN_EDIT_PIECES],
+                              char text[static CONN_EDIT_TEXT])
+{
+    unsigned n = 0, out = 0;
+    if (edit->kind == EDIT_SPAN_ID) {
+        char traceparent[TRACEPARENT_LEN + 1];
+        traceparent_format(&e->span.context, traceparent);
+        memcpy(text, traceparent + 36, 16);
+        add_piece(pieces, &n, text, 16);
+    } else {
+        n = header_pieces(e, pieces, text);
+    }
+    size_t done = edit->done;
+    for (unsigned i = 0; i < n; i++) {
+        size_t gone = done < pieces[i].iov_len ? done : pieces[i].iov_len;
+        done -= gone;
+        if (gone == pieces[i].iov_len)
+            continue;
+        pieces[out].iov_base = (char *)pieces[i].iov_base + gone;
+        pieces[out++].iov_len = pieces[i].iov_len - gone;
+    }
+    return out;
+}
+
+/* ---- ends ---- */
+
+void exchange_abandon(struct exchange *e)
+{
+    request_close(e->flags & EXCHANGE_SERVER ? e->request : 0);
+    if (e->span.open)
+        span_abandon(&e->span);
+}
+
+void exchange_end(struct conn *c, struct exchange *e, const char *error)
+{
+    request_close(e->flags & EXCHANGE_SERVER ? e->request : 0);
+    if (!e->span.open)
+        return;
+    struct span_writer w;
+    if (!span_end(&e->span, &w))
+        return;
+    for (unsigned i = 0; i < e->nr_links; i++) {
+        unsigned char *to = span_put(&w, FIELD_LINK, 0, sizeof(struct record_link));
+        if (to != NULL)
+            memcpy(to, &links_of(e)[i], sizeof(struct record_link));
+    }
+    exchange_attrs_write(c, e, error, &w);
+    span_commit(&w);
+}

@@ -1,0 +1,52 @@
+/*
+ * Blocks of one size, taken and given back by any thread without a lock, also in
+ * signal handlers. Memory is mapped a chunk at a time when it is first needed and
+ * stays mapped: who kept a block's number too long reads another block, never a
+ * hole. Contents are not cleared. A forked child has a copy of all of it.
+ */
+#ifndef OTELSHIM_CONN_POOL_H
+#define OTELSHIM_CONN_POOL_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define POOL_MAX_CHUNKS 512u
+#define POOL_NONE 0u /* no block: numbers begin at 1 */
+
+struct pool {
+    uint32_t block_bytes;
+    uint32_t per_chunk;    /* a power of two */
+    uint32_t max;          /* blocks at most */
+    _Atomic uint64_t free; /* newest free block | count of changes << 32, against ABA; any thread */
+    _Atomic uint32_t used; /* blocks ever taken; any thread */
+    /* Mapped by who needs it first (CAS); each: per_chunk links, then the blocks. */
+    _Atomic(unsigned char *) chunks[POOL_MAX_CHUNKS];
+};
+
+#define POOL(bytes, chunk, most) \
+    { \
+        .block_bytes = (bytes), .per_chunk = (chunk), .max = (most) \
+    }
+
+/* A block's number, POOL_NONE when all are in use or there is no memory. */
+uint32_t pool_take(struct pool *pool);
+void pool_give(struct pool *pool, uint32_t number);
+
+/* The block of a number that was given out once. */
+static inline void *pool_at(const struct pool *pool, uint32_t number)
+{
+    uint32_t index = number - 1;
+    unsigned char *chunk =
+        atomic_load_explicit(&pool->chunks[index / pool->per_chunk], memory_order_acquire);
+    return chunk + pool->per_chunk * sizeof(uint32_t) +
+           (size_t)(index % pool->per_chunk) * pool->block_bytes;
+}
+
+/* One past the highest number ever given out: the bound of a search. */
+static inline uint32_t pool_end(const struct pool *pool)
+{
+    return atomic_load_explicit(&pool->used, memory_order_acquire) + 1;
+}
+
+#endif

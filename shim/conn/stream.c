@@ -1,0 +1,463 @@
+/*
+ * Bytes to exchanges: both directions of a connection go through a parser each, a
+ * request joins a queue when it begins, and leaves it when its answer is complete.
+ *
+ * A stream exists while anything is under way; an idle keep-alive connection has
+ * none. What the parsers cannot make sense of gives the connection up for good.
+ */
+#include "conn/conn_internal.h"
+
+#include "context/request.h"
+#include "diag.h"
+
+/* Any thread; a forked child gives back what its copy holds. */
+struct pool stream_pool = POOL(STREAM_BYTES, 128, STREAM_MAX);
+
+struct stream *stream_get(struct conn *c)
+{
+    if (c->stream != 0)
+        return stream_of(c);
+    uint32_t number = pool_take(&stream_pool);
+    if (number == POOL_NONE) {
+        diag_drop(DROP_TABLE_FULL, 1);
+        return NULL;
+    }
+    struct stream *s = pool_at(&stream_pool, number);
+    memset((char *)s + sizeof s->requests, 0, sizeof *s - sizeof s->requests);
+    http1_reset(&s->requests, PROTO_REQUESTS);
+    http1_reset(&s->responses, PROTO_RESPONSES);
+    c->stream = number;
+    return s;
+}
+
+static void give_stream(struct conn *c)
+{
+    pool_give(&stream_pool, c->stream);
+    c->stream = 0;
+}
+
+void stream_settle(struct conn *c)
+{
+    struct stream *s = stream_of(c);
+    if (s != NULL && s->oldest == 0 && s->prepared == 0 && s->edit.kind == EDIT_NONE &&
+        !s->in_proxy && s->prefix_len == 0 && http1_at_message_start(&s->requests) &&
+        http1_at_message_start(&s->responses))
+        give_stream(c);
+}
+
+/* ---- the queue ---- */
+
+static void push(struct stream *s, struct exchange *e)
+{
+    e->next = 0;
+    if (s->newest != 0)
+        exchange_at(s->newest)->next = e->number;
+    else
+        s->oldest = e->number;
+    s->newest = e->number;
+    s->nr_exchanges++;
+}
+
+static struct exchange *pop(struct stream *s)
+{
+    struct exchange *e = exchange_at(s->oldest);
+    if (s->newest == e->number) {
+        s->newest = 0;
+        s->requests.store = NULL; /* its body may still be coming */
+    }
+    s->oldest = e->next;
+    s->nr_exchanges--;
+    if (s->edit.exchange == e->number)
+        s->edit.kind = EDIT_NONE;
+    return e;
+}
+
+static void pop_newest(struct stream *s)
+{
+    uint32_t before = 0;
+    for (uint32_t n = s->oldest; n != s->newest; n = exchange_at(n)->next)
+        before = n;
+    if (before != 0)
+        exchange_at(before)->next = 0;
+    else
+        s->oldest = 0;
+    s->newest = before;
+    s->nr_exchanges--;
+}
+
+/* The oldest exchange is over; the next one is the thread's business now. */
+static void complete(struct conn *c, struct stream *s, const char *error)
+{
+    struct exchange *e = pop(s);
+    exchange_end(c, e, error);
+    exchange_give(e);
+    if (s->oldest != 0)
+        exchange_becomes_parent(exchange_at(s->oldest));
+}
+
+void stream_drop(struct conn *c)
+{
+    struct stream *s = stream_of(c);
+    if (s == NULL)
+        return;
+    while (s->oldest != 0) {
+        struct exchange *e = pop(s);
+        if (e->flags & EXCHANGE_ANSWERED)
+            exchange_end(c, e, NULL);
+        else
+            exchange_abandon(e);
+        exchange_give(e);
+    }
+    if (s->prepared != 0) {
+        exchange_abandon(exchange_at(s->prepared));
+        exchange_give(exchange_at(s->prepared));
+    }
+    give_stream(c);
+}
+
+static void end_all(struct conn *c, struct stream *s, const char *error)
+{
+    while (s->oldest != 0)
+        complete(c, s, error);
+}
+
+/* ---- events ---- */
+
+static bool request_begins(struct conn *c, struct stream *s)
+{
+    struct exchange *e = exchange_at(s->prepared);
+    if (e == NULL && s->nr_exchanges < CONN_MAX_PIPELINED)
+        e = exchange_take(c, c->role == CONN_SERVER);
+    if (e == NULL)
+        return false;
+    s->prepared = 0;
+    push(s, e);
+    s->first_byte_mono_ns = 0;
+    exchange_lend(e, &s->requests);
+    return true;
+}
+
+static bool request_event(struct conn *c, struct stream *s, enum proto_event event)
+{
+    struct exchange *e = exchange_at(s->newest);
+    switch (event) {
+    case PROTO_BEGIN: return request_begins(c, s);
+    case PROTO_HEAD:
+        if (!(e->flags & EXCHANGE_STARTED)) {
+            exchange_start(c, e, &s->requests);
+            if (s->first_byte_mono_ns != 0)
+                span_set_start(&e->span, s->first_byte_mono_ns);
+            if (s->oldest == e->number)
+                exchange_becomes_parent(e);
+        }
+        return true;
+    case PROTO_END:
+        if (e != NULL && !(e->flags & EXCHANGE_REQUEST_DONE)) {
+            e->flags |= EXCHANGE_REQUEST_DONE;
+            e->request_body_bytes = s->requests.body_bytes;
+        }
+        s->requests.store = NULL;
+        return true;
+    default: return false;
+    }
+}
+
+static bool response_event(struct conn *c, struct stream *s, enum proto_event event)
+{
+    struct exchange *e = exchange_at(s->oldest);
+    if (e == NULL)
+        return false; /* an answer that nobody asked for */
+    switch (event) {
+    case PROTO_BEGIN: http1_answers(&s->responses, e->method); return e->flags & EXCHANGE_STARTED;
+    case PROTO_INTERIM: return true;
+    case PROTO_HEAD:
+        e->flags |= EXCHANGE_ANSWERED;
+        e->status = s->responses.status;
+        e->response_minor = s->responses.minor;
+        return true;
+    case PROTO_END:
+    case PROTO_TUNNEL:
+        if (!(e->flags & EXCHANGE_REQUEST_DONE))
+            e->request_body_bytes = s->requests.body_bytes;
+        e->response_body_bytes = s->responses.body_bytes;
+        e->status = s->responses.status;
+        if (e->method == HTTP_CONNECT && event == PROTO_END)
+            http1_tunnel_refused(&s->requests);
+        complete(c, s, NULL);
+        return event == PROTO_END;
+    default: return false;
+    }
+}
+
+static bool is_inside_head(const struct stream *s)
+{
+    return s->newest != 0 && !(exchange_at(s->newest)->flags & EXCHANGE_STARTED);
+}
+
+static void feed_http1(struct conn *c, enum proto_side side, const char *bytes, size_t len)
+{
+    struct stream *s = stream_get(c);
+    bool ok = s != NULL;
+    while (ok) {
+        struct http1 *p = side == PROTO_REQUESTS ? &s->requests : &s->responses;
+        enum proto_event event;
+        if (bytes != NULL) {
+            size_t n = http1_feed(p, bytes, len, &event);
+            bytes += n;
+            len -= n;
+        } else {
+            event = http1_feed_unseen(p, len);
+            len = 0;
+        }
+        if (event == PROTO_MORE)
+            break;
+        ok = side == PROTO_REQUESTS ? request_event(c, s, event) : response_event(c, s, event);
+        if (bytes == NULL)
+            break;
+    }
+    if (!ok) {
+        conn_give_up(c);
+        return;
+    }
+    /* The rest of the head comes later: now was its first byte. */
+    if (side == PROTO_REQUESTS && s->first_byte_mono_ns == 0 && is_inside_head(s))
+        s->first_byte_mono_ns = clock_mono_ns();
+}
+
+/* ---- a PROXY header ahead of a server's first request ---- */
+
+static void keep_proxied(struct conn *c, const struct proxy *p)
+{
+    if (p->family == PROXY_UNKNOWN)
+        return;
+    c->family = p->family == PROXY_INET ? AF_INET : AF_INET6;
+    memcpy(c->peer, p->source, sizeof c->peer);
+    c->peer_port = p->source_port;
+    c->flags |= CONN_PROXIED | CONN_PEER_KNOWN;
+}
+
+/* Takes the PROXY header's bytes. False: more of it, or of what may be one, is to come. */
+static bool feed_proxy(struct conn *c, const char **bytes, size_t *len)
+{
+    struct stream *s = stream_get(c);
+    if (s == NULL || *bytes == NULL) {
+        conn_give_up(c);
+        return false;
+    }
+    if (!s->in_proxy) {
+        char start[PROXY_DETECT_MAX];
+        size_t more = *len < sizeof start - s->prefix_len ? *len : sizeof start - s->prefix_len;
+        memcpy(start, s->prefix, s->prefix_len);
+        memcpy(start + s->prefix_len, *bytes, more);
+        enum proxy_guess guess = proxy_detect(start, s->prefix_len + more);
+        size_t kept = s->prefix_len;
+        if (guess == PROXY_UNSURE) {
+            memcpy(s->prefix, start, kept + more);
+            s->prefix_len = (uint8_t)(kept + more);
+            return false;
+        }
+        c->flags |= CONN_SPOKEN;
+        s->prefix_len = 0;
+        if (guess == PROXY_NO) {
+            if (kept > 0)
+                feed_http1(c, PROTO_REQUESTS, start, kept);
+            return !(c->flags & CONN_GIVEN_UP);
+        }
+        memset(&s->proxy, 0, sizeof s->proxy);
+        s->in_proxy = true;
+        size_t taken;
+        if (kept > 0)
+            proxy_feed(&s->proxy, start, kept, &taken); /* the signature: no end, no error */
+    }
+    size_t taken = 0;
+    enum proxy_result result = proxy_feed(&s->proxy, *bytes, *len, &taken);
+    *bytes += taken;
+    *len -= taken;
+    if (result == PROXY_MORE)
+        return false;
+    s->in_proxy = false;
+    if (result == PROXY_BAD) {
+        conn_give_up(c);
+        return false;
+    }
+    keep_proxied(c, &s->proxy);
+    http1_reset(&s->responses, PROTO_RESPONSES);
+    return *len > 0;
+}
+
+void stream_feed(struct conn *c, enum proto_side side, const char *bytes, size_t len)
+{
+    if (unlikely(atomic_load_explicit(&c->doomed, memory_order_relaxed)))
+        return;
+    if (unlikely(side == PROTO_REQUESTS && c->role == CONN_SERVER)) {
+        const struct stream *s = stream_of(c);
+        bool first = !(c->flags & CONN_SPOKEN);
+        /* Only these two can begin one: "PROXY" or the binary signature. */
+        bool maybe = first && bytes != NULL && (s != NULL || *bytes == 'P' || *bytes == '\r');
+        if ((maybe || (s != NULL && s->in_proxy)) && !feed_proxy(c, &bytes, &len))
+            return;
+    }
+    c->flags |= CONN_SPOKEN;
+    feed_http1(c, side, bytes, len);
+}
+
+/* ---- ends ---- */
+
+void stream_finish(struct conn *c, enum proto_side side, int error)
+{
+    struct stream *s = stream_of(c);
+    if (s == NULL)
+        return;
+    bool is_server = c->role == CONN_SERVER;
+    if (error != 0) {
+        end_all(c, s, exchange_errno_text(error));
+        conn_give_up(c);
+        return;
+    }
+    if (side == PROTO_REQUESTS)
+        return; /* a server may answer still, a client will read */
+    if (s->oldest != 0 && http1_finish(&s->responses) == PROTO_END)
+        response_event(c, s, PROTO_END);
+    if (!is_server)
+        end_all(c, s, EXCHANGE_NO_ANSWER);
+    stream_settle(c);
+}
+
+void stream_end(struct conn *c, int error)
+{
+    struct stream *s = stream_of(c);
+    if (s == NULL)
+        return;
+    if (c->role == CONN_SERVER) {
+        stream_finish(c, PROTO_RESPONSES, error);
+        s = stream_of(c);
+        if (s != NULL &&
+            !(exchange_at(s->oldest) != NULL && exchange_at(s->oldest)->forks != exchange_forks()))
+            end_all(c, s, EXCHANGE_ABORTED);
+    }
+    /* Of a client: given up by its caller, which is no error. */
+    s = stream_of(c);
+    if (s != NULL) {
+        end_all(c, s, NULL);
+        stream_drop(c);
+    }
+}
+
+/* ---- a head before its write ---- */
+
+size_t stream_feed_head(struct conn *c, const char *bytes, size_t len, bool *complete_head)
+{
+    struct stream *s = stream_of(c);
+    size_t taken = 0;
+    *complete_head = false;
+    for (;;) {
+        enum proto_event event;
+        size_t n = http1_feed(&s->requests, bytes + taken, len - taken, &event);
+        taken += n;
+        if (event == PROTO_MORE)
+            return taken;
+        if (!request_event(c, s, event)) {
+            conn_give_up(c);
+            return taken;
+        }
+        if (event == PROTO_HEAD) {
+            *complete_head = true;
+            return taken;
+        }
+    }
+}
+
+void stream_unread_head(struct conn *c, bool keep)
+{
+    struct stream *s = stream_of(c);
+    uint32_t number = s->newest;
+    struct exchange *e = exchange_at(number);
+    if (e != NULL) {
+        pop_newest(s);
+        if (keep) {
+            s->prepared = number;
+        } else {
+            exchange_abandon(e);
+            exchange_give(e);
+        }
+    }
+    http1_reset(&s->requests, PROTO_REQUESTS);
+}
+
+/* ---- what hooks tell of bytes that came in ---- */
+
+/* What the thread is at while it handles what it has just read (inline dispatch). */
+static void turn_to(const struct conn *c, uint32_t owner)
+{
+    const struct stream *s = stream_of(c);
+    if (c->role == CONN_SERVER)
+        owner = s != NULL && s->oldest != 0 ? exchange_at(s->oldest)->request : 0;
+    request_turn(&thread_state, owner);
+}
+
+static bool learn_role(struct conn *c, const char *bytes, size_t n)
+{
+    if (c->role != CONN_ROLE_UNKNOWN)
+        return true;
+    enum proto_guess guess = bytes != NULL ? http1_detect(bytes, n) : PROTO_UNLIKE;
+    if (guess == PROTO_UNLIKE && bytes != NULL && proxy_detect(bytes, n) != PROXY_NO)
+        guess = PROTO_LIKELY_REQUEST;
+    if (guess != PROTO_LIKELY_REQUEST && guess != PROTO_UNSURE)
+        return false;
+    c->role = CONN_SERVER;
+    return true;
+}
+
+static void read_some(struct conn *c, const struct iovec *iov, int nr_iov, size_t n)
+{
+    const struct stream *s = stream_of(c);
+    uint32_t owner = s != NULL && s->oldest != 0 ? exchange_at(s->oldest)->request : 0;
+    for (int i = 0; i < nr_iov && n > 0 && !(c->flags & CONN_GIVEN_UP); i++) {
+        size_t len = iov[i].iov_len < n ? iov[i].iov_len : n;
+        n -= len;
+        if (len == 0)
+            continue;
+        if (!learn_role(c, iov[i].iov_base, len)) {
+            conn_give_up(c);
+            break;
+        }
+        stream_feed(c, c->role == CONN_SERVER ? PROTO_REQUESTS : PROTO_RESPONSES, iov[i].iov_base,
+                    len);
+    }
+    if (request_inline_dispatch)
+        turn_to(c, owner);
+    if (!(c->flags & CONN_GIVEN_UP))
+        stream_settle(c);
+}
+
+void conn_read(struct conn *c, const void *bytes, size_t n)
+{
+    struct iovec iov = { .iov_len = n };
+    memcpy(&iov.iov_base, &bytes, sizeof bytes);
+    conn_readv(c, &iov, 1, n);
+}
+
+void conn_readv(struct conn *c, const struct iovec *iov, int nr_iov, size_t n)
+{
+    if (!conn_hold(c))
+        return;
+    read_some(c, iov, nr_iov, n);
+    conn_let_go(c);
+}
+
+void conn_read_unseen(struct conn *c, size_t n)
+{
+    struct iovec unseen = { NULL, n };
+    conn_readv(c, &unseen, 1, n);
+}
+
+void conn_read_ended(struct conn *c, int error)
+{
+    if (!conn_hold(c))
+        return;
+    if (c->role == CONN_SERVER)
+        stream_finish(c, PROTO_REQUESTS, error);
+    else if (c->role == CONN_CLIENT)
+        stream_finish(c, PROTO_RESPONSES, error);
+    conn_let_go(c);
+}

@@ -1,0 +1,277 @@
+/*
+ * What goes out: a write of the program from before to after, and our bytes in it.
+ *
+ * A client's request head is parsed before its write, because the header must be in
+ * the very same system call; everything else after it, when it is known how much the
+ * kernel took. A short write leaves a remainder of two kinds: program bytes before
+ * our place (edit.at), or bytes of ours (edit.done); the next write goes on with it.
+ */
+#include "conn/conn_internal.h"
+
+#include <fcntl.h>
+#include <sched.h>
+
+static size_t bytes_of(const struct iovec *iov, int nr)
+{
+    size_t total = 0;
+    for (int i = 0; i < nr; i++)
+        total += iov[i].iov_len;
+    return total;
+}
+
+static enum proto_side side_out(const struct conn *c)
+{
+    return c->role == CONN_SERVER ? PROTO_RESPONSES : PROTO_REQUESTS;
+}
+
+/* Feeds program bytes [from, to) of the write. */
+static void feed_range(struct conn *c, const struct conn_write *w, size_t from, size_t to)
+{
+    size_t at = 0;
+    for (int i = 0; i < w->nr_iov && at < to; i++) {
+        size_t len = w->iov[i].iov_len;
+        size_t first = from > at ? from - at : 0, last = to - at < len ? to - at : len;
+        if (first < last && !(c->flags & CONN_GIVEN_UP))
+            stream_feed(c, side_out(c), (const char *)w->iov[i].iov_base + first, last - first);
+        at += len;
+    }
+}
+
+/* The edit as this write has to make it. */
+static void take_edit(struct conn_write *w, struct stream *s)
+{
+    if (s->edit.kind == EDIT_NONE || s->edit.at >= w->total)
+        return;
+    w->nr_pieces =
+        (uint8_t)exchange_edit_pieces(exchange_at(s->edit.exchange), &s->edit, w->pieces, w->text);
+    w->at = s->edit.at;
+    w->skip = s->edit.skip < w->total - w->at ? s->edit.skip : w->total - w->at;
+    if (s->edit.kind == EDIT_SPAN_ID && w->skip < w->pieces[0].iov_len)
+        w->pieces[0].iov_len = w->skip; /* the head ends in a later write */
+    w->put = bytes_of(w->pieces, w->nr_pieces);
+    const char *first = w->pieces[0].iov_base;
+    w->text_from = first >= w->text && first < w->text + sizeof w->text ? (uint8_t)(first - w->text)
+                                                                        : CONN_EDIT_TEXT;
+    w->edited = true;
+}
+
+/* A client is about to write what should be a request's head. */
+static void prepare_head(struct conn_write *w, struct conn *c, bool may_inject)
+{
+    struct stream *s = stream_get(c);
+    if (s == NULL || (c->flags & CONN_GIVEN_UP) || s->edit.kind != EDIT_NONE ||
+        !http1_at_message_start(&s->requests))
+        return;
+    bool complete = false;
+    for (int i = 0; i < w->nr_iov && !complete && !(c->flags & CONN_GIVEN_UP); i++)
+        w->fed += stream_feed_head(c, w->iov[i].iov_base, w->iov[i].iov_len, &complete);
+    if (c->flags & CONN_GIVEN_UP)
+        return;
+    if (complete && may_inject && ((c->flags & CONN_TLS_ABOVE) || conn_is_same_socket(c)))
+        exchange_plan_edit(exchange_at(s->newest), &s->edit);
+}
+
+/* Whether the first bytes of an unknown connection are ours to follow. */
+static bool learn_role(struct conn *c, const struct iovec *iov)
+{
+    if (c->role != CONN_ROLE_UNKNOWN)
+        return true;
+    enum proto_guess guess = http1_detect(iov->iov_base, iov->iov_len);
+    if (guess != PROTO_LIKELY_REQUEST && guess != PROTO_UNSURE)
+        return false;
+    c->role = CONN_CLIENT;
+    return true;
+}
+
+static const struct iovec *first_with_bytes(const struct iovec *iov)
+{
+    while (iov->iov_len == 0)
+        iov++;
+    return iov;
+}
+
+bool conn_write_begin(struct conn_write *w, struct conn *c, const struct iovec *iov, int nr_iov,
+                      bool may_inject)
+{
+    size_t total = bytes_of(iov, nr_iov);
+    if (total == 0 || !conn_hold_for_write(c))
+        return false;
+    if (c->flags & CONN_WRITING) { /* two threads write at once, or one left in the middle */
+        atomic_store(&c->doomed, 1);
+        conn_let_go(c);
+        return false;
+    }
+    const struct stream *s = stream_of(c);
+    bool owes = s != NULL && s->edit.kind != EDIT_NONE && s->edit.done > 0;
+    if (!owes && (atomic_load(&c->doomed) || !learn_role(c, first_with_bytes(iov)))) {
+        conn_give_up(c);
+        conn_let_go(c);
+        return false;
+    }
+    w->conn = c;
+    w->generation = conn_generation(c);
+    w->edited = false;
+    w->nr_pieces = 0;
+    w->iov = iov;
+    w->nr_iov = nr_iov;
+    w->total = total;
+    w->fed = w->at = w->skip = w->put = 0;
+    if (c->role == CONN_CLIENT) {
+        prepare_head(w, c, may_inject);
+        if (c->flags & CONN_GIVEN_UP) {
+            conn_let_go(c);
+            return false;
+        }
+        c->flags |= CONN_SPOKEN;
+        if (c->stream != 0)
+            take_edit(w, stream_of(c));
+    }
+    c->flags |= CONN_WRITING;
+    atomic_store_explicit(&c->held, 0, memory_order_release);
+    return true;
+}
+
+int conn_write_pieces(const struct conn_write *w, struct iovec *out, int max)
+{
+    int n = 0;
+    size_t at = 0, behind = w->at + w->skip;
+    bool put = false;
+    for (int i = 0; i < w->nr_iov && n < max; i++) {
+        char *base = w->iov[i].iov_base;
+        size_t len = w->iov[i].iov_len;
+        size_t before = w->at <= at ? 0 : w->at - at < len ? w->at - at : len;
+        if (before > 0)
+            out[n++] = (struct iovec){ base, before };
+        if (!put && w->at < at + len) {
+            put = true;
+            for (unsigned p = 0; p < w->nr_pieces && n < max; p++) {
+                out[n] = w->pieces[p];
+                if (p == 0 && w->text_from < CONN_EDIT_TEXT) { /* we may have been moved */
+                    const char *text = w->text + w->text_from;
+                    memcpy(&out[n].iov_base, &text, sizeof text);
+                }
+                n++;
+            }
+        }
+        size_t from = behind <= at ? 0 : behind - at < len ? behind - at : len;
+        if (from < before)
+            from = before;
+        if (from < len && n < max)
+            out[n++] = (struct iovec){ base + from, len - from };
+        at += len;
+    }
+    return n;
+}
+
+/* What of `sent` bytes was the program's; the rest of the edit in *left. */
+static size_t program_bytes(const struct conn_write *w, size_t sent, struct edit *left)
+{
+    if (sent <= w->at) {
+        left->at = (uint32_t)(w->at - sent);
+        return sent;
+    }
+    size_t put = sent - w->at < w->put ? sent - w->at : w->put;
+    size_t skipped = put < w->skip ? put : w->skip;
+    left->at = 0;
+    left->done = (uint16_t)(left->done + put);
+    left->skip = (uint8_t)(left->skip - skipped);
+    if (put == w->put && left->skip == 0)
+        left->kind = EDIT_NONE;
+    return w->at + skipped + (sent - w->at - put);
+}
+
+/* The program's bytes [0, taken) are out. */
+static void wrote(struct conn *c, const struct conn_write *w, size_t taken)
+{
+    if (taken < w->fed) {
+        stream_unread_head(c, true);
+        feed_range(c, w, 0, taken);
+    } else if (taken > w->fed) {
+        feed_range(c, w, w->fed, taken);
+    } else {
+        stream_feed(c, side_out(c), "", 0); /* the head was all: its end is not told yet */
+    }
+}
+
+static void failed(struct conn *c, const struct conn_write *w, int error)
+{
+    if (error == EAGAIN || error == EINTR || error == ENOBUFS || error == EFAULT) {
+        if (w->fed > 0) {
+            stream_of(c)->edit.kind = EDIT_NONE;
+            stream_unread_head(c, false); /* it comes again, or never */
+        }
+        return;
+    }
+    struct stream *s = stream_of(c);
+    if (s != NULL)
+        s->edit.kind = EDIT_NONE;
+    stream_finish(c, side_out(c), error);
+}
+
+/* A non-blocking descriptor is told to come again, a blocking one was interrupted. */
+static int error_of_owed(const struct conn *c)
+{
+    int flags = c->fd >= 0 ? fcntl(c->fd, F_GETFL) : O_NONBLOCK;
+    return flags >= 0 && !(flags & O_NONBLOCK) ? EINTR : EAGAIN;
+}
+
+/* The end of a write must be told, however long another thread is at it; that is some
+ * hundred instructions, and only the thread that has it can free it. */
+static bool hold_for_end(const struct conn_write *w)
+{
+    while (conn_generation(w->conn) == w->generation) {
+        if (conn_hold_for_write(w->conn))
+            return true;
+        if (w->conn->flags & CONN_GIVEN_UP)
+            return false;
+        sched_yield();
+    }
+    return false;
+}
+
+ssize_t conn_write_end(struct conn_write *w, ssize_t sent, int *error)
+{
+    struct conn *c = w->conn;
+    struct edit left = { 0 };
+    if (!hold_for_end(w)) /* closed meanwhile: nobody is owed anything */
+        return sent > 0 && w->edited ? (ssize_t)program_bytes(w, (size_t)sent, &left) : sent;
+    c->flags &= (uint8_t)~CONN_WRITING;
+    struct stream *s = stream_of(c);
+    if (sent < 0) {
+        failed(c, w, *error);
+    } else {
+        size_t taken = (size_t)sent;
+        if (s != NULL && s->edit.kind != EDIT_NONE) {
+            left = s->edit;
+            if (w->edited)
+                taken = program_bytes(w, taken, &left);
+            else
+                left.at -= (uint32_t)taken;
+            s->edit = left;
+        }
+        if (taken > 0)
+            wrote(c, w, taken);
+        if (taken == 0 && sent > 0) {
+            *error = error_of_owed(c);
+            sent = -1;
+        } else {
+            sent = (ssize_t)taken;
+        }
+    }
+    stream_settle(c);
+    conn_let_go(c);
+    return sent;
+}
+
+void conn_written_unseen(struct conn *c, size_t n)
+{
+    if (!conn_hold(c))
+        return;
+    if (c->role == CONN_ROLE_UNKNOWN)
+        conn_give_up(c);
+    else
+        stream_feed(c, side_out(c), NULL, n);
+    if (!(c->flags & CONN_GIVEN_UP))
+        stream_settle(c);
+    conn_let_go(c);
+}

@@ -1,0 +1,241 @@
+/*
+ * Open server requests; see request.h. `handle` of an entry is its sequence lock:
+ * readers look at it before and after.
+ */
+#include "context/request.h"
+
+_Static_assert(REQUEST_MAX_OPEN == 1u << REQUEST_INDEX_BITS, "an index fits its bits");
+_Static_assert(sizeof(struct span_context) % sizeof(uint64_t) == 0, "copied by words");
+
+#define CONTEXT_WORDS (sizeof(struct span_context) / sizeof(uint64_t))
+/* Threads share counters by their ids: a shared counter is never less than its
+ * threads' own, so 0 and "one, and it is mine" stay true. */
+#define COUNTERS 1024u
+
+/* Any thread; emptied in a forked child. */
+struct pool request_pool = POOL(sizeof(struct request), 256, REQUEST_MAX_OPEN);
+/* Open requests by thread; opened by that thread, closed by any. */
+static _Atomic uint32_t open_of_thread[COUNTERS];
+/* The last thread id given out. */
+static _Atomic uint32_t last_thread;
+
+bool request_inline_dispatch;
+
+static uint32_t thread_id(struct thread_state *t)
+{
+    if (t->id == 0)
+        t->id = atomic_fetch_add_explicit(&last_thread, 1, memory_order_relaxed) + 1;
+    return t->id;
+}
+
+static _Atomic uint32_t *counter_of(uint32_t thread)
+{
+    return &open_of_thread[thread % COUNTERS];
+}
+
+uint32_t request_open(const struct span_context *context, const struct span_context *caller,
+                      uint64_t target)
+{
+    struct thread_state *t = &thread_state;
+    uint32_t number = pool_take(&request_pool);
+    if (number == POOL_NONE)
+        return 0;
+    struct request *r = pool_at(&request_pool, number);
+    uint64_t words[CONTEXT_WORDS], came[3] = { 0 };
+    memcpy(words, context, sizeof words);
+    if (caller != NULL) {
+        memcpy(came, caller->trace_id, 16);
+        memcpy(&came[2], caller->span_id, 8);
+    }
+    for (unsigned i = 0; i < CONTEXT_WORDS; i++)
+        atomic_store_explicit(&r->words[i], words[i], memory_order_relaxed);
+    for (unsigned i = 0; i < 3; i++)
+        atomic_store_explicit(&r->caller[i], came[i], memory_order_relaxed);
+    atomic_store_explicit(&r->target, target, memory_order_relaxed);
+    atomic_store_explicit(&r->thread, thread_id(t), memory_order_relaxed);
+    r->generation = (r->generation + 1) & (UINT32_MAX >> REQUEST_INDEX_BITS);
+    r->generation += r->generation == 0;
+    uint32_t handle = r->generation << REQUEST_INDEX_BITS | (number - 1);
+    atomic_fetch_add_explicit(counter_of(t->id), 1, memory_order_relaxed);
+    /* Pairs with the acquires of readers. */
+    atomic_store_explicit(&r->handle, handle, memory_order_release);
+    t->last_request = handle;
+    return handle;
+}
+
+void request_close(uint32_t handle)
+{
+    if (handle == 0)
+        return;
+    struct request *r = request_at(handle);
+    uint32_t mine = handle;
+    if (!atomic_compare_exchange_strong(&r->handle, &mine, 0))
+        return;
+    uint32_t thread = atomic_load_explicit(&r->thread, memory_order_relaxed);
+    atomic_fetch_sub_explicit(counter_of(thread), 1, memory_order_relaxed);
+    pool_give(&request_pool, (handle & (REQUEST_MAX_OPEN - 1)) + 1);
+}
+
+bool request_context(uint32_t handle, struct span_context *out)
+{
+    if (!request_is_open(handle))
+        return false;
+    struct request *r = request_at(handle);
+    uint64_t words[CONTEXT_WORDS];
+    for (unsigned i = 0; i < CONTEXT_WORDS; i++)
+        words[i] = atomic_load_explicit(&r->words[i], memory_order_relaxed);
+    atomic_thread_fence(memory_order_acquire);
+    if (atomic_load_explicit(&r->handle, memory_order_relaxed) != handle)
+        return false;
+    memcpy(out, words, sizeof words);
+    return true;
+}
+
+uint64_t request_target(const char *method, size_t method_len, const char *target, size_t len)
+{
+    uint64_t h = 14695981039346656037ull; /* FNV-1a; 64 bits: a collision is no concern */
+    for (size_t i = 0; i < method_len; i++)
+        h = (h ^ (unsigned char)method[i]) * 1099511628211ull;
+    h = (h ^ ' ') * 1099511628211ull;
+    for (size_t i = 0; i < len; i++)
+        h = (h ^ (unsigned char)target[i]) * 1099511628211ull;
+    return h;
+}
+
+/* What a search looks for among the open requests. */
+struct wanted {
+    uint32_t thread;                    /* 0: of any thread */
+    const struct span_context *carried; /* NULL: with any caller */
+    const uint64_t *target;             /* NULL: with any target */
+};
+
+static bool is_wanted(struct request *r, const struct wanted *w)
+{
+    if (w->thread != 0 && atomic_load_explicit(&r->thread, memory_order_relaxed) != w->thread)
+        return false;
+    if (w->target != NULL && atomic_load_explicit(&r->target, memory_order_relaxed) != *w->target)
+        return false;
+    if (w->carried == NULL)
+        return true;
+    uint64_t came[3];
+    for (unsigned i = 0; i < 3; i++)
+        came[i] = atomic_load_explicit(&r->caller[i], memory_order_relaxed);
+    return memcmp(came, w->carried->trace_id, 16) == 0 &&
+           memcmp(&came[2], w->carried->span_id, 8) == 0;
+}
+
+bool request_came_with(uint32_t handle, const struct span_context *carried)
+{
+    return request_is_open(handle) &&
+           is_wanted(request_at(handle), &(struct wanted){ .carried = carried });
+}
+
+/* The handle of the next open request that is wanted, from number *at on; 0: no more. */
+static uint32_t next_open(uint32_t *at, const struct wanted *w)
+{
+    uint32_t end = pool_end(&request_pool);
+    while (*at < end) {
+        struct request *r = pool_at(&request_pool, (*at)++);
+        uint32_t handle = atomic_load_explicit(&r->handle, memory_order_acquire);
+        if (handle == 0 || !is_wanted(r, w))
+            continue;
+        atomic_thread_fence(memory_order_acquire);
+        if (atomic_load_explicit(&r->handle, memory_order_relaxed) == handle)
+            return handle;
+    }
+    return 0;
+}
+
+bool request_has_trace(const uint8_t trace_id[static 16])
+{
+    struct wanted w = { 0 };
+    uint32_t handle;
+    for (uint32_t at = 1; (handle = next_open(&at, &w)) != 0;) {
+        uint64_t came[2];
+        for (unsigned i = 0; i < 2; i++)
+            came[i] = atomic_load_explicit(&request_at(handle)->caller[i], memory_order_relaxed);
+        if (memcmp(came, trace_id, sizeof came) == 0)
+            return true;
+    }
+    return false;
+}
+
+static uint32_t only_open(const struct wanted *w)
+{
+    uint32_t at = 1, found = next_open(&at, w);
+    return found != 0 && next_open(&at, w) == 0 ? found : 0;
+}
+
+uint32_t request_by_caller(const struct span_context *carried)
+{
+    return only_open(&(struct wanted){ .carried = carried });
+}
+
+/* The one that is open on this thread; 0: none or several. */
+static uint32_t only_of_thread(const struct thread_state *t)
+{
+    uint32_t count = atomic_load_explicit(counter_of(t->id), memory_order_relaxed);
+    if (count == 1 && request_is_open(t->last_request) &&
+        atomic_load_explicit(&request_at(t->last_request)->thread, memory_order_relaxed) == t->id)
+        return t->last_request;
+    return count == 0 ? 0 : only_open(&(struct wanted){ .thread = t->id });
+}
+
+uint32_t request_current(const struct thread_state *t)
+{
+    if (t->id == 0)
+        return 0;
+    if (request_inline_dispatch && request_is_open(t->turn_request))
+        return t->turn_request;
+    return only_of_thread(t);
+}
+
+uint32_t request_for_outgoing(const struct thread_state *t, const struct span_context *carried,
+                              uint32_t begun_for, uint64_t target)
+{
+    uint32_t found = carried != NULL ? request_by_caller(carried) : 0;
+    if (found != 0)
+        return found;
+    if (request_is_open(begun_for))
+        return begun_for;
+    if (t->id == 0)
+        return 0;
+    found = only_of_thread(t);
+    if (found != 0)
+        return found;
+    found = only_open(&(struct wanted){ .thread = t->id, .target = &target });
+    return found != 0 ? found : request_current(t);
+}
+
+unsigned request_candidates(const struct thread_state *t, struct record_link links[], unsigned max)
+{
+    if (t->id == 0)
+        return 0;
+    struct wanted w = { .thread = t->id };
+    unsigned n = 0;
+    for (uint32_t at = 1; n < max;) {
+        struct span_context context;
+        uint32_t handle = next_open(&at, &w);
+        if (handle == 0)
+            break;
+        if (!request_context(handle, &context))
+            continue;
+        memcpy(links[n].trace_id, context.trace_id, 16);
+        memcpy(links[n].span_id, context.span_id, 8);
+        links[n].flags = context.flags;
+        links[n++].remote = 0;
+    }
+    return n;
+}
+
+void request_fork_child(void)
+{
+    for (uint32_t number = 1; number < pool_end(&request_pool); number++) {
+        struct request *r = pool_at(&request_pool, number);
+        if (atomic_exchange_explicit(&r->handle, 0, memory_order_relaxed) != 0)
+            pool_give(&request_pool, number);
+    }
+    for (unsigned i = 0; i < COUNTERS; i++)
+        if (atomic_load_explicit(&open_of_thread[i], memory_order_relaxed) != 0)
+            atomic_store_explicit(&open_of_thread[i], 0, memory_order_relaxed);
+}
