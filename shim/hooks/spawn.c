@@ -57,8 +57,7 @@ static bool was_early(pid_t pid, int *wait_status)
 {
     for (unsigned i = 0; i < EARLY_MAX; i++) {
         uint64_t entry = atomic_load_explicit(&early[i], memory_order_acquire);
-        if (entry >> 32 == (uint32_t)pid &&
-            atomic_compare_exchange_strong(&early[i], &entry, 0)) {
+        if (entry >> 32 == (uint32_t)pid && atomic_compare_exchange_strong(&early[i], &entry, 0)) {
             *wait_status = (int)(uint32_t)entry;
             return true;
         }
