@@ -118,10 +118,10 @@ programs: $(PROG_BIN) ## builds the small programs that the end-to-end tests run
 # A program may name libraries on its first line: /* libs: -lcurl */
 $(BUILD)/programs/%: tests/programs/%.c
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -O1 -g -Wall -Werror -o $@ $< $$(sed -n '1s,^/\* libs: \(.*\) \*/$$,\1,p' $<) -lpthread
+	$(CC) -std=gnu11 -O1 -g -MMD -MP -Wall -Werror -o $@ $< $$(sed -n '1s,^/\* libs: \(.*\) \*/$$,\1,p' $<) -lpthread
 $(BUILD)/programs/%: tests/programs/%.cc
 	@mkdir -p $(@D)
-	$(CXX) -std=gnu++17 -O1 -g -Wall -Werror -o $@ $< $$(sed -n '1s,^/\* libs: \(.*\) \*/$$,\1,p' $<) -lpthread
+	$(CXX) -std=gnu++17 -O1 -g -MMD -MP -Wall -Werror -o $@ $< $$(sed -n '1s,^/\* libs: \(.*\) \*/$$,\1,p' $<) -lpthread
 
 deps: ## installs by apt what is missing to build, test and check
 	@scripts/deps.sh demo test lint
