@@ -37,7 +37,8 @@ struct config_pair {
     const char *value;
 };
 
-struct url_filter; /* compiled excluded-URLs list; NULL excludes nothing */
+struct url_filter;    /* compiled excluded-URLs list; NULL excludes nothing */
+struct header_filter; /* list of headers' names; NULL has none */
 
 struct config {
     bool disabled;                      /* OTEL_SDK_DISABLED */
@@ -75,6 +76,10 @@ struct config {
     const char *service_name;                                    /* OTEL_SERVICE_NAME or NULL */
     struct config_pair resource[CONFIG_MAX_RESOURCE_ATTRIBUTES]; /* OTEL_RESOURCE_ATTRIBUTES */
     unsigned nr_resource;
+
+    const char *http_routes;        /* OTEL_SHIM_HTTP_ROUTES: proto/routes.h, or NULL */
+    const char *http_known_methods; /* the list that replaces the conventions', or NULL */
+    bool http_trust_forwarded;      /* OTEL_SHIM_TRUST_FORWARDED */
 
     const char *disabled_instrumentations; /* the list, as given, or NULL */
     enum process_span_mode process_span;
@@ -117,5 +122,26 @@ const struct url_filter *config_url_filter(const struct config *c, const char *n
  * thread. A match that hits a limit counts as "not excluded".
  */
 bool url_filter_excludes(const struct url_filter *filter, const char *url, size_t len);
+
+/* Headers by name; see OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_*. */
+enum header_list {
+    HEADERS_SERVER_REQUEST,
+    HEADERS_SERVER_RESPONSE,
+    HEADERS_CLIENT_REQUEST,
+    HEADERS_CLIENT_RESPONSE,
+    HEADERS_SANITIZED,
+    HEADER_LIST_COUNT
+};
+/*
+ * The names of one list; NULL: none. Constructor only. A list of plain names starts no
+ * regular expression engine.
+ */
+const struct header_filter *config_header_filter(const struct config *c, enum header_list list);
+/*
+ * Whether a header's name is in the list, letter case ignored: as a whole, in the list of
+ * sanitized ones anywhere. Bounded as url_filter_excludes; a match that hits a limit
+ * counts as "not captured", but as "sanitized".
+ */
+bool header_filter_matches(const struct header_filter *filter, const char *name, size_t len);
 
 #endif

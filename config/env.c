@@ -359,6 +359,16 @@ static void keep_entry(struct config *c, struct found *found, const char *entry)
     }
 }
 
+/* The name of an entry, for a message: those that we read whole, any other as a value. */
+static const char *shown_name(const char *entry, char shown[static SHOWN_BYTES])
+{
+    for (size_t i = 0; i < COUNT(variables); i++)
+        if (value_of(entry, variables[i].name) != NULL)
+            return variables[i].name;
+    text_shown(slice_until(slice_of(entry), (size_t)(strchr(entry, '=') - entry)), shown);
+    return shown;
+}
+
 /* Names only: what does not fit is not looked at. */
 static void report_unread(char *const envp[], const struct found *found)
 {
@@ -367,9 +377,8 @@ static void report_unread(char *const envp[], const struct found *found)
         char shown[SHOWN_BYTES];
         if (len <= CONFIG_MAX_VALUE)
             continue;
-        text_shown(slice_until(slice_of(envp[i]), (size_t)(strchr(envp[i], '=') - envp[i])), shown);
-        diag_config_mistake("%s: %zu bytes are more than the %u that are read; ignored", shown, len,
-                            CONFIG_MAX_VALUE);
+        diag_config_mistake("%s: %zu bytes are more than the %u that are read; ignored",
+                            shown_name(envp[i], shown), len, CONFIG_MAX_VALUE);
     }
     if (found->too_many > 0)
         diag_config_mistake("more than %u OTEL_ variables; %u are ignored", CONFIG_MAX_FOLLOW_VARS,

@@ -20,4 +20,7 @@ void load_attributes(struct config *c, const char *variable, struct slice value)
  */
 void load_endpoint(struct config *c, const char *variable, struct slice value, bool is_base);
 
+/* urls.c: the value of a variable that was set at start and is kept by name, or NULL. */
+const char *config_variable(const struct config *c, const char *name);
+
 #endif

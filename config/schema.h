@@ -167,6 +167,28 @@
         "URLs that match get no span and no header. OTEL_SHIM_CURL_EXCLUDED_URLS (any " \
         "instrumentation's name) beats it; then come OTEL_PYTHON_CURL_EXCLUDED_URLS and " \
         "OTEL_PYTHON_EXCLUDED_URLS; the first one set holds") \
+    VAR("OTEL_SHIM_HTTP_ROUTES", TEXT, http_routes, NONE, "", \
+        "Routes of servers, a list: `/user/{id}`, `/static/*`; the first that matches names the " \
+        "span. `auto` in it makes routes of other paths: at most 10 values per segment, the rest " \
+        "and identifiers are `*`") \
+    VAR("OTEL_SHIM_TRUST_FORWARDED", BOOL, http_trust_forwarded, NONE, "false", \
+        "Take client, scheme and host of a server's span from Forwarded and X-Forwarded-* headers") \
+    VAR("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS", NAMES, http_known_methods, NONE, \
+        "CONNECT,DELETE,GET,HEAD,OPTIONS,PATCH,POST,PUT,TRACE,QUERY", \
+        "Methods that spans are named by (letter case matters); all others are `_OTHER`") \
+    VAR("OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_REQUEST", PATTERNS, disabled, NONE, "", \
+        "Headers of requests to a server that its spans show. A pattern must match the whole " \
+        "name, letter case does not matter") \
+    VAR("OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_RESPONSE", PATTERNS, disabled, NONE, "", \
+        "As above, of a server's answers") \
+    VAR("OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_CLIENT_REQUEST", PATTERNS, disabled, NONE, "", \
+        "As above, of requests that the program sends") \
+    VAR("OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_CLIENT_RESPONSE", PATTERNS, disabled, NONE, "", \
+        "As above, of the answers it gets") \
+    VAR("OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SANITIZE_FIELDS", PATTERNS, disabled, NONE, \
+        "authorization,cookie,token,secret,password,api-key,apikey", \
+        "Captured headers whose value is shown as `[REDACTED]`. A pattern may match anywhere in " \
+        "the name; the list replaces the default one") \
     VAR("OTEL_SHIM_PROCESS_SPAN", CHOICE, process_span, PROCESS_SPAN, "auto", \
         "Whether a program's own life is a span: auto = of a command that did something") \
     VAR("OTEL_SHIM_INLINE_DISPATCH", CHOICE, inline_dispatch, INLINE_DISPATCH, "auto", \
