@@ -181,7 +181,9 @@ static int run_and_print(const struct program *program, char *argv[])
     unlink(path);
     if (!ended)
         return exit_status;
-    if (console_render_collected(fd, STDERR_FILENO) != 0)
+    if (lseek(fd, 0, SEEK_END) == 0)
+        cli_say("no spans: nothing that was run made a call that is traced");
+    else if (lseek(fd, 0, SEEK_SET) != 0 || console_render_collected(fd, STDERR_FILENO) != 0)
         cli_say("the spans in %s could not be printed", path);
     return child_end_likewise(&end);
 }
