@@ -42,6 +42,7 @@ struct thread_state {
     uint32_t last_request;      /* newest server request that it read, see context/request.h */
     uint32_t turn_request;      /* inline dispatch: whose bytes it read last in this turn */
     uint32_t inherited_request; /* server request that its creator was at, 0 = none */
+    uint32_t used_below;        /* fd + 1 that a library used below our sight, see conn.h */
     uintptr_t frame;            /* of the innermost call that is on the stack, 0 = none */
     struct span *current;       /* innermost open call span, NULL = none */
     struct span *next_thread;   /* whose thread the next pthread_create makes, NULL = current's */

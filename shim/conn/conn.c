@@ -294,6 +294,20 @@ void conn_ignore(int fd)
     detach(fd);
 }
 
+void conn_used_below(int fd)
+{
+    if (!is_in_table(fd))
+        return;
+    if (thread_state.used_below == 0)
+        thread_state.used_below = (uint32_t)fd + 1;
+    conn_kinds[fd] = CONN_IGNORED;
+    struct conn *c = conn_behind(fd);
+    if (c != NULL && conn_hold(c)) {
+        conn_give_up(c);
+        conn_let_go(c);
+    }
+}
+
 void conn_listening(int fd)
 {
     conn_ignore(fd);

@@ -100,6 +100,10 @@ void conn_listening(int fd);
 void conn_appeared(int fd);
 /* Nothing on it can be understood from here on (stdio on a socket, SOCK_DGRAM). */
 void conn_ignore(int fd);
+/* A library that tells for itself (TLS, libcurl) has read or written there. As
+ * conn_ignore, but what is known of the peer stays for conn_begin_tls, and the thread
+ * remembers which one it was (thread_state.used_below). */
+void conn_used_below(int fd);
 /* Another number for the same connection. Both point at one state from now on. */
 void conn_duplicated(int from, int to);
 /* Before the real close: ends what is open on it when it was the last number. */
@@ -195,9 +199,7 @@ struct conn *conn_still(struct conn *c, uint32_t generation);
  * conn_write_begin is called once, for the first try; the hook keeps its edited copy,
  * and calls conn_write_end once, when the library has taken it or the session fails.
  * Between the two conn_write_begin says false for the same connection. The struct may be
- * moved (pieces that point into text are put right here); `iov` must point to the
- * program's bytes when conn_write_end is called.
+ * copied elsewhere; `iov` must point to the program's bytes when conn_write_end is called.
  */
-void conn_write_moved(struct conn_write *w, const struct conn_write *from);
 
 #endif

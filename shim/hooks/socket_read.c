@@ -39,7 +39,7 @@ static __attribute__((noinline)) ssize_t after_read(int fd, const struct incomin
     if (entry == SOCKET_ON)
         tell_read(fd, in, saved_errno);
     else if (entry == SOCKET_QUIET)
-        conn_ignore(fd);
+        conn_used_below(fd);
     socket_leave(&call, entry, saved_errno);
     return in->n;
 }

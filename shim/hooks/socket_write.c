@@ -18,7 +18,7 @@ static __attribute__((noinline)) bool before_write(struct conn_write *w, int fd,
     bool told = false;
     enum socket_entry entry = socket_enter(&call);
     if (entry == SOCKET_QUIET) {
-        conn_ignore(fd);
+        conn_used_below(fd);
     } else if (entry == SOCKET_ON) {
         bool may_inject = nr_iov <= (int)CONN_MAX_IOV && !(flags & MSG_ZEROCOPY);
         struct conn *c = conn_of_fd(fd);

@@ -15,8 +15,8 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define HANDLE_WINDOW \
-    64u /* cells; the larger the table, the earlier a full one is met: at 60 to 75 % */
+/* Cells. The larger the table, the earlier a full window is met: at 60 to 75 %. */
+#define HANDLE_WINDOW 64u
 
 /* Handles lie at even distances in the heap: a plain multiplication would map them
  * to even distances again, and fill some windows while others stay empty. */
