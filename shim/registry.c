@@ -19,6 +19,8 @@
     X(instr_dns)            \
     X(instr_socket)         \
     X(instr_http)           \
+    X(instr_openssl)        \
+    X(instr_gnutls)         \
     X(instr_curl)           \
     X(instr_sqlite)
 /* clang-format on */

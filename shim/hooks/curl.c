@@ -60,8 +60,8 @@ static void curl_init(void)
     curl_url_filter = config_url_filter(config, "curl");
 }
 
-/* Its sockets are told by its own spans. */
-static const char *const curl_suppresses[] = { "socket", "http", NULL };
+/* Its sockets and TLS sessions are told by its own spans. */
+static const char *const curl_suppresses[] = { "socket", "http", "openssl", "gnutls", NULL };
 
 struct instrumentation instr_curl = {
     .name = "curl",
