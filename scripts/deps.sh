@@ -18,7 +18,7 @@ demo='curl sqlite3 python3'
 test='g++ libcriterion-dev protobuf-compiler curl sqlite3 python3 nginx-light|nginx-core|nginx-full|nginx
     apache2-bin apache2-utils lighttpd haproxy gunicorn wget wrk nodejs ruby ruby-webrick
     default-jdk-headless|openjdk-17-jdk-headless|openjdk-21-jdk-headless
-    openssl php-cli php-sqlite3 perl libdbd-sqlite3-perl redis-server git bash
+    openssl libssl-dev libgnutls28-dev php-cli php-sqlite3 perl libdbd-sqlite3-perl redis-server git bash
     findutils util-linux procps binutils'
 lint='clang clang-format clang-tidy cppcheck shellcheck'
 bench='valgrind gcc libsqlite3-dev sqlite3 python3 util-linux'

@@ -1,0 +1,99 @@
+"""
+Plaintext above TLS: what goes through OpenSSL and GnuTLS is the same under the
+shim but for our header, whatever the library must be asked to repeat. Clients and
+servers of one process show both sides: each CLIENT span has its SERVER span as child,
+so the header has arrived. nginx, Apache and wget by TLS: http_servers, http_clients.
+"""
+import os
+
+from harness import Failure, case
+from http_case import ANY_PORT, called, choose_ports, curl, serve, served, server
+
+ALONE = {"OTEL_SHIM_PROCESS_SPAN": "never", "OTEL_SHIM_DISABLED_INSTRUMENTATIONS": "dns"}
+NO_PEER = {"network.peer.address": None, "network.peer.port": None, "client.address": None}
+
+
+def both(method, path, *, port, peer, query=None, tls="1.3", **fields):
+    """A request that a client here sends to a server here."""
+    url = f"https://{fields['host']}{path}" + (f"?{query}" if query else "")
+    asked = called(method, url, 0, tls=tls, more={"server.port": port, **peer}, **fields)
+    got = served(method, path, 0, query=query, scheme="https", tls=tls, more={"server.port": port, **peer}, **fields)
+    asked["attributes"].pop("client.address", None)
+    return {**asked, "children": [got]}
+
+
+# ---------------------------------------------------------------- repeated writes
+
+def talked(run):
+    """One traceparent in each request, of its CLIENT span."""
+    with open(os.path.join(run.tmp, "headers")) as f:
+        came = [line.split()[1] for line in f]
+    sent = [f"00-{s['trace_id']}-{s['span_id']}-03" for s in run.roots]
+    if came != sent:
+        raise Failure(f"{came} arrived, {sent} were sent")
+
+
+TALK = [both("POST", f"/{path}", host="example.test", port=443, peer=NO_PEER, size=3, body=body)
+        for path, body in (("small", 10), ("record", 16384), ("large", 200000), ("again", 300))]
+
+
+def talk(name, program, *modes):
+    case(name, [f"$PROGRAMS/{program}", "$CERT", "$KEY", *modes], prepare=choose_ports, vars={}, golden=TALK,
+         stdout="repeated: yes", shim_env=ALONE, check=talked)
+
+
+talk("tls_openssl_repeats", "openssl_talk")
+talk("tls_openssl_repeats_with_moving_buffers", "openssl_talk", "moving")
+talk("tls_openssl_writes_in_part", "openssl_talk", "partial")
+talk("tls_openssl_writes_in_part_with_moving_buffers", "openssl_talk", "partial", "moving")
+talk("tls_openssl_ex_functions", "openssl_talk", "partial", "moving", "ex")
+talk("tls_gnutls_repeats", "gnutls_talk")
+talk("tls_gnutls_repeats_by_null", "gnutls_talk", "null")
+
+for one in ("openssl", "gnutls"):
+    case(f"tls_{one}_disabled", [f"$PROGRAMS/{one}_talk", "$CERT", "$KEY"], prepare=choose_ports, vars={}, golden=[],
+         stdout="repeated: yes", check=talked,
+         shim_env={**ALONE, "OTEL_SHIM_DISABLED_INSTRUMENTATIONS": f"dns,{one}"})
+
+EARLY = {"host": "example.test", "port": 443, "peer": NO_PEER, "size": 3}
+early = both("GET", "/early", **EARLY)  # without our header: a trace of its own
+case("tls_openssl_sessions_used_again_and_early_data", ["$PROGRAMS/openssl_early", "$CERT", "$KEY"],
+     prepare=choose_ports, vars={}, shim_env=ALONE, stdout="early(.|\n)*late", parallel=True,
+     golden=[*(both("GET", f"/{path}", **EARLY) for path in ("first", "referenced", "cleared", "late")),
+             *early.pop("children"), early])
+
+# ---------------------------------------------------------------- Python
+SOCKET = {"network.peer.port": ANY_PORT}
+PYTHON = {"host": "a.test", "port": 443, "peer": SOCKET}
+
+
+def python_talk(tls):
+    agentless = [both("GET", "/one", query="q=1", size=41000, tls=tls, **PYTHON),
+                 both("POST", "/two", size=64000, body=299776, tls=tls, **PYTHON),
+                 both("GET", "/missing", size=41000, status=404, tls=tls, **PYTHON)]
+    return agentless
+
+
+case("tls_python_server_and_client", ["$PYTHON", "$ROOT/tests/programs/tls_python.py", "$CA", "$CERT", "$KEY"],
+     prepare=choose_ports, vars={}, golden=python_talk("1.3"), stdout="404", shim_env=ALONE)
+case("tls_python_by_tls12", ["$PYTHON", "$ROOT/tests/programs/tls_python.py", "$CA", "$CERT", "$KEY", "1.2"],
+     prepare=choose_ports, vars={}, golden=python_talk("1.2"), stdout="404", shim_env=ALONE)
+
+DETACHED = {"host": "a.test", "port": 443, "peer": NO_PEER}
+case("tls_asyncio_over_memory_buffers", ["$PYTHON", "$ROOT/tests/programs/tls_asyncio.py", "$CA", "$CERT", "$KEY"],
+     prepare=choose_ports, vars={}, stdout="many/4", shim_env=ALONE, parallel=True,
+     golden=[both("GET", "/first", size=11, **DETACHED), both("POST", "/second", size=24, body=256000, **DETACHED),
+             *(both("GET", f"/many/{n}", size=12, **DETACHED) for n in range(5))])
+
+# ---------------------------------------------------------------- OpenSSL's own programs
+case("tls_s_client", ["sh", "-c", "printf 'GET /hello HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' | openssl s_client "
+                      "-ign_eof -quiet -verify_quiet -CAfile $CA -connect localhost:$NGINX_TLS_PORT"],
+     web="nginx", stdout="hello", filter=lambda raw: __import__("re").sub(rb"Date: .*", b"", raw),
+     shim_env=ALONE, golden=[called("GET", "https://localhost/hello", 0, version="1.0", size=6, tls="1.3",
+                                    host="localhost", more={"server.port": 443,
+                                                            "network.peer.port": "$NGINX_TLS_PORT"})])
+
+# Its sessions are inside libssl's own BIOs: not seen, and unharmed.
+serve("tls_s_server", [server("s_server", ["openssl", "s_server", "-WWW", "-accept", "$PORT1", "-cert", "$CERT",
+                                           "-key", "$KEY", "-quiet"], ["$PORT1"], stop="TERM")],
+      [curl("--cacert", "$CA", "--http1.0", "https://localhost:$PORT1/root/hello")], spans=[])

@@ -1,0 +1,71 @@
+/* libs: -lgnutls */
+/* GnuTLS in tls_talk.h. Arguments: certificate, key, then "null": repeats by NULL and 0. */
+#include <gnutls/gnutls.h>
+
+#include "tls_talk.h"
+
+static int repeats_by_null;
+static int is_pending[2];
+
+static long result_of(ssize_t n)
+{
+    if (n == GNUTLS_E_AGAIN || n == GNUTLS_E_INTERRUPTED)
+        return AGAIN;
+    if (n < 0)
+        fprintf(stderr, "%s\n", gnutls_strerror((int)n));
+    return n < 0 ? -2 : (long)n;
+}
+
+static long tls_send(struct side *s, const void *bytes, size_t len)
+{
+    int *pending = &is_pending[s->moves];
+    ssize_t n = *pending && repeats_by_null ? gnutls_record_send(s->session, NULL, 0)
+                                            : gnutls_record_send(s->session, bytes, len);
+    *pending = n == GNUTLS_E_AGAIN || n == GNUTLS_E_INTERRUPTED;
+    return result_of(n);
+}
+
+static long tls_recv(struct side *s, void *bytes, size_t len)
+{
+    return result_of(gnutls_record_recv(s->session, bytes, len));
+}
+
+static gnutls_session_t make(unsigned flags, int fd, gnutls_certificate_credentials_t credentials)
+{
+    gnutls_session_t session;
+    if (gnutls_init(&session, flags | GNUTLS_NONBLOCK) != 0 ||
+        gnutls_set_default_priority(session) != 0 ||
+        gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, credentials) != 0)
+        fail("session");
+    gnutls_transport_set_int(session, fd);
+    return session;
+}
+
+int main(int argc, char **argv)
+{
+    int pair[2];
+    gnutls_certificate_credentials_t credentials;
+    repeats_by_null = argc > 3 && strcmp(argv[3], "null") == 0;
+    gnutls_certificate_allocate_credentials(&credentials);
+    if (gnutls_certificate_set_x509_key_file(credentials, argv[1], argv[2], GNUTLS_X509_FMT_PEM) !=
+        0)
+        fail("certificate");
+    make_pair(pair);
+    gnutls_session_t a = make(GNUTLS_CLIENT, pair[0], credentials);
+    gnutls_session_t b = make(GNUTLS_SERVER, pair[1], credentials);
+    for (int x = 1, y = 1; x != 0 || y != 0;) {
+        x = x != 0 ? gnutls_handshake(a) : 0;
+        y = y != 0 ? gnutls_handshake(b) : 0;
+        if (gnutls_error_is_fatal(x) || gnutls_error_is_fatal(y))
+            fail("handshake");
+    }
+    /* The client's buffers move; so its writes are number 1 of is_pending. */
+    struct side client = { a, tls_send, tls_recv, 1, 0 }, server = { b, tls_send, tls_recv, 0, 0 };
+    talk_of_everything(&client, &server);
+    gnutls_bye(a, GNUTLS_SHUT_WR);
+    gnutls_bye(b, GNUTLS_SHUT_WR);
+    gnutls_deinit(a);
+    gnutls_deinit(b);
+    gnutls_certificate_free_credentials(credentials);
+    return 0;
+}
