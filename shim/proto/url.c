@@ -260,6 +260,13 @@ static void put_query(struct sink *sink, const char *query, size_t len)
     }
 }
 
+size_t url_redact_query(const char *query, size_t len, char *out, size_t cap)
+{
+    struct sink sink = { out, 0, cap };
+    put_query(&sink, query, len);
+    return sink.len;
+}
+
 size_t url_redact(const char *text, size_t len, const struct url *url, char *out, size_t cap)
 {
     struct sink sink = { out, 0, cap };

@@ -53,5 +53,7 @@ bool url_host_is_numeric(const char *host, size_t len);
  * `cap`; the rest is cut.
  */
 size_t url_redact(const char *text, size_t len, const struct url *url, char *out, size_t cap);
+/* The same for a query alone (url.query), without its '?'. */
+size_t url_redact_query(const char *query, size_t len, char *out, size_t cap);
 
 #endif

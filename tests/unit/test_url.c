@@ -196,3 +196,22 @@ Test(http_method, is_known_only_exactly)
     cr_expect(!http_method_is_known("GETX", 4));
     cr_expect(!http_method_is_known("", 0));
 }
+
+Test(url, redacts_a_query_alone)
+{
+    static const char *const cases[][2] = {
+        { "a=b&sig=secret&c", "a=b&sig=REDACTED&c" },
+        { "sig=", "sig=REDACTED" },
+        { "Sig=shown&xsig=shown", "Sig=shown&xsig=shown" },
+        { "X-Amz-Signature=a=b&&", "X-Amz-Signature=REDACTED&&" },
+        { "", "" },
+    };
+    char out[64];
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        size_t len = url_redact_query(cases[i][0], strlen(cases[i][0]), out, sizeof out);
+        cr_expect(len == strlen(cases[i][1]) && memcmp(out, cases[i][1], len) == 0, "%s: %.*s",
+                  cases[i][0], (int)len, out);
+    }
+    cr_expect_eq(url_redact_query("sig=secret", 10, out, 6), 6);
+    cr_expect_eq(memcmp(out, "sig=RE", 6), 0);
+}
