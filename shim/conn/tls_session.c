@@ -191,7 +191,8 @@ static long send_copy(struct tls_writer *w, struct copy *copy)
 }
 
 /* What lies behind the copy, in the program's buffer. */
-static long write_rest(struct tls_session *s, struct tls_writer *w, const void *bytes, size_t len)
+static __attribute__((noinline)) long write_rest(struct tls_session *s, struct tls_writer *w,
+                                                 const void *bytes, size_t len)
 {
     struct conn_write write;
     size_t done = s->done;
@@ -241,7 +242,8 @@ static bool fill_copy(struct copy *copy, const struct conn_write *write)
     return true;
 }
 
-static bool begin_copy(struct tls_session *s, const struct conn_write *write)
+static __attribute__((noinline)) bool begin_copy(struct tls_session *s,
+                                                 const struct conn_write *write)
 {
     uint32_t number = pool_take(&copies);
     if (number == POOL_NONE)

@@ -249,6 +249,7 @@ struct gnutls_writer {
     gnutls_session_t session;
     ssize_t (*send)(gnutls_session_t, const void *, size_t); /* either this one */
     ssize_t (*send2)(gnutls_session_t, const void *, size_t, size_t, unsigned); /* or this one */
+    bool is_padded;
     size_t pad;
     unsigned flags;
     int program_errno; /* as the program left it, then as the library did */
@@ -259,8 +260,8 @@ static long send_bytes(struct tls_writer *writer, const void *bytes, size_t len)
 {
     struct gnutls_writer *w = (struct gnutls_writer *)writer;
     errno = w->program_errno;
-    w->result = w->send != NULL ? w->send(w->session, bytes, len)
-                                : w->send2(w->session, bytes, len, w->pad, w->flags);
+    w->result = w->is_padded ? w->send2(w->session, bytes, len, w->pad, w->flags)
+                             : w->send(w->session, bytes, len);
     w->program_errno = errno;
     if (likely(w->result > 0))
         return w->result;
@@ -285,7 +286,7 @@ static void was_written(gnutls_session_t session, const void *bytes, ssize_t n, 
 
 static void write_bytes(struct gnutls_writer *w, struct call *call, const void *data, size_t size)
 {
-    const void *near = (const void *)(w->send != NULL ? (uintptr_t)w->send : (uintptr_t)w->send2);
+    const void *near = (const void *)(w->is_padded ? (uintptr_t)w->send2 : (uintptr_t)w->send);
     struct tls_session *s = session_of(w->session, near);
     w->writer.send = send_bytes;
     w->writer.short_writes = true;
@@ -317,9 +318,11 @@ EXPORT ssize_t gnutls_record_send2(gnutls_session_t session, const void *data, s
     struct call call;
     if (!call_enter(&call, &instr_gnutls))
         return REAL(gnutls_record_send2)(session, data, size, pad, flags);
-    struct gnutls_writer w = {
-        .session = session, .send2 = REAL(gnutls_record_send2), .pad = pad, .flags = flags
-    };
+    struct gnutls_writer w = { .session = session,
+                               .send2 = REAL(gnutls_record_send2),
+                               .is_padded = true,
+                               .pad = pad,
+                               .flags = flags };
     write_bytes(&w, &call, data, size);
     call_leave(&call);
     return w.result;

@@ -180,11 +180,15 @@ static struct tls_session *session_of(const SSL *ssl, const void *near)
 
 /* ---- the books ---- */
 
+static bool is_on(void)
+{
+    return (call_enabled_mask & instr_openssl.bit) != 0;
+}
+
 /* Sessions of our own threads are not known; a vforked child changes nothing. */
 static void forget(const SSL *ssl)
 {
-    if (!(call_enabled_mask & instr_openssl.bit) || thread_state.suppressed == THREAD_IS_OURS ||
-        tls_session_find(ssl) == NULL)
+    if (!is_on() || thread_state.suppressed == THREAD_IS_OURS || tls_session_find(ssl) == NULL)
         return;
     int saved_errno = errno;
     if (process_enter())
@@ -202,7 +206,7 @@ EXPORT SSL *SSL_new(SSL_CTX *ctx)
 
 EXPORT int SSL_up_ref(SSL *ssl)
 {
-    struct tls_session *s = call_enabled_mask & instr_openssl.bit ? tls_session_find(ssl) : NULL;
+    struct tls_session *s = is_on() ? tls_session_find(ssl) : NULL;
     if (s != NULL && s->references < UINT8_MAX)
         s->references++;
     return REAL(SSL_up_ref)(ssl);
@@ -210,7 +214,7 @@ EXPORT int SSL_up_ref(SSL *ssl)
 
 EXPORT void SSL_free(SSL *ssl)
 {
-    struct tls_session *s = call_enabled_mask & instr_openssl.bit ? tls_session_find(ssl) : NULL;
+    struct tls_session *s = is_on() ? tls_session_find(ssl) : NULL;
     if (s != NULL && s->references > 0)
         s->references--;
     else if (s != NULL)
