@@ -109,7 +109,7 @@ static struct ring *claim_slot(unsigned char *base, unsigned index)
  */
 static struct ring *inherit_slot(unsigned char *base, unsigned *index)
 {
-    for (unsigned i = 0; i < RING_COUNT; i++) {
+    for (unsigned i = 0; i < RING_THREAD_COUNT; i++) {
         uint32_t state = SLOT_ORPHANED;
         if (atomic_compare_exchange_strong(&slots[i], &state, SLOT_OWNED)) {
             *index = i;
@@ -132,7 +132,7 @@ struct ring *ring_of_thread_slow(void)
 {
     struct thread_state *t = &thread_state;
     unsigned char *base = region_get();
-    for (unsigned i = 0; base != NULL && i < RING_COUNT; i++) {
+    for (unsigned i = 0; base != NULL && i < RING_THREAD_COUNT; i++) {
         struct ring *ring = claim_slot(base, i);
         if (ring == NULL)
             continue;
@@ -171,11 +171,47 @@ void ring_release(struct ring *ring)
     orphan(ring);
 }
 
+/* A common ring that nobody holds, with whatever records wait in it. */
+static struct ring *take_common(unsigned char *base, unsigned index)
+{
+    uint32_t state = SLOT_ORPHANED;
+    if (atomic_compare_exchange_strong(&slots[index], &state, SLOT_OWNED))
+        return ring_of_slot(base, index);
+    return state == SLOT_FREE ? claim_slot(base, index) : NULL;
+}
+
+struct ring *ring_borrow(void)
+{
+    struct ring *ring = ring_of_thread();
+    if (likely(ring != NULL))
+        return ring;
+    unsigned char *base = region_get();
+    /* Each thread begins at another one: its state's address tells threads apart. */
+    unsigned first = (unsigned)((uintptr_t)&thread_state / 4096);
+    for (unsigned i = 0; base != NULL && i < RING_COMMON_COUNT; i++) {
+        unsigned index = RING_THREAD_COUNT + (first + i) % RING_COMMON_COUNT;
+        ring = take_common(base, index);
+        if (ring == NULL)
+            continue;
+        ring->slot = index;
+        ring->borrowed = true;
+        ring->cached_tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
+        return ring;
+    }
+    return NULL;
+}
+
+void ring_return_slow(struct ring *ring)
+{
+    ring->borrowed = false;
+    orphan(ring);
+}
+
 void ring_reap(void)
 {
     if (!atomic_exchange_explicit(&ring_wanted, false, memory_order_relaxed))
         return;
-    for (unsigned i = 0; i < RING_COUNT; i++) {
+    for (unsigned i = 0; i < RING_THREAD_COUNT; i++) {
         struct ring *ring = ring_at(i);
         if (ring != NULL && syscall(SYS_tgkill, process_state->pid, ring->owner_tid, 0) != 0 &&
             errno == ESRCH)
@@ -250,7 +286,8 @@ void *ring_reserve_spill(struct ring **ring, uint32_t max)
     if (room == NULL) {
         unsigned char *base = region_get();
         release_spill(home);
-        for (unsigned i = RING_COUNT - RING_SPILL_COUNT; i < RING_COUNT && room == NULL; i++) {
+        for (unsigned i = RING_THREAD_COUNT - RING_SPILL_COUNT;
+             i < RING_THREAD_COUNT && room == NULL; i++) {
             struct ring *spill = claim_slot(base, i);
             if (spill == NULL)
                 continue;

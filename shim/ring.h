@@ -11,8 +11,9 @@
  * A full ring spills: its thread goes on in another one of a few kept for that,
  * so that neither the time it takes to load the exporter nor a scheduler's time
  * slice on a busy machine costs spans. When those are full, too, new records are
- * dropped and counted. The ring of a thread that ended is given to
- * the next thread.
+ * dropped and counted. The ring of a thread that ended is given to the next thread.
+ * Threads beyond that borrow one of a few common rings for one record: taken by
+ * compare-and-swap and never waited for, the next one is tried.
  */
 #ifndef OTELSHIM_RING_H
 #define OTELSHIM_RING_H
@@ -30,7 +31,9 @@
 #define RING_MASK (RING_DATA_BYTES - 1)
 #define RING_COUNT 52u /* 52 x (256 + 48 + 4) KB < 16 MB a process */
 
-#define RING_SPILL_COUNT 12u /* of these, that full rings may have at once */
+#define RING_COMMON_COUNT 8u /* of these, for threads that find none: one record at a time */
+#define RING_THREAD_COUNT (RING_COUNT - RING_COMMON_COUNT) /* with an owner for its life */
+#define RING_SPILL_COUNT 12u /* of those, that full rings may have at once */
 
 struct ring {
     /* Owner's cache line. */
@@ -42,7 +45,8 @@ struct ring {
     uint32_t owner_tid;
     uint32_t slot;
     struct ring *spill; /* where the owner writes while this one is full, or NULL */
-    unsigned char pad1[24];
+    bool borrowed;      /* a common ring, in somebody's hands */
+    unsigned char pad1[23];
     /* Worker's cache line. */
     _Atomic uint32_t tail;
     unsigned char pad2[60];
@@ -90,7 +94,17 @@ static inline struct ring *ring_of_thread(void)
     return likely(ring != NULL) ? ring : ring_of_thread_slow();
 }
 
-/* RING_SCRATCH_BYTES of memory of this thread, NULL if it has no ring. */
+/* The thread's ring, or a common one until ring_return: for its scratch memory, or one
+ * record. NULL when all are in use. */
+struct ring *ring_borrow(void);
+void ring_return_slow(struct ring *ring);
+static inline void ring_return(struct ring *ring)
+{
+    if (unlikely(ring->borrowed))
+        ring_return_slow(ring);
+}
+
+/* RING_SCRATCH_BYTES of memory beside a ring that the thread holds. */
 void *ring_scratch(struct ring *ring);
 /* The thread ends: its ring goes back once it is drained. */
 void ring_release(struct ring *ring);

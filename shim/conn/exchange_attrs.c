@@ -98,11 +98,13 @@ bool exchange_is_excluded(struct conn *c, const struct exchange *e)
 {
     if (likely(excluded == NULL))
         return false;
-    struct ring *ring = ring_of_thread();
+    struct ring *ring = ring_borrow();
     if (ring == NULL)
         return false;
     char *url = ring_scratch(ring);
-    return url_filter_excludes(excluded, url, absolute_url(c, e, url, RECORD_MAX_URL));
+    bool hit = url_filter_excludes(excluded, url, absolute_url(c, e, url, RECORD_MAX_URL));
+    ring_return(ring);
+    return hit;
 }
 
 /* Host and port of an authority "host:port", "[::1]:80", "host". */

@@ -125,21 +125,22 @@ static __attribute__((noinline)) bool end_slow(const struct span *span, struct s
                                                uint64_t end_mono_ns)
 {
     struct thread_state *t = &thread_state;
-    struct ring *ring = ring_of_thread();
-    if (ring == NULL) {
-        diag_drop(DROP_NO_RING, 1);
-        return false;
-    }
     if (t->writing != 0 && (uintptr_t)w < t->writing) {
         diag_drop(DROP_REENTRANT, 1);
+        return false;
+    }
+    struct ring *ring = ring_borrow();
+    if (ring == NULL) {
+        diag_drop(DROP_NO_RING, 1);
         return false;
     }
     t->writing = (uintptr_t)w;
     atomic_signal_fence(memory_order_seq_cst);
     struct record *r = ring_reserve(ring, RECORD_MAX_BYTES);
-    if (r == NULL)
+    if (r == NULL && !ring->borrowed)
         r = ring_reserve_spill(&ring, RECORD_MAX_BYTES);
     if (r == NULL) {
+        ring_return(ring);
         t->writing = 0;
         diag_drop(DROP_RING_FULL, 1);
         worker_notify(true); /* no commit will */
@@ -290,5 +291,6 @@ void span_commit(struct span_writer *w)
     bool urgent = ++ring->unkicked >= WAKE_RECORDS || ring_is_half_full(ring);
     if (unlikely(urgent))
         ring->unkicked = 0;
+    ring_return(ring);
     worker_notify(urgent);
 }

@@ -144,7 +144,7 @@ Test(ring, more_threads_than_rings_get_none_until_the_dead_are_found)
 {
     struct ring *ring = NULL;
     pthread_t thread;
-    for (unsigned i = 0; i < RING_COUNT; i++) {
+    for (unsigned i = 0; i < RING_THREAD_COUNT; i++) {
         pthread_create(&thread, NULL, hold, &ring);
         pthread_join(thread, NULL);
         cr_assert_not_null(ring);
@@ -152,6 +152,72 @@ Test(ring, more_threads_than_rings_get_none_until_the_dead_are_found)
     cr_assert_null(ring_of_thread());
     ring_reap();
     cr_assert_not_null(ring_of_thread());
+}
+
+Test(ring, threads_beyond_the_rings_borrow_one_that_nobody_holds)
+{
+    struct ring *ring = NULL, *held[RING_COMMON_COUNT];
+    pthread_t thread;
+    for (unsigned i = 0; i < RING_THREAD_COUNT; i++) {
+        pthread_create(&thread, NULL, hold, &ring);
+        pthread_join(thread, NULL);
+    }
+    cr_assert_null(ring_of_thread());
+    for (unsigned i = 0; i < RING_COMMON_COUNT; i++) {
+        held[i] = ring_borrow();
+        cr_assert_not_null(held[i]);
+        cr_assert(push(held[i], i, 256));
+        for (unsigned k = 0; k < i; k++)
+            cr_assert_neq(held[i], held[k], "one holder at a time");
+    }
+    cr_assert_null(ring_borrow(), "nobody waits");
+    ring_return(held[3]);
+    cr_assert_eq(ring_borrow(), held[3], "with what waits in it");
+    cr_assert(push(held[3], 33, 256));
+    const struct record *r = ring_peek(held[3]);
+    cr_assert_eq(r->dropped_attributes, 3);
+    ring_consume(held[3], r);
+    cr_assert_eq(ring_peek(held[3])->dropped_attributes, 33);
+}
+
+static void *borrow_and_push(void *pushed)
+{
+    for (uint32_t i = 0; i < 20000;) {
+        struct ring *ring = ring_borrow();
+        if (ring != NULL && push(ring, 1, 256))
+            i++;
+        if (ring != NULL)
+            ring_return(ring);
+    }
+    atomic_fetch_add((atomic_uint *)pushed, 20000);
+    return NULL;
+}
+
+Test(ring, borrowed_rings_lose_nothing_among_many_threads)
+{
+    pthread_t thread, threads[6];
+    struct ring *ring = NULL;
+    for (unsigned i = 0; i < RING_THREAD_COUNT; i++) {
+        pthread_create(&thread, NULL, hold, &ring);
+        pthread_join(thread, NULL);
+    }
+    atomic_uint pushed = 0;
+    for (int i = 0; i < 6; i++)
+        pthread_create(&threads[i], NULL, borrow_and_push, &pushed);
+    unsigned seen = 0;
+    while (seen < 6 * 20000) {
+        for (unsigned i = RING_THREAD_COUNT; i < RING_COUNT; i++) {
+            struct ring *common = ring_at(i);
+            for (const struct record *r; common != NULL && (r = ring_peek(common)) != NULL;) {
+                seen += r->dropped_attributes;
+                ring_consume(common, r);
+            }
+        }
+    }
+    for (int i = 0; i < 6; i++)
+        pthread_join(threads[i], NULL);
+    cr_assert_eq(seen, atomic_load(&pushed));
+    cr_assert_eq(diag_dropped(DROP_CORRUPT), 0);
 }
 
 /* Fills `ring`, then what it spills into; returns how many records went there. */
@@ -209,7 +275,7 @@ Test(ring, a_thread_that_ends_gives_back_what_it_spilled_into)
     ring_release(ring);
     cr_assert_null(ring->spill);
     thread_state.ring = NULL;
-    for (unsigned i = 0; i < RING_COUNT; i++) {
+    for (unsigned i = 0; i < RING_THREAD_COUNT; i++) {
         struct ring *next = NULL;
         pthread_t thread;
         pthread_create(&thread, NULL, hold, &next);
