@@ -306,7 +306,7 @@ static bool read_whole_lines(struct http1 *p, struct cursor *c)
                 return false;
         }
         at = line.next;
-        if (*at == '\r' || *at == '\n')
+        if ((unsigned char)*at < ' ')
             break;
     }
     c->at = at;

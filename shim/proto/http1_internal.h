@@ -131,15 +131,22 @@ struct line {
  */
 static inline bool line_is_whole(const char *at, const char *end, struct line *line)
 {
-    line->colon = skip_name(at, end);
-    if (line->colon == end || *line->colon != ':' || line->colon == at)
+    const char *colon = skip_name(at, end);
+    if (colon == end || *colon != ':' || colon == at)
         return false;
-    line->stop = find_line_end(line->colon + 1, end);
-    if (end - line->stop < 3 || *line->stop == 0)
+    const char *stop = find_below(colon + 1, end, ' ');
+    if (end - stop >= 3 && *stop == '\t')
+        stop = find_line_end(stop, end);
+    if (end - stop < 3)
         return false;
-    line->next = line->stop + 1;
-    if (*line->stop == '\r' && *line->next++ != '\n')
-        return false;
+    line->colon = colon;
+    line->stop = stop;
+    line->next = stop + 2;
+    if (stop[0] != '\r' || stop[1] != '\n') {
+        if (stop[0] != '\n')
+            return false;
+        line->next = stop + 1;
+    }
     return !is_blank(*line->next);
 }
 
