@@ -7,7 +7,7 @@ so the header has arrived. nginx, Apache and wget by TLS: http_servers, http_cli
 import os
 
 from harness import Failure, case
-from http_case import ANY_PORT, called, choose_ports, curl, serve, served, server
+from http_case import PARENT, PARENT_ID, ANY_PORT, called, choose_ports, curl, haproxy, nginx, serve, served, server
 
 ALONE = {"OTEL_SHIM_PROCESS_SPAN": "never", "OTEL_SHIM_DISABLED_INSTRUMENTATIONS": "dns"}
 NO_PEER = {"network.peer.address": None, "network.peer.port": None, "client.address": None}
@@ -97,3 +97,30 @@ case("tls_s_client", ["sh", "-c", "printf 'GET /hello HTTP/1.0\\r\\nHost: localh
 serve("tls_s_server", [server("s_server", ["openssl", "s_server", "-WWW", "-accept", "$PORT1", "-cert", "$CERT",
                                            "-key", "$KEY", "-quiet"], ["$PORT1"], stop="TERM")],
       [curl("--cacert", "$CA", "--http1.0", "https://localhost:$PORT1/root/hello")], spans=[])
+
+# ---------------------------------------------------------------- a BIO of the program's own hides the descriptor
+HAPROXY = """
+listen front
+    bind 127.0.0.1:$PORT1 ssl crt $TMP/both.pem
+    server back 127.0.0.1:$PORT2 ssl verify none
+"""
+
+
+def both_in_one_file(run):
+    with open(os.path.join(run.tmp, "both.pem"), "w") as out:
+        for name in ("cert", "key"):
+            with open(run.shared[name]) as f:
+                out.write(f.read())
+
+
+front, front_files = haproxy(HAPROXY)
+back, back_files = nginx("server { listen 127.0.0.1:$PORT2 ssl; ssl_protocols TLSv1.3; ssl_certificate $CERT; "
+                         "ssl_certificate_key $KEY; location = /r { return 200 'returned\\n'; } }", ports=["$PORT2"])
+ASKED = {"host": "localhost", "size": 9, "tls": "1.3", "more": {"server.port": "$PORT1"}}
+serve("tls_haproxy_at_both_ends", [back, front],
+      [{"what": "TLS", "to": "$PORT1", "tls": "$CA", "ask":
+        f"GET /r HTTP/1.1\r\nHost: localhost:$PORT1\r\ntraceparent: {PARENT}\r\nConnection: close\r\n\r\n"}],
+      [served("GET", "/r", 1, scheme="https", parent=PARENT_ID, **ASKED, children=[
+          {**called("GET", "https://localhost:$PORT1/r", 2, **ASKED, children=[
+              served("GET", "/r", 2, scheme="https", **ASKED)])}])],
+      site={**front_files, **back_files}, prepare=both_in_one_file, needs=["haproxy", "nginx"])
