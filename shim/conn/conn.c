@@ -470,6 +470,11 @@ uint32_t conn_generation(const struct conn *c)
     return atomic_load_explicit(&c->generation, memory_order_acquire);
 }
 
+bool conn_is_given_up(const struct conn *c)
+{
+    return (c->flags & CONN_GIVEN_UP) != 0;
+}
+
 struct conn *conn_still(struct conn *c, uint32_t generation)
 {
     return c != NULL && conn_generation(c) == generation ? c : NULL;

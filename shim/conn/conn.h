@@ -193,6 +193,8 @@ void conn_set_tls(struct conn *c, const char *protocol_version, const char *next
  * connection was taken. NULL: gone. */
 uint32_t conn_generation(const struct conn *c);
 struct conn *conn_still(struct conn *c, uint32_t generation);
+/* Nothing is parsed on it any more. */
+bool conn_is_given_up(const struct conn *c);
 
 /*
  * A write that must be repeated with the very same bytes (SSL_write after WANT_WRITE):

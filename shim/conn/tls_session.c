@@ -159,9 +159,11 @@ struct conn *tls_session_conn(struct tls_session *s)
     if (tls_session_state(s) != TLS_TRACED)
         return NULL;
     struct conn *c = conn_still(s->conn, s->generation);
-    if (unlikely(c == NULL))
-        atomic_store_explicit(&s->state, TLS_GONE, memory_order_release);
-    return c;
+    if (likely(c != NULL && !conn_is_given_up(c)))
+        return c;
+    /* `conn` of a session by itself stays until it is forgotten: another thread may be at it. */
+    atomic_store_explicit(&s->state, c == NULL ? TLS_GONE : TLS_IGNORED, memory_order_release);
+    return NULL;
 }
 
 /* ---- writing ---- */

@@ -255,6 +255,18 @@ Test(tls_session, leaves_other_protocols_alone)
     cr_assert_eq(l->len, 300);
 }
 
+Test(tls_session, leaves_alone_what_is_not_understood)
+{
+    static char handles[2 * CONN_MAX_DETACHED];
+    for (unsigned i = 0; i < sizeof handles; i++) {
+        struct tls_session *s = client(&handles[i]);
+        conn_read(tls_session_conn(s), "220 mail.example ESMTP\r\n", 24);
+        cr_assert_null(tls_session_conn(s));
+        cr_assert_eq(tls_session_state(s), TLS_IGNORED);
+        tls_session_forget(&handles[i]); /* and its place is another one's */
+    }
+}
+
 Test(tls_session, runs_out_of_places_and_finds_them_again)
 {
     static char handles[TLS_MAX_SESSIONS + 1];
