@@ -50,7 +50,7 @@ EXPORTER := $(BUILD)/libotelshim-exporter.so
 CLI := $(BUILD)/otelshim
 
 .DEFAULT_GOAL := all
-.PHONY: all help deps demo test unit unit-programs fuzz fuzz-programs libfuzzer-programs e2e asan bench bench-programs install uninstall format lint clean programs
+.PHONY: all help deps demo test unit unit-programs fuzz fuzz-programs libfuzzer-programs e2e asan bench bench-http bench-programs install uninstall format lint clean programs
 
 all: $(SHIM) $(EXPORTER) $(CLI) ## builds the two objects and the command
 
@@ -167,6 +167,12 @@ bench: ## measures what tracing costs: one table (docs/BENCHMARKS.md)
 	@scripts/deps.sh bench
 	@$(MAKE) --no-print-directory -s -j$(JOBS) all bench-programs
 	@BUILD=$(BUILD) tests/bench/run
+	@$(MAKE) --no-print-directory -s bench-http
+
+bench-http: ## the part of it that loads servers
+	@scripts/deps.sh bench
+	@$(MAKE) --no-print-directory -s -j$(JOBS) all programs bench-programs
+	@BUILD=$(BUILD) tests/bench/http
 
 bench-programs: $(BENCH_BIN)
 

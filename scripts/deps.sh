@@ -14,14 +14,15 @@ set -eu
 build='gcc libc6-dev make
     libcurl4-openssl-dev|libcurl4-gnutls-dev libcurl4 libc-ares-dev libc-ares2
     libprotobuf-c-dev protobuf-c-compiler libpcre2-dev libsqlite3-dev zlib1g-dev'
-demo='curl sqlite3 python3'
+demo='curl sqlite3 python3 openssl nginx-light|nginx-core|nginx-full|nginx'
 test='g++ libcriterion-dev protobuf-compiler curl sqlite3 python3 nginx-light|nginx-core|nginx-full|nginx
     apache2-bin apache2-utils lighttpd haproxy gunicorn wget wrk nodejs ruby ruby-webrick
     default-jdk-headless|openjdk-17-jdk-headless|openjdk-21-jdk-headless
     openssl libssl-dev libgnutls28-dev php-cli php-sqlite3 perl libdbd-sqlite3-perl redis-server git bash
     findutils util-linux procps binutils'
 lint='clang clang-format clang-tidy cppcheck shellcheck'
-bench='valgrind gcc libsqlite3-dev sqlite3 python3 util-linux'
+bench='valgrind gcc libsqlite3-dev sqlite3 python3 util-linux
+    nginx-light|nginx-core|nginx-full|nginx nodejs wrk redis-server redis-tools openssl curl'
 
 units='nginx.service redis-server.service lighttpd.service haproxy.service'
 policy=/usr/sbin/policy-rc.d
