@@ -246,7 +246,7 @@ void exchange_attrs_write(struct conn *c, const struct exchange *e, const char *
         span_int(w, ATTR_HTTP_RESPONSE_STATUS_CODE, e->status);
     if (e->request_body_bytes > 0)
         span_int(w, ATTR_HTTP_REQUEST_BODY_SIZE, (int64_t)e->request_body_bytes);
-    if (e->response_body_bytes > 0)
+    if (e->flags & EXCHANGE_ANSWERED)
         span_int(w, ATTR_HTTP_RESPONSE_BODY_SIZE, (int64_t)e->response_body_bytes);
     char code[8];
     if (error == NULL && (e->flags & EXCHANGE_ANSWERED) && e->status >= (is_server ? 500 : 400)) {
