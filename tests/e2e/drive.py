@@ -120,9 +120,12 @@ def ask(step):
     try:
         with connect(step["to"], QUIET_S) as plain, encrypted(plain, step) as s:
             size = step.get("pieces", len(data)) or 1
-            # A thread writes, because a server may answer (and stop reading) before it has read all.
+            # A thread writes, because a server may answer (and stop reading) before it has read all;
+            # but a TLS session is no thing for two threads.
             writer = threading.Thread(target=send, args=(s, data, size))
             writer.start()
+            if step.get("tls"):
+                writer.join()
             how = receive(s, out, step)
             writer.join()
     except OSError as error:
@@ -206,6 +209,15 @@ def send_signal(step, servers):
     return f"(signal {step['signal']})".encode()
 
 
+def settled(path):
+    """Until the collector has written nothing for a second: then all that was sent has arrived."""
+    size = -1
+    while os.path.exists(path) and os.path.getsize(path) != size:
+        size = os.path.getsize(path)
+        time.sleep(1)
+    return b"(settled)"
+
+
 def perform(step, servers):
     if "ask" in step:
         return VARYING.sub(rb"\1: (varies)", ask(step))
@@ -215,6 +227,8 @@ def perform(step, servers):
         return at_once(step)
     if "signal" in step:
         return send_signal(step, servers)
+    if "settled" in step:
+        return settled(step["settled"])
     if "sleep_ms" in step:
         time.sleep(step["sleep_ms"] / 1000)
         return b"(slept)"

@@ -63,6 +63,7 @@ def serve(name, servers, steps, spans=None, large=None, site=None, directories=(
 
     def prepare(run):
         choose_ports(run)
+        run.case.vars["SPANS"] = os.path.join(run.dir, "spans.jsonl")
         readable_by_all(run)
         with open(os.path.join(run.tmp, "plan.json"), "w") as f:
             f.write(run.fill(json.dumps(plan)))
@@ -104,7 +105,7 @@ def curl(*arguments, **more):
 # ---------------------------------------------------------------- expected spans
 
 def served(method, path, port, *, status=200, size=None, body=None, query=None, children=(), agent=None,
-           version="1.1", scheme="http", host="127.0.0.1", peer="127.0.0.1", tls=None, parent=None,
+           version="1.1", scheme="http", host="127.0.0.1", peer="127.0.0.1", tls=None, alpn=None, parent=None,
            original=None, route=None, more=None, **fields):
     """A SERVER span. size, body: bytes of the answer's and the request's body."""
     attributes = {"http.request.method": method, "url.path": path, "url.scheme": scheme,
@@ -113,12 +114,12 @@ def served(method, path, port, *, status=200, size=None, body=None, query=None, 
                   "client.address": peer, "network.peer.address": peer, "network.peer.port": ANY_PORT,
                   "http.response.body.size": size}
     optional = {"url.query": query, "user_agent.original": agent, "http.request.body.size": body,
-                "tls.protocol.version": tls, "http.request.method_original": original, "http.route": route}
+                "tls.protocol.version": tls, "tls.next_protocol": alpn, "http.request.method_original": original, "http.route": route}
     return span("SERVER", method, status, 500, attributes, optional, children, parent, more, fields)
 
 
 def called(method, url, port, *, status=200, size=None, body=None, children=(), version="1.1",
-           host="127.0.0.1", peer="127.0.0.1", tls=None, parent=None, original=None, more=None, **fields):
+           host="127.0.0.1", peer="127.0.0.1", tls=None, alpn=None, parent=None, original=None, more=None, **fields):
     """A CLIENT span of the socket hooks; url without scheme and authority is a path at the port."""
     if url.startswith("/"):
         url = f"{'https' if tls else 'http'}://{host}:$PORT{port}{url}"
@@ -127,9 +128,19 @@ def called(method, url, port, *, status=200, size=None, body=None, children=(), 
                   "server.address": host, "server.port": f"$PORT{port}",
                   "network.peer.address": peer, "network.peer.port": f"$PORT{port}",
                   "http.response.body.size": size}
-    optional = {"http.request.body.size": body, "tls.protocol.version": tls,
+    optional = {"http.request.body.size": body, "tls.protocol.version": tls, "tls.next_protocol": alpn,
                 "http.request.method_original": original}
     return span("CLIENT", method, status, 400, attributes, optional, children, parent, more, fields)
+
+
+def process(name, *children, code=0):
+    """The life of the program itself."""
+    out = {"name": name, "kind": "INTERNAL", "scope": "otelshim.process", "attributes": {
+        "process.executable.name": name, "process.pid": "$PID", "process.parent_pid": "$PPID",
+        "process.exit.code": code}, "children": list(children)}
+    if code:
+        out["status"], out["attributes"]["error.type"] = "Error", str(code)
+    return out
 
 
 def span(kind, method, status, first_error, attributes, optional, children, parent, more, fields):

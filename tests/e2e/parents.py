@@ -78,4 +78,4 @@ def report(spans):
 
 if __name__ == "__main__":
     with open(sys.argv[1]) as f:
-        print("\n".join(report([json.loads(line) for line in f])[1]))
+        print("\n".join(report([json.loads(line) for line in f if line.strip()])[1]))

@@ -11,6 +11,7 @@ As a module: Sink(behaviour), then .port, .spans, .errors, .close().
 
 Behaviours, separated by `;`: one per request, the last one stays in force.
     ok                    200 and an empty answer
+    later                 the same, but decodes when all is over: as fast as can be
     slow:MS               ok after MS milliseconds
     hang                  accepts, reads, never answers
     reset                 reads the request, then resets the connection
@@ -83,7 +84,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if name == "slow":
             time.sleep(int(arg) / 1000)
             name = "ok"
-        if name == "ok":
+        if name in ("ok", "later"):
             self.answer(200, b"")
         elif name == "partial":
             rejected = otlp_partial_success(int(arg), "no room")
@@ -151,10 +152,11 @@ class Sink:
         self.closing = threading.Event()
         self.behaviours = behaviour.split(";")
         for b in self.behaviours:
-            if b.partition(":")[0] not in ("ok", "slow", "hang", "reset", "close", "status", "partial",
+            if b.partition(":")[0] not in ("ok", "later", "slow", "hang", "reset", "close", "status", "partial",
                                            "garbage", "flood", "redirect"):
                 raise ValueError(f"no behaviour {b}")
         self.spans, self.errors, self.requests = [], [], []
+        self.undecoded = []  # (headers, body) of behaviour `later`
         self.received = self.rejected = self.connections = 0
         self.path = path
         self.out = open(out, "w", buffering=1) if out else None
@@ -180,6 +182,15 @@ class Sink:
         """Decodes one request, files its spans, says how to answer."""
         for what in self.header_mistakes(handler):
             self.error(what)
+        if self.behaviours[0] == "later":
+            with self.lock:
+                self.undecoded.append((dict(handler.headers.items()), raw))
+                if self.out:
+                    self.out.write("\n")  # a sign of life
+            return "later"
+        return self.file(dict(handler.headers.items()), raw)
+
+    def file(self, headers, raw):
         try:
             spans = otlp_wire.decode_traces(raw)
         except otlp_wire.WireError as error:
@@ -190,9 +201,9 @@ class Sink:
             if len(self.behaviours) > 1:
                 self.behaviours.pop(0)
             name, _, arg = behaviour.partition(":")
-            accepted = name in ("ok", "slow", "garbage", "partial", "flood")
+            accepted = name in ("ok", "later", "slow", "garbage", "partial", "flood")
             refused = int(arg) if name == "partial" else 0
-            self.requests.append({"headers": dict(handler.headers.items()), "bytes": len(raw),
+            self.requests.append({"headers": headers, "bytes": len(raw),
                                   "spans": len(spans), "behaviour": behaviour})
             for index, span in enumerate(spans):
                 span["accepted"] = accepted and index >= refused
@@ -218,6 +229,8 @@ class Sink:
             yield "the exporter's own request carries a traceparent"
 
     def accepted_spans(self):
+        while self.undecoded:
+            self.file(*self.undecoded.pop(0))
         with self.lock:
             return [s for s in self.spans if s["accepted"]]
 
@@ -225,6 +238,7 @@ class Sink:
         self.closing.set()
         self.server.shutdown()
         self.server.server_close()
+        self.accepted_spans()
         if self.out:
             self.out.close()
 

@@ -1,0 +1,82 @@
+"""
+C4: an orphan is better than a wrong parent. Many requests at once, each with an
+id of its own in its URL, through a proxy, an application and its upstream:
+the spans themselves tell whose child each of them became (parents.py).
+
+`make test` asks some hundred, `make e2e` 20,000 of what must be right, and fewer
+of what may be orphaned.
+"""
+import parents
+from harness import FULL, Failure
+from http_case import ASYNCIO, NODE, THREADS, apache, haproxy, nginx, program, serve
+
+CONNECTIONS = 64
+# Twice as many: with and without a caller's traceparent.
+MANY, SOME = (10000, 3200) if FULL else (200, 200)
+FRONT = "server { listen 127.0.0.1:$PORT1; location /front { proxy_pass http://app/%s; proxy_http_version 1.1; " \
+        "proxy_set_header Connection ''; } } upstream app { server 127.0.0.1:$PORT2; keepalive 64; }"
+LEAF = "server { listen 127.0.0.1:$PORT3 backlog=1024; location /leaf { return 200 \"$$args\\n\"; } }"
+
+
+# The servers end when all has been sent: an exit does not wait for a collector that pauses.
+SETTLED = {"what": "settled", "settled": "$SPANS"}
+
+
+def leaf():
+    """The last upstream: another nginx, with directories of its own."""
+    one, files = nginx(LEAF, ["$PORT3"], connections=2048)
+    one["name"], one["argv"][2] = "leaf", "$TMP/leaf.conf"
+    text = files["nginx.conf"].replace("$TMP/nginx", "$TMP/leaf").replace("access_log $TMP/leaf.access.log seen", "access_log off")
+    one["logs"] = []
+    return one, {"leaf.conf": text}
+
+
+def quiet(pair):
+    one, files = pair
+    one["logs"] = []  # in any order
+    return one, files
+
+
+def load(requests, first_id, *more):
+    return {"what": "load" + " with a caller" * bool(more), "timeout": 600, "run": [
+        "$PROGRAMS/http_load", "$PORT1", str(CONNECTIONS), str(requests), str(first_id), "/front", *more]}
+
+
+def counted(requests, spans_each, right_share):
+    """0 wrong; right at least the share; all there. What was found is printed."""
+    def check(run):
+        counts, lines = parents.report(run.spans)
+        total = sum(counts.values())
+        run.notes += [f"of {total} spans {line}" if i == 0 else line for i, line in enumerate(lines)]
+        if total != 2 * requests * spans_each:
+            raise Failure(f"{total} spans of {2 * requests} requests, {spans_each} each expected")
+        if counts["wrong"] or counts["right"] < right_share * total:
+            raise Failure(f"0 wrong and {right_share:.1%} right expected")
+    return check
+
+
+def crowd(name, front, app, right_share, requests=SOME, **options):
+    """spans: front server and client, application server and client, leaf's server: 5."""
+    (one, files), (last, last_files) = front, leaf()
+    serve(name, [last, app, one], [load(requests, 0), load(requests, requests, "traceparent"), SETTLED],
+          site={**files, **last_files}, golden=None, check=counted(requests, 5, right_share), timeout=600, slack=300, sink="later",
+          stdout=f"(right={requests} wrong=0(.|\n)*){{2}}== done",
+          shim_env={"OTEL_BSP_SCHEDULE_DELAY": "200", "OTEL_SHIM_EXIT_TIMEOUT": "20000"}, **options)
+
+
+def app(argv):
+    return program("app", argv, "$PORT2", "$PORT3")
+
+
+def nginx_to(path):
+    return quiet(nginx(FRONT % path, connections=2048))
+
+
+HAPROXY = ("frontend f\n    bind 127.0.0.1:$PORT1\n    http-request set-path /chain\n    default_backend b\n"
+           "backend b\n    http-reuse always\n    server s 127.0.0.1:$PORT2\n")
+APACHE = "Listen 127.0.0.1:$PORT1\nProxyPass /front http://127.0.0.1:$PORT2/chain\nStartServers 70\n"
+
+crowd("crowd_nginx_asyncio_timers", nginx_to("chain"), app(ASYNCIO), 0)
+crowd("crowd_nginx_asyncio_executor", nginx_to("executor"), app(ASYNCIO), 0)
+crowd("crowd_nginx_asyncio_both", nginx_to("mixed"), app(ASYNCIO), 0)
+crowd("crowd_nginx_node_timers", nginx_to("chain"), app(NODE), 0, needs=["node"])
