@@ -239,9 +239,11 @@ void exchange_attrs_write(struct conn *c, const struct exchange *e, const char *
     write_server_address(c, e, w);
     write_peer(c, e, w);
     span_string(w, ATTR_NETWORK_PROTOCOL_VERSION, e->request_minor == 0 ? "1.0" : "1.1", 3, 3);
-    const char *tls = conn_text(c->tls_version);
+    const char *tls = conn_text(c->tls_version), *next = conn_text(c->tls_next);
     if (tls != NULL)
         span_string(w, ATTR_TLS_PROTOCOL_VERSION, tls, strlen(tls), 8);
+    if (next != NULL)
+        span_string(w, ATTR_TLS_NEXT_PROTOCOL, next, strlen(next), 16);
     if (e->flags & EXCHANGE_ANSWERED)
         span_int(w, ATTR_HTTP_RESPONSE_STATUS_CODE, e->status);
     if (e->request_body_bytes > 0)

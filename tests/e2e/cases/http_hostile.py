@@ -149,9 +149,6 @@ one, files = lighttpd()
 hostile("lighttpd", [one], LARGE, files)
 one, files = haproxy("frontend f\n    bind 127.0.0.1:$PORT1\n    default_backend b\nbackend b\n"
                      "    server s 127.0.0.1:$PORT2\n")
-# HAProxy forwards some of what our parser gave up, with the caller's traceparent: to us
-# nobody's, so taken as that of an SDK inside the program.
-hostile("haproxy_and_what_is_behind", [program("app", THREADS, "$PORT2"), one], LARGE, files,
-        sdk_parents=["00f067aa0ba902b7"])
+hostile("haproxy_and_what_is_behind", [program("app", THREADS, "$PORT2"), one], LARGE, files)
 hostile("python_threads", [program("app", THREADS, "$PORT1")], LARGE)
 hostile("node", [program("node", NODE, "$PORT1")], LARGE, needs=["node"], sanitized=False)

@@ -56,6 +56,7 @@ def transfers(name, listen, url, sendfile):
 
 transfers("large_by_sendfile", NO_TLS, "http://127.0.0.1:$PORT1", "on")
 transfers("large_by_writev", NO_TLS, "http://127.0.0.1:$PORT1", "off")
+transfers("large_by_tls", TLS, "https://localhost:$PORT1", "off")
 
 
 def at_most_one_parent_each(run):
