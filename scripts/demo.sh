@@ -1,6 +1,7 @@
 #!/bin/bash
-# Shows unmodified programs as traces: curl, the sqlite3 shell and CPython run
-# under the preload against a web server on this machine. Nothing leaves it.
+# Shows unmodified programs as traces, on this machine alone: the first scene is
+# programs that ask (curl, the sqlite3 shell, CPython, a pipeline), the second
+# servers (nginx with TLS, a Python application). Nothing leaves the machine.
 set -eu
 cd "$(dirname "$0")/.."
 BUILD=$(realpath "${BUILD:-build}")
@@ -8,6 +9,7 @@ work=$(mktemp -d)
 server=
 cleanup() {
     [ -z "$server" ] || kill "$server" 2>/dev/null || true
+    [ ! -s "$work/nginx.pid" ] || kill "$(cat "$work/nginx.pid")" 2>/dev/null || true
     rm -rf "$work"
 }
 trap cleanup EXIT
@@ -77,6 +79,55 @@ traced "/usr/bin/python3 prices.py $web/prices"
 
 say "4. A shell pipeline is one trace, too"
 traced "curl -s $web/prices | sort | while read -r what cents; do sqlite3 shop.db \"SELECT '\$what', cents - \$cents FROM price WHERE what = '\$what'\"; done"
+
+# The second scene: servers. shop.py knows nothing of HTTP clients in front of it or of traces.
+cat >"$work/shop.py" <<'PYTHON'
+import http.server, socketserver, sqlite3, sys, urllib.parse
+class Shop(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *args): pass
+    def do_GET(self):
+        what = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query)["what"][0]
+        row = sqlite3.connect("shop.db").execute("SELECT cents FROM price WHERE what = ?", [what]).fetchone()
+        body = b"%s costs %d\n" % (what.encode(), row[0]) if row else b"no such thing\n"
+        self.send_response(200 if row else 404)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+server = socketserver.ThreadingTCPServer(("127.0.0.1", int(sys.argv[1])), Shop)
+print("ready", flush=True)
+try: server.serve_forever()
+except KeyboardInterrupt: pass
+PYTHON
+free_port() { /usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+shop_port=$(free_port) tls_port=$(free_port)
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost \
+    -addext subjectAltName=DNS:localhost -keyout "$work/key.pem" -out "$work/cert.pem" 2>/dev/null
+cat >"$work/nginx.conf" <<NGINX
+pid $work/nginx.pid; error_log $work/nginx.log; worker_processes 1;
+$([ "$(id -u)" -ne 0 ] || echo 'user root;')
+events { }
+http {
+    access_log off;
+    client_body_temp_path $work/body; proxy_temp_path $work/proxy; fastcgi_temp_path $work/fastcgi;
+    uwsgi_temp_path $work/uwsgi; scgi_temp_path $work/scgi;
+    server {
+        listen 127.0.0.1:$tls_port ssl; ssl_certificate $work/cert.pem; ssl_certificate_key $work/key.pem;
+        location / { proxy_pass http://127.0.0.1:$shop_port; }
+    }
+}
+NGINX
+# Servers first, then one request through all of them. (The pipe from shop.py is a clock that costs
+# no process: nothing more comes out of it.)
+cat >"$work/shop.sh" <<'SHELL'
+exec 3< <(exec /usr/bin/python3 shop.py "$1"); shop=$!; read -r -u 3 _
+nginx -p . -c "$PWD/nginx.conf" -g 'daemon off;' & nginx=$!
+until { exec 4<>"/dev/tcp/127.0.0.1/$2"; } 2>/dev/null; do read -r -t 0.05 -u 3 _ || :; done
+curl -s --cacert cert.pem "https://localhost:$2/price?what=pear"
+kill "$nginx"; kill -INT "$shop"; wait "$nginx" "$shop"
+SHELL
+
+say "5. Servers: curl, nginx with TLS in front, a Python application behind it, SQLite. One trace"
+traced "bash shop.sh $shop_port $tls_port"
 
 say "Your own program"
 cat >&2 <<EOF

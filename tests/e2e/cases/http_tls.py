@@ -2,7 +2,8 @@
 HTTPS servers: the plaintext above OpenSSL is what is traced; HTTP/2 in front is
 left alone and unharmed.
 """
-from http_case import PARENT, PARENT_ID, THREADS, apache, ask, called, curl, get, nginx, program, serve, served
+from http_case import (PARENT, PARENT_ID, THREADS, apache, ask, called, curl, get, nginx, process, program, serve,
+                       served)
 
 LISTEN = "server { listen 127.0.0.1:$PORT1; %s }"
 RETURNS = "location = /r { return 200 'returned\\n'; }"
@@ -52,3 +53,27 @@ serve("apache_tls", [one], [tls_get("/hello"), tls_get("/hello", f"traceparent: 
       [served("GET", "/hello", 1, size=6, tls="1.3", **HTTPS),
        served("GET", "/hello", 1, size=6, tls="1.3", parent=PARENT_ID, **HTTPS)], site=files)
 
+
+# ---------------------------------------------------------------- the demo's second scene
+def sql(summary, text, rows):
+    return {"name": summary, "kind": "CLIENT", "scope": "otelshim.sqlite3", "attributes": {
+        "db.system.name": "sqlite", "db.namespace": ":memory:", "db.query.summary": summary, "db.query.text": text,
+        "db.response.returned_rows": rows, "otelshim.db.step_time": {"type": "double"}}}
+
+
+AGENT = {"regex": "curl/.*"}
+one, files = nginx(TLS.replace(" http2", "") % "location / { proxy_pass http://127.0.0.1:$PORT2; }")
+BEHIND = called("GET", "/sql", 2, size=2, version="1.0", children=[
+    served("GET", "/sql", 2, size=2, version="1.0", agent=AGENT, children=[
+        sql("CREATE TABLE t", "CREATE TABLE t(a)", 0), sql("SELECT t", "SELECT count(*) FROM t", 1)])])
+IN_FRONT = served("GET", "/sql", 1, size=2, tls="1.3", alpn="http/1.1", agent=AGENT, children=[BEHIND], **HTTPS)
+ASKED = {"name": "GET", "kind": "CLIENT", "scope": "otelshim.curl", "children": [IN_FRONT], "attributes": {
+    "http.request.method": "GET", "url.full": "https://localhost:$PORT1/sql", "server.address": "localhost",
+    "server.port": "$PORT1", "http.response.status_code": 200, "network.protocol.version": "1.1",
+    "network.peer.address": "127.0.0.1", "network.peer.port": "$PORT1", "tls.protocol.version": "1.3",
+    "http.response.body.size": 2, "http.request.size": {"type": "int", "min": 60},
+    "http.response.size": {"type": "int", "min": 60}},
+    "events": ["curl.name_resolved", "curl.connected", "curl.tls_established", "curl.request_sent", "curl.first_byte"]}
+serve("demo_curl_nginx_python_sqlite", [program("app", THREADS, "$PORT2"), one],
+      [{"what": "curl", "shim": True, "run": ["curl", "-sS", "--cacert", "$CA", "https://localhost:$PORT1/sql"]}],
+      [process("curl", ASKED)], site=files)
