@@ -1,0 +1,464 @@
+/* Connections: bytes in both directions to spans, and our header in what goes out. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "conn/conn.h"
+#include "context/process_context.h"
+#include "context/request.h"
+#include "no_hooks.h"
+#include "ring.h"
+#include "worker.h"
+
+static struct instrumentation http = { .name = "http", .index = 4, .bit = 16 };
+
+static int ends[2]; /* of a real stream socket: cookies are the kernel's */
+
+static void setup(void)
+{
+    char *env[] = { (char[]){ "OTEL_TRACES_SAMPLER=always_on" },
+                    (char[]){ "OTEL_SHIM_PROCESS_SPAN=never" }, NULL };
+    config_load(env);
+    become_program();
+    context_init();
+    worker_end_of_process(); /* it must not take the records away */
+    conn_init(&http);
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+}
+
+TestSuite(conn, .init = setup, .timeout = 60);
+
+static struct conn *server(void)
+{
+    conn_accepted(ends[0], NULL, 0);
+    return conn_of_fd(ends[0]);
+}
+
+static struct conn *client(void)
+{
+    struct sockaddr_un name = { .sun_family = AF_UNIX };
+    conn_socket_made(ends[1], AF_UNIX, SOCK_STREAM);
+    conn_connecting(ends[1], (struct sockaddr *)(void *)&name, sizeof name);
+    return conn_of_fd(ends[1]);
+}
+
+/* The next span of this thread, consumed; its memory stays for now. */
+static const struct record *next_span(void)
+{
+    const struct record *r = thread_state.ring != NULL ? ring_peek(thread_state.ring) : NULL;
+    if (r != NULL)
+        ring_consume(thread_state.ring, r);
+    return r;
+}
+
+static bool has_field(const struct record *r, uint8_t key, const char *text)
+{
+    struct field_view f;
+    for (size_t pos = 0; record_next_field(r, &pos, &f);)
+        if (f.type == FIELD_STRING && f.key == key && f.len == strlen(text) &&
+            memcmp(f.data, text, f.len) == 0)
+            return true;
+    return false;
+}
+
+static int64_t int_field(const struct record *r, uint8_t key)
+{
+    struct field_view f;
+    for (size_t pos = 0; record_next_field(r, &pos, &f);)
+        if (f.type == FIELD_INT && f.key == key) {
+            int64_t value;
+            memcpy(&value, f.data, sizeof value);
+            return value;
+        }
+    return -1;
+}
+
+static void reads(struct conn *c, const char *text)
+{
+    conn_read(c, text, strlen(text));
+}
+
+/* What a program writes, and what the kernel got of it, in pieces of at most `piece`. */
+struct wire {
+    char bytes[70000];
+    size_t len;
+    unsigned again; /* EAGAIN that only our remainder could be the reason of */
+};
+
+static void write_pieces(struct conn *c, struct wire *wire, const char *text, size_t len,
+                         size_t piece)
+{
+    while (len > 0) {
+        struct iovec iov = { (char *)(uintptr_t)text, len };
+        struct iovec out[1 + CONN_EDIT_PIECES + 1];
+        struct conn_write w;
+        bool told = conn_write_begin(&w, c, &iov, 1, true);
+        int nr = 1;
+        if (told && w.edited)
+            nr = conn_write_pieces(&w, out, COUNT(out));
+        else
+            out[0] = iov;
+        size_t taken = 0;
+        for (int i = 0; i < nr && taken < piece; i++) {
+            size_t n = out[i].iov_len < piece - taken ? out[i].iov_len : piece - taken;
+            memcpy(wire->bytes + wire->len, out[i].iov_base, n);
+            wire->len += n;
+            taken += n;
+        }
+        int error = 0;
+        ssize_t n = told ? conn_write_end(&w, (ssize_t)taken, &error) : (ssize_t)taken;
+        if (n < 0) {
+            cr_assert(error == EAGAIN || error == EINTR);
+            wire->again++;
+            continue;
+        }
+        cr_assert_gt(n, 0);
+        cr_assert_leq((size_t)n, len);
+        text += n;
+        len -= (size_t)n;
+    }
+}
+
+static void writes(struct conn *c, const char *text)
+{
+    static struct wire wire;
+    wire.len = 0;
+    write_pieces(c, &wire, text, strlen(text), SIZE_MAX);
+}
+
+#define GET "GET /a?b=c HTTP/1.1\r\nHost: example.test:81\r\n\r\n"
+#define OK "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
+
+Test(conn, a_server_request_in_any_split_is_one_span)
+{
+    for (size_t split = 1; split < sizeof GET - 1; split++) {
+        struct conn *c = server();
+        conn_read(c, GET, split);
+        cr_assert_eq(thread_state.last_request != 0 && request_is_open(thread_state.last_request),
+                     false);
+        conn_read(c, &GET[split], sizeof GET - 1 - split);
+        cr_assert(request_is_open(request_current(&thread_state)));
+        writes(c, OK);
+        cr_assert_eq(request_current(&thread_state), 0);
+        const struct record *r = next_span();
+        cr_assert_not_null(r, "split at %zu", split);
+        cr_assert_eq(r->kind, SPAN_SERVER);
+        cr_assert(has_field(r, ATTR_URL_PATH, "/a"));
+        cr_assert(has_field(r, ATTR_URL_QUERY, "b=c"));
+        cr_assert_eq(int_field(r, ATTR_HTTP_RESPONSE_STATUS_CODE), 200);
+        cr_assert_null(next_span());
+    }
+}
+
+Test(conn, pipelined_requests_are_answered_in_their_order)
+{
+    struct conn *c = server();
+    reads(c, "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n");
+    uint32_t first = request_current(&thread_state);
+    cr_assert_neq(first, 0);
+    writes(c, OK);
+    cr_assert(has_field(next_span(), ATTR_URL_PATH, "/1"));
+    uint32_t second = request_current(&thread_state);
+    cr_assert(second != 0 && second != first);
+    writes(c, OK);
+    cr_assert(has_field(next_span(), ATTR_URL_PATH, "/2"));
+    cr_assert_eq(request_current(&thread_state), 0);
+}
+
+Test(conn, more_pipelined_requests_than_the_bound_give_the_connection_up)
+{
+    struct conn *c = server();
+    for (unsigned i = 0; i <= CONN_MAX_PIPELINED; i++)
+        reads(c, GET);
+    cr_assert_null(conn_of_fd(ends[0]));
+    cr_assert_eq(request_current(&thread_state), 0);
+}
+
+Test(conn, what_is_not_http_is_ignored_from_its_first_byte)
+{
+    struct conn *c = server();
+    reads(c, "*1\r\n$4\r\nPING\r\n");
+    cr_assert_eq(conn_kinds[ends[0]], CONN_IGNORED);
+    cr_assert_null(conn_of_fd(ends[0]));
+    cr_assert_null(next_span());
+}
+
+Test(conn, a_server_that_closes_without_an_answer_has_aborted)
+{
+    struct conn *c = server();
+    reads(c, GET);
+    conn_closing(ends[0]);
+    const struct record *r = next_span();
+    cr_assert_not_null(r);
+    cr_assert(has_field(r, ATTR_ERROR_TYPE, "aborted"));
+    cr_assert(r->flags & RECORD_ERROR);
+}
+
+Test(conn, a_body_up_to_the_close_ends_with_it)
+{
+    struct conn *c = server();
+    reads(c, "GET / HTTP/1.0\r\n\r\n");
+    writes(c, "HTTP/1.0 200 OK\r\n\r\nsome");
+    cr_assert_null(next_span());
+    conn_closing(ends[0]);
+    const struct record *r = next_span();
+    cr_assert_not_null(r);
+    cr_assert_eq(r->flags & RECORD_ERROR, 0);
+    cr_assert_eq(int_field(r, ATTR_HTTP_RESPONSE_BODY_SIZE), 4);
+}
+
+Test(conn, a_reset_ends_what_is_open_with_its_name)
+{
+    struct conn *c = client();
+    writes(c, GET);
+    conn_read_ended(c, ECONNRESET);
+    cr_assert(has_field(next_span(), ATTR_ERROR_TYPE, "ECONNRESET"));
+}
+
+Test(conn, a_duplicate_keeps_the_connection_alive)
+{
+    struct conn *c = server();
+    int copy = dup(ends[0]);
+    conn_duplicated(ends[0], copy);
+    cr_assert_eq(conn_of_fd(copy), c);
+    reads(c, GET);
+    conn_closing(ends[0]);
+    cr_assert_null(next_span());
+    writes(conn_of_fd(copy), OK);
+    cr_assert_not_null(next_span());
+    conn_closing(copy);
+    cr_assert_eq(conn_kinds[copy], CONN_IGNORED);
+}
+
+/* The text with our line behind the first one; asserts that it is there once. */
+static void expect_inserted(const struct wire *wire, const char *text, size_t len,
+                            const char *added)
+{
+    size_t line = (size_t)(strstr(text, "\r\n") - text) + 2, more = strlen(added);
+    cr_assert_eq(wire->len, len + more, "%zu, not %zu", wire->len, len + more);
+    cr_assert_arr_eq(wire->bytes, text, line);
+    cr_assert_arr_eq(wire->bytes + line + more, text + line, len - line);
+    for (size_t i = 0; i < more; i++) /* '*': any byte */
+        cr_assert(added[i] == '*' || wire->bytes[line + i] == added[i], "byte %zu", i);
+}
+
+#define ANY_HEADER \
+    "traceparent: 00-********************************-****************-**\r\n"
+
+Test(conn, a_header_goes_in_whole_however_little_the_kernel_takes)
+{
+    static struct wire wire;
+    for (size_t piece = 1; piece < 200; piece++) {
+        struct conn *c = client();
+        wire.len = wire.again = 0;
+        write_pieces(c, &wire, GET, sizeof GET - 1, piece);
+        expect_inserted(&wire, GET, sizeof GET - 1, ANY_HEADER);
+        cr_assert(piece >= 35 || wire.again > 0);
+        reads(c, OK);
+        const struct record *r = next_span();
+        cr_assert_not_null(r, "pieces of %zu", piece);
+        cr_assert_eq(r->kind, SPAN_CLIENT);
+        static const char hex[] = "0123456789abcdef";
+        for (unsigned i = 0; i < 8; i++) { /* the header names the very span */
+            const char *at = strstr(wire.bytes, "traceparent: ") + 13 + 36 + 2 * i;
+            cr_assert_eq(at[0], hex[r->span_id[i] >> 4]);
+            cr_assert_eq(at[1], hex[r->span_id[i] & 15]);
+        }
+    }
+}
+
+Test(conn, requests_after_the_first_get_headers_of_their_own)
+{
+    static struct wire wire;
+    struct conn *c = client();
+    for (unsigned i = 0; i < 3; i++) {
+        wire.len = 0;
+        write_pieces(c, &wire, GET, sizeof GET - 1, SIZE_MAX);
+        expect_inserted(&wire, GET, sizeof GET - 1, ANY_HEADER);
+        reads(c, OK);
+        cr_assert_not_null(next_span());
+    }
+}
+
+Test(conn, a_body_is_never_touched)
+{
+    static struct wire wire;
+    static char post[40000];
+    int head = snprintf(post, sizeof post, "POST /p HTTP/1.1\r\nContent-Length: 30000\r\n\r\n");
+    for (int i = head; i < head + 30000; i += 37) /* bodies may look like requests */
+        memcpy(post + i, "GET / HTTP/1.1\r\nHost: evil\r\n\r\n.......", 37);
+    size_t len = (size_t)head + 30000;
+    static const size_t pieces[] = { 1, 13, 64, 71, 4096, SIZE_MAX };
+    for (unsigned p = 0; p < COUNT(pieces); p++) {
+        struct conn *c = client();
+        wire.len = 0;
+        write_pieces(c, &wire, post, len, pieces[p]);
+        expect_inserted(&wire, post, len, ANY_HEADER);
+    }
+}
+
+Test(conn, a_head_in_several_writes_has_a_span_and_no_header)
+{
+    static struct wire wire;
+    struct conn *c = client();
+    write_pieces(c, &wire, GET, 10, SIZE_MAX);
+    write_pieces(c, &wire, &GET[10], sizeof GET - 11, SIZE_MAX);
+    cr_assert_eq(wire.len, sizeof GET - 1);
+    cr_assert_arr_eq(wire.bytes, GET, wire.len);
+    reads(c, OK);
+    cr_assert_not_null(next_span());
+}
+
+#define CALLER "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+Test(conn, a_forwarded_traceparent_gets_the_span_id_in_place)
+{
+    static struct wire wire;
+    static const char in[] = "GET /x HTTP/1.1\r\nTraceparent: " CALLER "\r\nHost: h\r\n\r\n";
+    for (size_t piece = 1; piece < sizeof in + 2; piece++) {
+        struct conn *s = server();
+        reads(s, in);
+        struct conn *c = client();
+        wire.len = 0;
+        write_pieces(c, &wire, in, sizeof in - 1, piece);
+        cr_assert_eq(wire.len, sizeof in - 1);
+        size_t id = (size_t)(strstr(in, "b7ad") - in);
+        cr_assert_arr_eq(wire.bytes, in, id);
+        cr_assert_arr_eq(wire.bytes + id + 16, in + id + 16, wire.len - id - 16);
+        cr_assert_neq(memcmp(wire.bytes + id, "b7ad6b7169203331", 16), 0);
+        cr_assert_eq(wire.again, 0);
+        reads(c, OK);
+        struct record sent = *next_span();
+        writes(s, OK);
+        const struct record *served = next_span();
+        cr_assert_arr_eq(sent.parent_span_id, served->span_id, 8);
+        cr_assert_arr_eq(sent.trace_id, served->trace_id, 16);
+    }
+}
+
+Test(conn, a_traceparent_of_another_sdk_stays_and_is_the_parent)
+{
+    static struct wire wire;
+    static const char out[] = "GET /x HTTP/1.1\r\ntraceparent: " CALLER "\r\nHost: h\r\n\r\n";
+    struct conn *c = client();
+    write_pieces(c, &wire, out, sizeof out - 1, SIZE_MAX);
+    cr_assert_eq(wire.len, sizeof out - 1);
+    cr_assert_arr_eq(wire.bytes, out, wire.len);
+    reads(c, OK);
+    static const uint8_t parent[8] = { 0xb7, 0xad, 0x6b, 0x71, 0x69, 0x20, 0x33, 0x31 };
+    cr_assert_arr_eq(next_span()->parent_span_id, parent, 8);
+}
+
+Test(conn, tracestate_and_baggage_go_along)
+{
+    static struct wire wire;
+    struct conn *s = server();
+    reads(s, "GET / HTTP/1.1\r\nHost: h\r\ntraceparent: " CALLER
+             "\r\ntracestate: v=1\r\nbaggage: k=2\r\n\r\n");
+    for (size_t piece = 1; piece < 220; piece++) {
+        struct conn *c = client();
+        wire.len = 0;
+        write_pieces(c, &wire, GET, sizeof GET - 1, piece);
+        expect_inserted(&wire, GET, sizeof GET - 1,
+                        ANY_HEADER "tracestate: v=1\r\nbaggage: k=2\r\n");
+        reads(c, OK);
+        cr_assert_not_null(next_span());
+    }
+}
+
+Test(conn, a_stale_number_is_never_written_into)
+{
+    static struct wire wire;
+    struct conn *c = client();
+    int other[2];
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, other), 0);
+    cr_assert_eq(dup2(other[0], ends[1]), ends[1]); /* behind our back */
+    write_pieces(c, &wire, GET, sizeof GET - 1, SIZE_MAX);
+    cr_assert_eq(wire.len, sizeof GET - 1);
+    cr_assert_arr_eq(wire.bytes, GET, wire.len);
+}
+
+Test(conn, a_refused_write_is_no_request)
+{
+    struct conn *c = client();
+    struct iovec iov = { (char[]){ GET }, sizeof GET - 1 };
+    struct conn_write w;
+    int error = EAGAIN;
+    cr_assert(conn_write_begin(&w, c, &iov, 1, true));
+    cr_assert_eq(conn_write_end(&w, -1, &error), -1);
+    cr_assert_eq(error, EAGAIN);
+    cr_assert_null(next_span());
+    writes(c, GET);
+    reads(c, OK);
+    cr_assert_not_null(next_span());
+    cr_assert_null(next_span());
+}
+
+Test(conn, several_open_requests_on_a_thread_are_nobodys_parent_without_evidence)
+{
+    static struct wire wire;
+    int more[2];
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, more), 0);
+    reads(server(), "GET /1 HTTP/1.1\r\nHost: a\r\n\r\n");
+    conn_accepted(more[0], NULL, 0);
+    reads(conn_of_fd(more[0]), "GET /2 HTTP/1.1\r\nHost: a\r\n\r\n");
+    cr_assert_eq(request_current(&thread_state), 0);
+
+    struct conn *c = client();
+    write_pieces(c, &wire, "GET /3 HTTP/1.1\r\nHost: a\r\n\r\n", 28, SIZE_MAX);
+    reads(c, OK);
+    const struct record *r = next_span();
+    cr_assert_eq(r->flags & RECORD_HAS_PARENT, 0);
+    unsigned links = 0;
+    struct field_view f;
+    for (size_t pos = 0; record_next_field(r, &pos, &f);)
+        links += f.type == FIELD_LINK;
+    cr_assert_eq(links, 2);
+
+    writes(c, "GET /2 HTTP/1.1\r\nHost: a\r\n\r\n"); /* the only one with this target */
+    reads(c, OK);
+    struct record sent = *next_span();
+    writes(conn_of_fd(more[0]), OK);
+    cr_assert_arr_eq(sent.parent_span_id, next_span()->span_id, 8);
+}
+
+Test(conn, a_connection_begun_for_a_request_carries_its_first_message)
+{
+    int more[2];
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, more), 0);
+    reads(server(), "GET /1 HTTP/1.1\r\nHost: a\r\n\r\n");
+    struct conn *c = client(); /* while /1 is the only one */
+    conn_accepted(more[0], NULL, 0);
+    reads(conn_of_fd(more[0]), "GET /2 HTTP/1.1\r\nHost: a\r\n\r\n");
+    writes(c, GET);
+    reads(c, OK);
+    struct record first = *next_span();
+    writes(c, GET);
+    reads(c, OK);
+    struct record second = *next_span();
+    writes(conn_of_fd(ends[0]), OK);
+    cr_assert_arr_eq(first.parent_span_id, next_span()->span_id, 8);
+    cr_assert_eq(second.flags & RECORD_HAS_PARENT, 0);
+}
+
+Test(conn, inline_dispatch_follows_the_last_read_of_the_turn)
+{
+    int more[2];
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, more), 0);
+    request_inline_dispatch = true;
+    reads(server(), "GET /1 HTTP/1.1\r\nHost: a\r\n\r\n");
+    uint32_t first = request_current(&thread_state);
+    conn_accepted(more[0], NULL, 0);
+    reads(conn_of_fd(more[0]), "GET /2 HTTP/1.1\r\nHost: a\r\n\r\n");
+    uint32_t second = request_current(&thread_state);
+    cr_assert(first != 0 && second != 0 && first != second);
+    struct conn *c = client(); /* for /2 */
+    writes(c, GET);
+    request_turn(&thread_state, 0);
+    cr_assert_eq(request_current(&thread_state), 0);
+    reads(c, OK); /* /2's upstream has answered: /2 goes on */
+    cr_assert_eq(request_current(&thread_state), second);
+}
