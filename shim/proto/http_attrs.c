@@ -94,12 +94,14 @@ static const char *find(struct text t, const char *set)
 struct http_target http_target_split(enum http_method method, struct text target)
 {
     struct http_target out = { .path = target };
-    const char *end = target.at + target.len;
     if (method == HTTP_CONNECT)
         return (struct http_target){ .authority = target };
-    if (target.len > 0 && *target.at != '/' && *target.at != '*') {
+    if (text_is_empty(target))
+        return out;
+    const char *end = target.at + target.len;
+    if (*target.at != '/' && *target.at != '*') {
         const char *colon = find(target, ":/?#");
-        if (end - colon >= 3 && memcmp(colon, "://", 3) == 0) {
+        if (colon > target.at && end - colon >= 3 && memcmp(colon, "://", 3) == 0) {
             out.scheme = text_of(target.at, colon);
             out.authority = text_of(colon + 3, end);
             out.authority.len = (size_t)(find(out.authority, "/?#") - out.authority.at);
@@ -130,10 +132,12 @@ static uint16_t port_of(struct text t)
 
 struct text http_authority_split(struct text authority, uint16_t *port)
 {
-    const char *end = authority.at + authority.len;
-    const char *at = authority.len > 0 ? memrchr(authority.at, '@', authority.len) : NULL;
-    struct text host = at != NULL ? text_of(at + 1, end) : authority;
     *port = 0;
+    if (text_is_empty(authority))
+        return authority;
+    const char *end = authority.at + authority.len;
+    const char *at = memrchr(authority.at, '@', authority.len);
+    struct text host = at != NULL ? text_of(at + 1, end) : authority;
     if (host.len > 0 && *host.at == '[') {
         const char *close = memchr(host.at, ']', host.len);
         if (close == NULL)

@@ -19,7 +19,8 @@ static struct text text(const char *s)
 
 static void expect(struct text actual, const char *expected, const char *what)
 {
-    cr_expect(actual.len == strlen(expected) && memcmp(actual.at, expected, actual.len) == 0,
+    cr_expect(actual.len == strlen(expected) &&
+                  (actual.len == 0 || memcmp(actual.at, expected, actual.len) == 0),
               "%s: %.*s, expected %s", what, (int)actual.len, actual.at, expected);
 }
 
@@ -63,6 +64,7 @@ Test(http_attrs, splits_targets_of_every_form)
         { "/x?u=http://h/", "", "", "/x", "u=http://h/" },
         { "foo", "", "", "foo", "" },
         { "http:", "", "", "http:", "" },
+        { "://h/x", "", "", "://h/x", "" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct http_target t = http_target_split(HTTP_GET, text(cases[i].target));
