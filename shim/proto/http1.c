@@ -41,7 +41,7 @@ static void begin_message(struct http1 *p, struct cursor *c)
     p->field = HEADER_OTHER;
     if (p->store != NULL) {
         uint16_t cap = p->store->cap;
-        memset(p->store, 0, sizeof *p->store);
+        memset(p->store, 0, offsetof(struct http1_store, captured)); /* nr_captured is before */
         p->store->cap = cap;
     }
     p->state = p->side == PROTO_REQUESTS ? METHOD : VERSION;
@@ -106,9 +106,30 @@ static int read_target(struct http1 *p, struct cursor *c)
     return GO_ON;
 }
 
+static const char version[] = "HTTP/1.";
+
+/* "HTTP/1.1 200" and the byte behind, all at once; false: step by step. */
+static bool read_status_whole(struct http1 *p, struct cursor *c)
+{
+    const char *at = c->at;
+    if (c->end - at < 13 || memcmp(at, version, sizeof version - 1) != 0 || at[8] != ' ')
+        return false;
+    unsigned minor = (unsigned char)at[7] - (unsigned)'0', a = (unsigned char)at[9] - (unsigned)'0',
+             b = (unsigned char)at[10] - (unsigned)'0', d = (unsigned char)at[11] - (unsigned)'0';
+    if (minor > 9 || a - 1 > 8 || b > 9 || d > 9 ||
+        (at[12] != ' ' && at[12] != '\r' && at[12] != '\n'))
+        return false;
+    p->minor = minor > 0;
+    p->status = (uint16_t)(a * 100 + b * 10 + d);
+    p->state = REASON;
+    c->at = at + 12;
+    return true;
+}
+
 static int read_version(struct http1 *p, struct cursor *c)
 {
-    static const char version[] = "HTTP/1.";
+    if (p->side == PROTO_RESPONSES && p->index == 0 && read_status_whole(p, c))
+        return GO_ON;
     for (; c->at < c->end; c->at++, p->index++) {
         if (p->index == sizeof version - 1) {
             if (*c->at < '0' || *c->at > '9')
