@@ -11,7 +11,6 @@ As a module: Sink(behaviour), then .port, .spans, .errors, .close().
 
 Behaviours, separated by `;`: one per request, the last one stays in force.
     ok                    200 and an empty answer
-    later                 the same, but decodes when all is over: as fast as can be
     slow:MS               ok after MS milliseconds
     hang                  accepts, reads, never answers
     reset                 reads the request, then resets the connection
@@ -84,7 +83,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if name == "slow":
             time.sleep(int(arg) / 1000)
             name = "ok"
-        if name in ("ok", "later"):
+        if name == "ok":
             self.answer(200, b"")
         elif name == "partial":
             rejected = otlp_partial_success(int(arg), "no room")
@@ -144,7 +143,11 @@ def otlp_varint(n):
 
 
 class Sink:
-    """Fields are read by the test after close() or under no traffic."""
+    """
+    Fields are read by the test after close() or under no traffic: bodies are kept as they
+    came and decoded then. Decoded while more come, in Python, they would make a collector
+    that is slower than an exit waits (100 ms without progress).
+    """
 
     def __init__(self, behaviour="ok", port=0, out=None, cert=None, key=None, client_ca=None,
                  path="/v1/traces"):
@@ -152,12 +155,12 @@ class Sink:
         self.closing = threading.Event()
         self.behaviours = behaviour.split(";")
         for b in self.behaviours:
-            if b.partition(":")[0] not in ("ok", "later", "slow", "hang", "reset", "close", "status", "partial",
+            if b.partition(":")[0] not in ("ok", "slow", "hang", "reset", "close", "status", "partial",
                                            "garbage", "flood", "redirect"):
                 raise ValueError(f"no behaviour {b}")
-        self.spans, self.errors, self.requests = [], [], []
-        self.undecoded = []  # (headers, body) of behaviour `later`
-        self.received = self.rejected = self.connections = 0
+        self.bodies = []  # (entry of requests, raw bytes, how many are refused, accepted)
+        self._spans, self._errors, self._requests = [], [], []
+        self._received = self._rejected = 0
         self.path = path
         self.out = open(out, "w", buffering=1) if out else None
         self.server = Server(("127.0.0.1", port), Handler)
@@ -174,48 +177,59 @@ class Sink:
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
         self.thread.start()
 
+    spans = property(lambda self: self.settle()._spans)
+    errors = property(lambda self: self.settle()._errors)
+    requests = property(lambda self: self.settle()._requests)
+    received = property(lambda self: self.settle()._received)
+    rejected = property(lambda self: self.settle()._rejected)
+
     def error(self, what):
         with self.lock:
-            self.errors.append(what)
+            self._errors.append(what)
 
     def take(self, handler, raw):
-        """Decodes one request, files its spans, says how to answer."""
+        """Files one request, says how to answer."""
         for what in self.header_mistakes(handler):
             self.error(what)
-        if self.behaviours[0] == "later":
-            with self.lock:
-                self.undecoded.append((dict(handler.headers.items()), raw))
-                if self.out:
-                    self.out.write("\n")  # a sign of life
-            return "later"
-        return self.file(dict(handler.headers.items()), raw)
-
-    def file(self, headers, raw):
-        try:
-            spans = otlp_wire.decode_traces(raw)
-        except otlp_wire.WireError as error:
-            self.error(f"{error} (request of {len(raw)} bytes)")
-            spans = []
         with self.lock:
             behaviour = self.behaviours[0]
             if len(self.behaviours) > 1:
                 self.behaviours.pop(0)
             name, _, arg = behaviour.partition(":")
-            accepted = name in ("ok", "later", "slow", "garbage", "partial", "flood")
+            accepted = name in ("ok", "slow", "garbage", "partial", "flood")
             refused = int(arg) if name == "partial" else 0
-            self.requests.append({"headers": headers, "bytes": len(raw),
-                                  "spans": len(spans), "behaviour": behaviour})
-            for index, span in enumerate(spans):
-                span["accepted"] = accepted and index >= refused
-                span["request"] = len(self.requests)
-                self.spans.append(span)
-                if span["accepted"]:
-                    self.received += 1
-                else:
-                    self.rejected += 1
-                if self.out:
-                    self.out.write(json.dumps(span) + "\n")
+            entry = {"headers": dict(handler.headers.items()), "bytes": len(raw),
+                     "behaviour": behaviour, "number": len(self._requests) + 1}
+            self._requests.append(entry)
+            self.bodies.append((entry, raw, refused, accepted))
+            if self.out:
+                self.out.write("\n")  # a sign of life; the spans follow when they are decoded
         return behaviour
+
+    def settle(self):
+        """Decodes what has come since the last look."""
+        with self.lock:
+            while self.bodies:
+                self.decode(*self.bodies.pop(0))
+        return self
+
+    def decode(self, entry, raw, refused, accepted):
+        try:
+            spans = otlp_wire.decode_traces(raw)
+        except otlp_wire.WireError as error:
+            self._errors.append(f"{error} (request of {len(raw)} bytes)")
+            spans = []
+        entry["spans"] = len(spans)
+        for index, span in enumerate(spans):
+            span["accepted"] = accepted and index >= refused
+            span["request"] = entry["number"]
+            self._spans.append(span)
+            if span["accepted"]:
+                self._received += 1
+            else:
+                self._rejected += 1
+            if self.out:
+                self.out.write(json.dumps(span) + "\n")
 
     def header_mistakes(self, handler):
         if handler.path != self.path:
@@ -229,16 +243,13 @@ class Sink:
             yield "the exporter's own request carries a traceparent"
 
     def accepted_spans(self):
-        while self.undecoded:
-            self.file(*self.undecoded.pop(0))
-        with self.lock:
-            return [s for s in self.spans if s["accepted"]]
+        return [s for s in self.spans if s["accepted"]]
 
     def close(self):
         self.closing.set()
         self.server.shutdown()
         self.server.server_close()
-        self.accepted_spans()
+        self.settle()
         if self.out:
             self.out.close()
 

@@ -60,7 +60,7 @@ def crowd(name, front, app, right_share, requests=SOME, **options):
     """spans: front server and client, application server and client, leaf's server: 5."""
     (one, files), (last, last_files) = front, leaf()
     serve(name, [last, app, one], [load(requests, 0), load(requests, requests, "traceparent"), SETTLED],
-          site={**files, **last_files}, golden=None, check=counted(requests, 5, right_share), timeout=600, slack=300, sink="later",
+          site={**files, **last_files}, golden=None, check=counted(requests, 5, right_share), timeout=600, slack=300,
           stdout=f"(right={requests} wrong=0(.|\n)*){{2}}== done",
           shim_env={"OTEL_BSP_SCHEDULE_DELAY": "200", "OTEL_SHIM_EXIT_TIMEOUT": "20000"}, **options)
 

@@ -89,5 +89,5 @@ def all_told(run):
 
 
 serve("many_connections", [one], [{"what": "many", "timeout": 120, "run": [
-    "$PROGRAMS/http_many", "$PORT1", str(CONNECTIONS), "2"]}, {"what": "settled", "settled": "$SPANS"}], site=files, golden=None, check=all_told, sink="later",
+    "$PROGRAMS/http_many", "$PORT1", str(CONNECTIONS), "2"]}, {"what": "settled", "settled": "$SPANS"}], site=files, golden=None, check=all_told,
     shim_env={"OTEL_BSP_SCHEDULE_DELAY": "200"}, **LONG)
