@@ -127,7 +127,7 @@ static const struct http1_store *head(const char *headers)
 {
     static uint32_t memory[1024];
     static char bytes[2048];
-    const struct http1_env env = { .keep = http_forwarded_fields() };
+    const struct http1_env env = { .keep = (1u << HTTP1_FIELD_COUNT) - 1 };
     struct http1 p;
     enum proto_event event = PROTO_BEGIN;
     http1_reset(&p, PROTO_REQUESTS);
@@ -174,6 +174,10 @@ Test(http_attrs, reads_what_proxies_say_of_the_client)
         { "", "", 0, "", "" },
     };
     INIT("OTEL_SHIM_TRUST_FORWARDED=true");
+    cr_expect_eq(http_forwarded_fields(), HTTP1_FIELD_BIT(HTTP1_FORWARDED) |
+                                              HTTP1_FIELD_BIT(HTTP1_X_FORWARDED_FOR) |
+                                              HTTP1_FIELD_BIT(HTTP1_X_FORWARDED_PROTO) |
+                                              HTTP1_FIELD_BIT(HTTP1_X_FORWARDED_HOST));
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct http_forwarded f = http_forwarded_read(head(cases[i].headers));
         expect(f.client, cases[i].client, cases[i].headers);
