@@ -222,24 +222,26 @@ static void write_server_url(struct conn *c, const struct exchange *e, struct sp
     size_t path = mark != NULL ? (size_t)(mark - target.at) : target.len;
     span_string(w, ATTR_URL_SCHEME, is_tls(c) ? "https" : "http", is_tls(c) ? 5 : 4, 8);
     span_string(w, ATTR_URL_PATH, target.at, path, RECORD_MAX_URL);
-    if (mark != NULL && path + 1 < target.len)
-        span_string(w, ATTR_URL_QUERY, mark + 1, target.len - path - 1, RECORD_MAX_URL);
+    if (mark != NULL && path + 1 < target.len) {
+        char *clean = ring_scratch(w->ring);
+        size_t len = url_redact_query(mark + 1, target.len - path - 1, clean, RECORD_MAX_URL);
+        span_string(w, ATTR_URL_QUERY, clean, len, RECORD_MAX_URL);
+    }
     if (agent.len > 0)
         span_string(w, ATTR_USER_AGENT_ORIGINAL, agent.at, agent.len, RECORD_MAX_VALUE);
 }
 
 static void write_client_url(struct conn *c, const struct exchange *e, struct span_writer *w)
 {
-    char url[512];
-    size_t len = absolute_url(c, e, url, sizeof url);
+    char *url = ring_scratch(w->ring), *clean = url + RECORD_MAX_URL;
+    size_t len = absolute_url(c, e, url, RECORD_MAX_URL);
     struct url parts;
-    char clean[256];
-    if (url_parse(url, len, len == sizeof url, &parts) &&
-        (parts.has_userinfo || parts.query.len > 0))
-        len = url_redact(url, len, &parts, clean, sizeof clean);
-    else
-        memcpy(clean, url, len < sizeof clean ? len : sizeof clean);
-    span_string(w, ATTR_URL_FULL, clean, len < sizeof clean ? len : sizeof clean, RECORD_MAX_URL);
+    if (url_parse(url, len, len == RECORD_MAX_URL, &parts) &&
+        (parts.has_userinfo || parts.query.len > 0)) {
+        len = url_redact(url, len, &parts, clean, RECORD_MAX_URL);
+        url = clean;
+    }
+    span_string(w, ATTR_URL_FULL, url, len, RECORD_MAX_URL);
 }
 
 void exchange_attrs_write(struct conn *c, const struct exchange *e, const char *error,

@@ -7,6 +7,7 @@
  * our place (edit.at), or bytes of ours (edit.done); the next write goes on with it.
  */
 #include "conn/conn_internal.h"
+#include "mem/readable.h"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -63,8 +64,14 @@ static void prepare_head(struct conn_write *w, struct conn *c, bool may_inject)
         !http1_at_message_start(&s->requests))
         return;
     bool complete = false;
-    for (int i = 0; i < w->nr_iov && !complete && !(c->flags & CONN_GIVEN_UP); i++)
-        w->fed += stream_feed_head(c, w->iov[i].iov_base, w->iov[i].iov_len, &complete);
+    for (int i = 0; i < w->nr_iov && !complete && !(c->flags & CONN_GIVEN_UP); i++) {
+        size_t len = w->iov[i].iov_len;
+        if (!mem_is_readable(w->iov[i].iov_base, len < HTTP1_MAX_HEAD ? len : HTTP1_MAX_HEAD)) {
+            conn_give_up(c); /* the real call will say EFAULT, or write what is before */
+            return;
+        }
+        w->fed += stream_feed_head(c, w->iov[i].iov_base, len, &complete);
+    }
     if (c->flags & CONN_GIVEN_UP)
         return;
     if (complete && may_inject && ((c->flags & CONN_TLS_ABOVE) || conn_is_same_socket(c)))
@@ -76,6 +83,9 @@ static bool learn_role(struct conn *c, const struct iovec *iov)
 {
     if (c->role != CONN_ROLE_UNKNOWN)
         return true;
+    size_t looked_at = iov->iov_len < HTTP1_DETECT_MAX ? iov->iov_len : HTTP1_DETECT_MAX;
+    if (!mem_is_readable(iov->iov_base, looked_at))
+        return false;
     enum proto_guess guess = http1_detect(iov->iov_base, iov->iov_len);
     if (guess != PROTO_LIKELY_REQUEST && guess != PROTO_UNSURE)
         return false;

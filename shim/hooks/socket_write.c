@@ -6,6 +6,8 @@
 
 #include <limits.h>
 
+#include "mem/readable.h"
+
 /* One buffer with an edit in it. */
 #define ONE_EDITED (1 + CONN_EDIT_PIECES + 1)
 #define MANY_EDITED (CONN_MAX_IOV + CONN_EDIT_PIECES + 1)
@@ -83,10 +85,20 @@ EXPORT ssize_t __write(int fd, const void *buf, size_t len)
     return conn_is_watched(fd) ? watched_write(fd, buf, len) : LIBC(__write)(fd, buf, len);
 }
 
+/* errno stays the program's: the real call has not been made. */
+static bool table_is_readable(const struct iovec *iov, long nr_iov)
+{
+    int saved_errno = errno;
+    bool readable =
+        nr_iov > 0 && nr_iov <= IOV_MAX && mem_is_readable(iov, (size_t)nr_iov * sizeof *iov);
+    errno = saved_errno;
+    return readable;
+}
+
 static __attribute__((noinline)) ssize_t watched_writev(int fd, const struct iovec *iov, int nr_iov)
 {
     struct conn_write w;
-    if (nr_iov <= 0 || nr_iov > IOV_MAX || !before_write(&w, fd, iov, nr_iov, 0))
+    if (!table_is_readable(iov, nr_iov) || !before_write(&w, fd, iov, nr_iov, 0))
         return LIBC(writev)(fd, iov, nr_iov);
     if (!w.edited)
         return after_write(&w, LIBC(writev)(fd, iov, nr_iov));
@@ -145,7 +157,10 @@ static __attribute__((noinline)) ssize_t watched_sendmsg(int fd, const struct ms
                                                          int flags)
 {
     struct conn_write w;
-    if (msg->msg_iovlen == 0 || msg->msg_iovlen > IOV_MAX ||
+    int saved_errno = errno;
+    bool readable = mem_is_readable(msg, sizeof *msg);
+    errno = saved_errno;
+    if (!readable || !table_is_readable(msg->msg_iov, (long)msg->msg_iovlen) ||
         !before_write(&w, fd, msg->msg_iov, (int)msg->msg_iovlen, flags))
         return LIBC(sendmsg)(fd, msg, flags);
     if (!w.edited)
