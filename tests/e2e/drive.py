@@ -27,6 +27,7 @@ STOP_TIMEOUT_S = 15
 ANSWER_MAX = 1 << 20   # of an answer, so much is read
 QUIET_S = 8            # without a byte for so long: the connection stays open
 BEFORE_SHUT_S = 0.4
+BEFORE_STOP_S = 0.1
 # Apache lists methods in the order of a hash that is new in each process.
 VARYING = re.compile(rb"(?im)^(Date|Expires|Last-Modified|Allow): [^\r\n]+")
 
@@ -267,6 +268,8 @@ def main():
             if not step.get("quiet"):
                 say(f"-- {what}\n", answer)
         whole = True
+        # The last connection is closed on both sides by now (apache2 logs what it cannot close any more).
+        time.sleep(BEFORE_STOP_S)
     finally:
         # In the order of the plan: what is in front stops first.
         for server in reversed(servers.values()):
