@@ -74,7 +74,7 @@ house() {
     done
     ! git grep -nIE 'TODO|FIXME|(^|[^X])XXX([^X]|$)' -- '*.c' '*.h' '*.cc' '*.py' '*.sh' Makefile docs README.md \
         ':!scripts/lint.sh' || bad=1
-    ! git grep -nI '[[:space:]]$' -- ':!*.golden' || bad=1
+    ! git grep -nI '[[:space:]]$' -- ':!*.golden' ':!tests/fuzz/corpus' || bad=1
     ! git grep -nIP '^\t' -- '*.c' '*.h' '*.py' || bad=1
     return $bad
 }

@@ -231,7 +231,7 @@ static void keep_address(struct conn *c, const struct sockaddr *address, socklen
 bool conn_know_peer(struct conn *c)
 {
     if (!(c->flags & (CONN_PEER_KNOWN | CONN_DETACHED))) {
-        struct sockaddr_storage address;
+        struct sockaddr_storage address = { .ss_family = AF_UNSPEC };
         socklen_t len = sizeof address;
         if (getpeername(c->fd, (struct sockaddr *)(void *)&address, &len) == 0)
             keep_address(c, (struct sockaddr *)(void *)&address, len);

@@ -41,17 +41,16 @@ void conn_forked(void)
 
 const char *exchange_errno_text(int error)
 {
+    /* clang-format off */
     switch (error) {
-#define X(name) \
-    case name: return #name;
-        X(ECONNRESET)
-        X(EPIPE)
-        X(ETIMEDOUT) X(ECONNREFUSED) X(ECONNABORTED) X(EHOSTUNREACH) X(ENETUNREACH) X(ENETDOWN)
-            X(ENETRESET) X(ENOTCONN) X(ENOBUFS) X(ENOMEM) X(EBADF) X(EIO) X(EHOSTDOWN) X(EPERM)
-                X(EACCES)
+#define X(name) case name: return #name;
+    X(ECONNRESET) X(EPIPE) X(ETIMEDOUT) X(ECONNREFUSED) X(ECONNABORTED) X(EHOSTUNREACH)
+    X(ENETUNREACH) X(ENETDOWN) X(ENETRESET) X(ENOTCONN) X(ENOBUFS) X(ENOMEM) X(EBADF) X(EIO)
+    X(EHOSTDOWN) X(EPERM) X(EACCES)
 #undef X
-                    default : return "_OTHER";
+    default: return "_OTHER";
     }
+    /* clang-format on */
 }
 
 /* ---- memory ---- */

@@ -3,6 +3,7 @@
  * what becomes of them in shim/conn.
  */
 #include "hooks/socket.h"
+#include "mem/readable.h"
 
 #include "config.h"
 #include "context/request.h"
@@ -129,10 +130,20 @@ static __attribute__((noinline)) void note_accepted(int fd, const struct sockadd
     socket_leave(&call, entry, saved_errno);
 }
 
+/* Bytes of the address that the program has room for; 0 without one, and where the
+ * real call will say EFAULT. */
+static socklen_t room_for_address(const struct sockaddr *address, const socklen_t *len)
+{
+    int saved_errno = errno;
+    socklen_t room = address != NULL && mem_is_readable(len, sizeof *len) ? *len : 0;
+    errno = saved_errno;
+    return room;
+}
+
 EXPORT int accept(int listener, __SOCKADDR_ARG address, socklen_t *restrict len)
 {
     process_note_accept();
-    socklen_t room = address.__sockaddr__ != NULL && len != NULL ? *len : 0;
+    socklen_t room = room_for_address(address.__sockaddr__, len);
     int fd = LIBC(accept)(listener, address, len);
     if (fd >= 0 && conn_fd_limit != 0) {
         if (room != 0 && *len < room)
@@ -145,7 +156,7 @@ EXPORT int accept(int listener, __SOCKADDR_ARG address, socklen_t *restrict len)
 EXPORT int accept4(int listener, __SOCKADDR_ARG address, socklen_t *restrict len, int flags)
 {
     process_note_accept();
-    socklen_t room = address.__sockaddr__ != NULL && len != NULL ? *len : 0;
+    socklen_t room = room_for_address(address.__sockaddr__, len);
     int fd = LIBC(accept4)(listener, address, len, flags);
     if (fd >= 0 && conn_fd_limit != 0) {
         if (room != 0 && *len < room)

@@ -94,7 +94,7 @@ static inline enum socket_entry socket_enter(struct call *call)
 {
     if (likely(call_enter(call, &instr_socket)))
         return SOCKET_ON;
-    return conn_fd_limit != 0 ? socket_entry_slow() : SOCKET_OFF;
+    return conn_fd_limit != 0 && socket_entry_slow() == SOCKET_QUIET ? SOCKET_QUIET : SOCKET_OFF;
 }
 
 /* The end of both. `saved_errno` is what the program shall see. */

@@ -77,8 +77,8 @@ int main(int argc, char **argv)
     struct sockaddr_in to = { .sin_family = AF_INET,
                               .sin_port = htons((unsigned short)atoi(argv[1])),
                               .sin_addr = { htonl(INADDR_LOOPBACK) } };
-    question_len = snprintf(question, sizeof question,
-                            "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", argv[5]);
+    question_len =
+        snprintf(question, sizeof question, "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", argv[5]);
     took = calloc(total, sizeof *took);
     for (int i = 0; i < count && i < MAX_CONNECTIONS; i++) {
         fds[i] = (struct pollfd){ .fd = socket(AF_INET, SOCK_STREAM, 0), .events = POLLIN };
@@ -98,8 +98,8 @@ int main(int argc, char **argv)
                 return 1;
         }
         /* Sleeps to within a microsecond's reach of the next question. */
-        struct timespec wait = { .tv_nsec = next > now && asked < total ? (long)(next - now)
-                                                                        : 100000000 };
+        struct timespec wait = { .tv_nsec =
+                                     next > now && asked < total ? (long)(next - now) : 100000000 };
         if (wait.tv_nsec > 100000000)
             wait.tv_nsec = 100000000;
         if (ppoll(fds, (nfds_t)count, &wait, NULL) > 0)

@@ -59,6 +59,7 @@ int main(void)
     say("sendmsg with a bad table", sendmsg(connection(), &msg, 0));
     msg = (struct msghdr){ .msg_iov = two, .msg_iovlen = 2 };
     say("sendmsg with a bad second buffer", sendmsg(connection(), &msg, 0));
+    say("accept with a bad length", accept(listener, (struct sockaddr *)&msg, nowhere));
     say("recv into nothing", recv(connection(), nowhere, 16, MSG_DONTWAIT));
     return 0;
 }

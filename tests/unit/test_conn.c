@@ -245,8 +245,7 @@ static void expect_inserted(const struct wire *wire, const char *text, size_t le
         cr_assert(added[i] == '*' || wire->bytes[line + i] == added[i], "byte %zu", i);
 }
 
-#define ANY_HEADER \
-    "traceparent: 00-********************************-****************-**\r\n"
+#define ANY_HEADER "traceparent: 00-********************************-****************-**\r\n"
 
 Test(conn, a_header_goes_in_whole_however_little_the_kernel_takes)
 {
