@@ -102,7 +102,9 @@ c.putrequest("PUT", "/echo"); c.putheader("Content-Length", "6"); c.endheaders()
 print(c.getresponse().read())
 s = socket.create_connection(("127.0.0.1", $WEB_PORT))
 for byte in b"GET /hello HTTP/1.1\\r\\nHost: slow\\r\\n\\r\\n": s.send(bytes([byte]))
-print(s.recv(1000)[:15])
+answer = b""
+while not answer.endswith(b"hello\\n"): answer += s.recv(1000)
+print(answer[:15])
 """
 
 
