@@ -172,7 +172,8 @@
         "span. `auto` in it makes routes of other paths: at most 10 values per segment, the rest " \
         "and identifiers are `*`") \
     VAR("OTEL_SHIM_TRUST_FORWARDED", BOOL, http_trust_forwarded, NONE, "false", \
-        "Take client, scheme and host of a server's span from Forwarded and X-Forwarded-* headers") \
+        "Take client, scheme and host of a server's span from Forwarded, X-Forwarded-* and " \
+        "X-Real-IP headers") \
     VAR("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS", NAMES, http_known_methods, NONE, \
         "CONNECT,DELETE,GET,HEAD,OPTIONS,PATCH,POST,PUT,TRACE,QUERY", \
         "Methods that spans are named by (letter case matters); all others are `_OTHER`") \

@@ -13,6 +13,7 @@
 #include "context/process_context.h"
 #include "elf_object.h"
 #include "process_state.h"
+#include "proto/http_attrs.h"
 #include "sdk/sampler.h"
 
 /* Two copies of us in one process (an installed and a built one, say): the one
@@ -51,6 +52,7 @@ __attribute__((constructor)) static void init(void)
     if (!is_second_copy() && (config = config_load(environ)) != NULL && !config->disabled &&
         process_state_create()) {
         context_init();
+        http_attrs_init(config);
         uint32_t mask = 0;
         for (unsigned i = 0; i < registry_count; i++) {
             if (!is_wanted(registry[i]))

@@ -8,6 +8,8 @@
 #include <netinet/in.h>
 
 #include "config.h"
+#include "proto/http_attrs.h"
+#include "proto/routes.h"
 #include "proto/url.h"
 #include "ring.h"
 
@@ -21,13 +23,8 @@ void exchange_attrs_init(void)
 
 uint32_t exchange_attrs_keep(bool server)
 {
-    return server ? HTTP1_FIELD_BIT(HTTP1_USER_AGENT) : 0;
+    return server ? HTTP1_FIELD_BIT(HTTP1_USER_AGENT) | http_forwarded_fields() : 0;
 }
-
-struct text {
-    const char *at;
-    size_t len;
-};
 
 static struct text field(const struct exchange *e, enum http1_field f)
 {
@@ -38,15 +35,6 @@ static struct text field(const struct exchange *e, enum http1_field f)
 static bool is_tls(const struct conn *c)
 {
     return c->flags & CONN_TLS_ABOVE;
-}
-
-/* Appends to a text of `cap` bytes. */
-static size_t add(char *out, size_t at, size_t cap, const char *text, size_t len)
-{
-    if (len > cap - at)
-        len = cap - at;
-    memcpy(out + at, text, len);
-    return at + len;
 }
 
 /* Writes a number's digits; their count. */
@@ -89,24 +77,26 @@ static const char *address_text(int family, const unsigned char *address,
     return inet_ntop(family, address, out, ADDRESS_TEXT);
 }
 
-/* The absolute URL, unredacted: scheme, authority, target. Its length. */
+static const char *scheme_of(const struct conn *c)
+{
+    return is_tls(c) ? "https" : "http";
+}
+
+/* What a client without a Host has connected to. */
+static struct text peer_host(struct conn *c, char room[static ADDRESS_TEXT])
+{
+    const char *address = conn_know_peer(c) ? address_text(c->family, c->peer, room) : NULL;
+    return (struct text){ address, address != NULL ? strlen(address) : 0 };
+}
+
+/* The absolute URL, unredacted. Its length. */
 static size_t absolute_url(struct conn *c, const struct exchange *e, char *out, size_t cap)
 {
-    struct text target = field(e, HTTP1_TARGET), host = field(e, HTTP1_HOST);
-    if (target.len > 0 && target.at[0] != '/' && target.at[0] != '*' && e->method != HTTP_CONNECT)
-        return add(out, 0, cap, target.at, target.len); /* absolute form */
-    const char *scheme = is_tls(c) ? "https://" : "http://";
-    size_t at = add(out, 0, cap, scheme, strlen(scheme));
-    char text[ADDRESS_TEXT];
-    if (e->method == HTTP_CONNECT)
-        return add(out, at, cap, target.at, target.len);
-    if (host.len == 0 && conn_know_peer(c) && !(e->flags & EXCHANGE_SERVER)) {
-        const char *address = address_text(c->family, c->peer, text);
-        if (address != NULL)
-            host = (struct text){ address, strlen(address) };
-    }
-    at = add(out, at, cap, host.at, host.len);
-    return add(out, at, cap, target.at, target.len);
+    char room[ADDRESS_TEXT];
+    struct text host = field(e, HTTP1_HOST);
+    if (host.len == 0 && !(e->flags & EXCHANGE_SERVER))
+        host = peer_host(c, room);
+    return http_url_write(e->method, field(e, HTTP1_TARGET), scheme_of(c), host, out, cap);
 }
 
 bool exchange_is_excluded(struct conn *c, const struct exchange *e)
@@ -122,109 +112,98 @@ bool exchange_is_excluded(struct conn *c, const struct exchange *e)
     return hit;
 }
 
-/* Host and port of an authority "host:port", "[::1]:80", "host". */
-static void split_authority(struct text authority, struct text *host, unsigned *port)
+/* What a span says of a request comes from here; parts point into the head. */
+struct request {
+    struct http_target target;
+    struct http_forwarded forwarded; /* empty unless it is trusted */
+    struct text scheme;
+};
+
+static void read_request(const struct conn *c, const struct exchange *e, struct request *r)
 {
-    *host = authority;
-    *port = 0;
-    size_t end = authority.len;
-    while (end > 0 && authority.at[end - 1] >= '0' && authority.at[end - 1] <= '9')
-        end--;
-    if (end > 0 && authority.at[end - 1] == ':' && authority.len - end <= 5) {
-        for (size_t i = end; i < authority.len; i++)
-            *port = *port * 10 + (unsigned)(authority.at[i] - '0');
-        host->len = end - 1;
-    }
-    if (host->len >= 2 && host->at[0] == '[' && host->at[host->len - 1] == ']') {
-        host->at++;
-        host->len -= 2;
-    }
+    r->target = http_target_split(e->method, field(e, HTTP1_TARGET));
+    r->forwarded = e->flags & EXCHANGE_SERVER ? http_forwarded_read(e->head)
+                                              : (struct http_forwarded){ .client_port = 0 };
+    r->scheme = (struct text){ scheme_of(c), is_tls(c) ? 5 : 4 };
+    if (r->forwarded.proto.len > 0)
+        r->scheme = r->forwarded.proto;
 }
 
-static struct text authority_of(const struct exchange *e, const char *url, size_t len)
+static void write_server_address(struct conn *c, const struct exchange *e, const struct request *r,
+                                 struct span_writer *w)
 {
-    struct text target = field(e, HTTP1_TARGET);
-    (void)url;
-    (void)len;
-    if (e->method == HTTP_CONNECT)
-        return target;
-    const char *scheme_end =
-        target.len > 0 && target.at[0] != '/' ? memmem(target.at, target.len, "://", 3) : NULL;
-    if (scheme_end == NULL)
-        return field(e, HTTP1_HOST);
-    struct text a = { scheme_end + 3, target.len - (size_t)(scheme_end + 3 - target.at) };
-    for (size_t i = 0; i < a.len; i++)
-        if (a.at[i] == '/' || a.at[i] == '?')
-            a.len = i;
-    const char *user = memrchr(a.at, '@', a.len);
-    if (user != NULL)
-        a = (struct text){ user + 1, a.len - (size_t)(user + 1 - a.at) };
-    return a;
-}
-
-static void write_server_address(struct conn *c, const struct exchange *e, struct span_writer *w)
-{
-    struct text host;
-    unsigned port;
-    char text[ADDRESS_TEXT];
-    split_authority(authority_of(e, NULL, 0), &host, &port);
     bool is_server = e->flags & EXCHANGE_SERVER;
-    if (host.len == 0 && !is_server && conn_know_peer(c)) {
-        const char *address = address_text(c->family, c->peer, text);
-        if (address != NULL)
-            host = (struct text){ address, strlen(address) };
+    uint16_t port;
+    char room[ADDRESS_TEXT];
+    struct text authority = r->forwarded.host.len > 0     ? r->forwarded.host
+                            : r->target.authority.len > 0 ? r->target.authority
+                                                          : field(e, HTTP1_HOST);
+    struct text host = http_authority_split(authority, &port);
+    if (host.len == 0 && !is_server) {
+        host = peer_host(c, room);
         port = c->peer_port;
     }
     if (host.len == 0)
         return;
+    struct text other = is_server ? r->forwarded.proto : r->target.scheme;
+    if (port == 0)
+        port = other.len > 0 ? url_default_port(other.at, other.len) : is_tls(c) ? 443 : 80;
     span_string(w, ATTR_SERVER_ADDRESS, host.at, host.len, RECORD_MAX_VALUE);
-    span_int(w, ATTR_SERVER_PORT, port != 0 ? (int64_t)port : is_tls(c) ? 443 : 80);
+    if (port != 0)
+        span_int(w, ATTR_SERVER_PORT, port);
 }
 
-static void write_peer(struct conn *c, const struct exchange *e, struct span_writer *w)
+static void write_peer(struct conn *c, const struct exchange *e, const struct request *r,
+                       struct span_writer *w)
 {
-    char text[ADDRESS_TEXT];
-    if (!conn_know_peer(c))
-        return;
-    const char *address = address_text(c->family, c->peer, text);
-    if (address == NULL)
-        return;
-    if (!(c->flags & CONN_PROXIED)) {
-        span_string(w, ATTR_NETWORK_PEER_ADDRESS, address, strlen(address), RECORD_MAX_VALUE);
-        span_int(w, ATTR_NETWORK_PEER_PORT, c->peer_port);
+    char room[ADDRESS_TEXT];
+    struct text client = r->forwarded.client;
+    const char *address = conn_know_peer(c) ? address_text(c->family, c->peer, room) : NULL;
+    if (address != NULL) {
+        size_t len = strlen(address);
+        if (!(c->flags & CONN_PROXIED)) {
+            span_string(w, ATTR_NETWORK_PEER_ADDRESS, address, len, RECORD_MAX_VALUE);
+            span_int(w, ATTR_NETWORK_PEER_PORT, c->peer_port);
+        }
+        if (client.len == 0)
+            client = (struct text){ address, len };
     }
-    if (e->flags & EXCHANGE_SERVER)
-        span_string(w, ATTR_CLIENT_ADDRESS, address, strlen(address), RECORD_MAX_VALUE);
+    if ((e->flags & EXCHANGE_SERVER) && client.len > 0)
+        span_string(w, ATTR_CLIENT_ADDRESS, client.at, client.len, RECORD_MAX_VALUE);
 }
 
-static void write_method(const struct exchange *e, struct span_writer *w)
+/* The name is the method, and the route where there is one. */
+static void write_method(const struct exchange *e, const struct request *r, struct span_writer *w)
 {
-    struct text m = field(e, HTTP1_METHOD);
-    bool known = e->method != HTTP_OTHER;
-    span_name(w, known ? m.at : "HTTP", known ? m.len : 4);
+    struct text m = field(e, HTTP1_METHOD), name = m;
+    bool known = http_method_names_span(e->method, m);
+    if (!known)
+        name = (struct text){ "HTTP", 4 };
+    char *both = ring_scratch(w->ring), *route = both + name.len + 1;
+    unsigned status = e->flags & EXCHANGE_ANSWERED ? e->status : 0;
+    size_t len = e->flags & EXCHANGE_SERVER ? http_route_find(r->target.path, status, route) : 0;
+    if (len > 0) {
+        memcpy(both, name.at, name.len);
+        both[name.len] = ' ';
+        span_name(w, both, name.len + 1 + len);
+        span_string(w, ATTR_HTTP_ROUTE, route, len, ROUTES_MAX_BYTES);
+    } else {
+        span_name(w, name.at, name.len);
+    }
     span_string(w, ATTR_HTTP_REQUEST_METHOD, known ? m.at : "_OTHER", known ? m.len : 6, 32);
     if (!known)
         span_string(w, ATTR_HTTP_REQUEST_METHOD_ORIGINAL, m.at, m.len, HTTP1_MAX_METHOD);
 }
 
-static void write_server_url(struct conn *c, const struct exchange *e, struct span_writer *w)
+static void write_server_url(const struct exchange *e, const struct request *r,
+                             struct span_writer *w)
 {
-    struct text target = field(e, HTTP1_TARGET), agent = field(e, HTTP1_USER_AGENT);
-    const char *scheme_end =
-        target.len > 0 && target.at[0] != '/' ? memmem(target.at, target.len, "://", 3) : NULL;
-    if (scheme_end != NULL) { /* absolute form */
-        struct text a = { scheme_end + 3, target.len - (size_t)(scheme_end + 3 - target.at) };
-        const char *slash = memchr(a.at, '/', a.len);
-        target = slash != NULL ? (struct text){ slash, a.len - (size_t)(slash - a.at) }
-                               : (struct text){ "/", 1 };
-    }
-    const char *mark = memchr(target.at, '?', target.len);
-    size_t path = mark != NULL ? (size_t)(mark - target.at) : target.len;
-    span_string(w, ATTR_URL_SCHEME, is_tls(c) ? "https" : "http", is_tls(c) ? 5 : 4, 8);
-    span_string(w, ATTR_URL_PATH, target.at, path, RECORD_MAX_URL);
-    if (mark != NULL && path + 1 < target.len) {
+    struct text path = r->target.path, query = r->target.query, agent = field(e, HTTP1_USER_AGENT);
+    span_string(w, ATTR_URL_SCHEME, r->scheme.at, r->scheme.len, RECORD_MAX_VALUE);
+    span_string(w, ATTR_URL_PATH, path.at, path.len, RECORD_MAX_URL);
+    if (query.len > 0) {
         char *clean = ring_scratch(w->ring);
-        size_t len = url_redact_query(mark + 1, target.len - path - 1, clean, RECORD_MAX_URL);
+        size_t len = url_redact_query(query.at, query.len, clean, RECORD_MAX_URL);
         span_string(w, ATTR_URL_QUERY, clean, len, RECORD_MAX_URL);
     }
     if (agent.len > 0)
@@ -248,13 +227,15 @@ void exchange_attrs_write(struct conn *c, const struct exchange *e, const char *
                           struct span_writer *w)
 {
     bool is_server = e->flags & EXCHANGE_SERVER;
-    write_method(e, w);
+    struct request r;
+    read_request(c, e, &r);
+    write_method(e, &r, w);
     if (is_server)
-        write_server_url(c, e, w);
+        write_server_url(e, &r, w);
     else
         write_client_url(c, e, w);
-    write_server_address(c, e, w);
-    write_peer(c, e, w);
+    write_server_address(c, e, &r, w);
+    write_peer(c, e, &r, w);
     span_string(w, ATTR_NETWORK_PROTOCOL_VERSION, e->request_minor == 0 ? "1.0" : "1.1", 3, 3);
     const char *tls = conn_text(c->tls_version), *next = conn_text(c->tls_next);
     if (tls != NULL)
@@ -267,11 +248,9 @@ void exchange_attrs_write(struct conn *c, const struct exchange *e, const char *
         span_int(w, ATTR_HTTP_REQUEST_BODY_SIZE, (int64_t)e->request_body_bytes);
     if (e->flags & EXCHANGE_ANSWERED)
         span_int(w, ATTR_HTTP_RESPONSE_BODY_SIZE, (int64_t)e->response_body_bytes);
-    char code[8];
-    if (error == NULL && (e->flags & EXCHANGE_ANSWERED) && e->status >= (is_server ? 500 : 400)) {
-        code[add_number(code, e->status)] = 0;
-        error = code;
-    }
+    char code[6];
+    if (error == NULL && (e->flags & EXCHANGE_ANSWERED))
+        error = http_status_error(e->status, is_server, code);
     if (error != NULL)
         span_error(w, error);
 }

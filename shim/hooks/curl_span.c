@@ -12,7 +12,7 @@
 
 #include "curl_errors.h"
 #include "curl_transfer.h"
-#include "proto/http_method.h"
+#include "proto/http_attrs.h"
 #include "proto/url.h"
 #include "ring.h"
 
@@ -180,7 +180,7 @@ static void write_http(struct span_writer *w, struct curl_easy *e, const struct 
 {
     size_t len;
     const char *method = curl_options_method(&e->options, &len);
-    bool known = http_method_is_known(method, len);
+    bool known = http_method_names_span(http_method_of(method, len), (struct text){ method, len });
     span_name(w, known ? method : "HTTP", known ? len : 4);
     span_string(w, ATTR_HTTP_REQUEST_METHOD, known ? method : "_OTHER", known ? len : 6,
                 RECORD_MAX_VALUE);
@@ -203,23 +203,18 @@ static void write_http(struct span_writer *w, struct curl_easy *e, const struct 
     write_phases(w, e, f);
 }
 
-static void write_status_error(struct span_writer *w, long status)
-{
-    char text[4] = { (char)('0' + status / 100 % 10), (char)('0' + status / 10 % 10),
-                     (char)('0' + status % 10), 0 };
-    span_error(w, text);
-}
-
 /* The program's own decision to stop is no error, and a failing status is named by itself. */
 static void write_error(struct span_writer *w, const struct facts *f, enum curl_outcome outcome,
                         CURLcode result)
 {
-    bool failing_status = f->status >= 400 && f->status <= 999;
+    char code[6];
+    const char *failing_status =
+        f->status > 0 ? http_status_error((unsigned)f->status, false, code) : NULL;
     bool failed = outcome == CURL_DONE && result != CURLE_OK && result != CURLE_ABORTED_BY_CALLBACK;
-    if (failed && !(failing_status && result == CURLE_HTTP_RETURNED_ERROR))
+    if (failed && !(failing_status != NULL && result == CURLE_HTTP_RETURNED_ERROR))
         span_error(w, curl_error_name(result));
-    else if (failing_status)
-        write_status_error(w, f->status);
+    else if (failing_status != NULL)
+        span_error(w, failing_status);
     else if (outcome == CURL_COMPLETE && f->http && f->status == 0)
         span_error(w, "_OTHER"); /* it failed, and nobody asked how */
 }

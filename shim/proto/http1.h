@@ -51,7 +51,8 @@
     FIELD(FORWARDED, "forwarded", 512, LIST, CUT) \
     FIELD(X_FORWARDED_FOR, "x-forwarded-for", 256, LIST, CUT) \
     FIELD(X_FORWARDED_PROTO, "x-forwarded-proto", 32, LIST, CUT) \
-    FIELD(X_FORWARDED_HOST, "x-forwarded-host", 255, LIST, CUT)
+    FIELD(X_FORWARDED_HOST, "x-forwarded-host", 255, LIST, CUT) \
+    FIELD(X_REAL_IP, "x-real-ip", 64, SINGLE, WHOLE)
 
 enum http1_field {
 #define X(id, header, bytes, many, over) HTTP1_##id,

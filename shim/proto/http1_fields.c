@@ -24,7 +24,7 @@ const uint32_t http1_name_lengths[32] = {
     ['h' & 31] = LENGTH(4),
     ['t' & 31] = LENGTH(10) | LENGTH(11) | LENGTH(17),
     ['u' & 31] = LENGTH(7) | LENGTH(10),
-    ['x' & 31] = LENGTH(15) | LENGTH(16) | LENGTH(17),
+    ['x' & 31] = LENGTH(9) | LENGTH(15) | LENGTH(16) | LENGTH(17),
 };
 #undef LENGTH
 
@@ -82,7 +82,10 @@ unsigned http1_header_of(const char *name, size_t len)
         return NAME_IS("baggage")   ? HTTP1_BAGGAGE
                : NAME_IS("upgrade") ? HEADER_UPGRADE
                                     : HEADER_OTHER;
-    case 9: return NAME_IS("forwarded") ? HTTP1_FORWARDED : HEADER_OTHER;
+    case 9:
+        return NAME_IS("forwarded")   ? HTTP1_FORWARDED
+               : NAME_IS("x-real-ip") ? HTTP1_X_REAL_IP
+                                      : HEADER_OTHER;
     case 10:
         return NAME_IS("user-agent")   ? HTTP1_USER_AGENT
                : NAME_IS("tracestate") ? HTTP1_TRACESTATE

@@ -69,10 +69,10 @@ static void methods_init(const char *list)
                             HTTP_ATTRS_MAX_METHODS, over);
 }
 
-bool http_method_names_span(struct text method)
+bool http_method_names_span(enum http_method known, struct text method)
 {
     if (!rules.own_methods)
-        return http_method_is_known(method.at, method.len);
+        return known != HTTP_OTHER;
     for (unsigned i = 0; i < rules.nr_methods; i++) {
         if (rules.methods[i].len == method.len &&
             memcmp(rules.methods[i].at, method.at, method.len) == 0)
@@ -108,11 +108,13 @@ struct http_target http_target_split(enum http_method method, struct text target
             out.path = text_of(out.authority.at + out.authority.len, end);
         }
     }
-    const char *question = find(out.path, "?#");
-    const char *fragment = find(text_of(question, end), "#");
-    if (question < fragment)
-        out.query = text_of(question + 1, fragment);
-    out.path.len = (size_t)(question - out.path.at);
+    const char *fragment = memchr(out.path.at, '#', out.path.len);
+    out.path.len = (size_t)((fragment != NULL ? fragment : end) - out.path.at);
+    const char *question = memchr(out.path.at, '?', out.path.len);
+    if (question != NULL) {
+        out.query = text_of(question + 1, out.path.at + out.path.len);
+        out.path.len = (size_t)(question - out.path.at);
+    }
     if (text_is_empty(out.path) && !text_is_empty(out.authority))
         out.path = (struct text){ "/", 1 };
     return out;
@@ -244,6 +246,18 @@ static struct text first_of(const struct http1_store *head, enum http1_field f)
     return unquoted(take(&value, ','));
 }
 
+/* A letter, then letters, digits, `+`, `-`, `.` (RFC 3986). */
+static bool is_scheme(struct text t)
+{
+    for (size_t i = 0; i < t.len; i++) {
+        char c = t.at[i];
+        bool letter = (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
+        if (!letter && (i == 0 || !((c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.')))
+            return false;
+    }
+    return true;
+}
+
 struct http_forwarded http_forwarded_read(const struct http1_store *head)
 {
     struct http_forwarded out = { .client_port = 0 };
@@ -252,8 +266,12 @@ struct http_forwarded http_forwarded_read(const struct http1_store *head)
     read_forwarded(field(head, HTTP1_FORWARDED), &out);
     if (text_is_empty(out.client))
         set_client(&out, first_of(head, HTTP1_X_FORWARDED_FOR));
+    if (text_is_empty(out.client))
+        set_client(&out, first_of(head, HTTP1_X_REAL_IP));
     if (text_is_empty(out.proto))
         out.proto = first_of(head, HTTP1_X_FORWARDED_PROTO);
+    if (!is_scheme(out.proto))
+        out.proto.len = 0;
     if (text_is_empty(out.host))
         out.host = first_of(head, HTTP1_X_FORWARDED_HOST);
     return out;
@@ -264,7 +282,7 @@ uint32_t http_forwarded_fields(void)
     return rules.trust_forwarded
                ? HTTP1_FIELD_BIT(HTTP1_FORWARDED) | HTTP1_FIELD_BIT(HTTP1_X_FORWARDED_FOR) |
                      HTTP1_FIELD_BIT(HTTP1_X_FORWARDED_PROTO) |
-                     HTTP1_FIELD_BIT(HTTP1_X_FORWARDED_HOST)
+                     HTTP1_FIELD_BIT(HTTP1_X_FORWARDED_HOST) | HTTP1_FIELD_BIT(HTTP1_X_REAL_IP)
                : 0;
 }
 
@@ -289,13 +307,11 @@ const char *http_status_error(unsigned status, bool server, char out[static 6])
 
 /* ---- routes and captured headers ---- */
 
-size_t http_route_find(struct text path, unsigned status, char *out, size_t cap)
+size_t http_route_find(struct text path, unsigned status, char out[static ROUTES_MAX_BYTES])
 {
-    char route[ROUTES_MAX_BYTES];
-    if (rules.routes == NULL)
-        return 0;
-    size_t len = routes_find(rules.routes, path.at, path.len, status != 404, route);
-    return add(out, 0, cap, route, len);
+    /* A scanner's paths are answered by 4xx, or not at all. */
+    bool is_the_programs = status != 0 && (status < 400 || status >= 500);
+    return routes_find(rules.routes, path.at, path.len, is_the_programs, out);
 }
 
 /* The parser calls back without a word of whose head it reads: one function per list. */

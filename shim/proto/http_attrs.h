@@ -10,6 +10,7 @@
 #define OTELSHIM_PROTO_HTTP_ATTRS_H
 
 #include "proto/http1.h"
+#include "proto/routes.h"
 
 struct config;
 
@@ -24,8 +25,9 @@ struct text {
 /* Reads what the functions below go by. Constructor only, after config_load(). */
 void http_attrs_init(const struct config *config);
 
-/* Whether a method names its span; any other is `_OTHER`, the span's name `HTTP`. */
-bool http_method_names_span(struct text method);
+/* Whether a method names its span; any other is `_OTHER`, the span's name `HTTP`. `known` is
+ * http_method_of it. */
+bool http_method_names_span(enum http_method known, struct text method);
 
 /* ---- target and authority ---- */
 
@@ -57,13 +59,13 @@ size_t http_url_write(enum http_method method, struct text target, const char *s
 struct http_forwarded {
     struct text client; /* address, without brackets; empty: not said */
     uint16_t client_port;
-    struct text proto; /* "https" */
+    struct text proto; /* "https"; empty: not said, or no scheme */
     struct text host;  /* authority, as in a Host header */
 };
 
 /*
  * What proxies said of the client: Forwarded (RFC 7239), then X-Forwarded-*, of each the
- * first element. All empty unless OTEL_SHIM_TRUST_FORWARDED.
+ * first element, then X-Real-IP. All empty unless OTEL_SHIM_TRUST_FORWARDED.
  */
 struct http_forwarded http_forwarded_read(const struct http1_store *head);
 /* HTTP1_FIELD_BIT of the headers it reads; 0 when they are not trusted. */
@@ -77,8 +79,9 @@ const char *http_status_error(unsigned status, bool server, char out[static 6]);
 
 /* ---- route ---- */
 
-/* The route of a server's request; bytes written, 0: none. See routes_find. */
-size_t http_route_find(struct text path, unsigned status, char *out, size_t cap);
+/* The route of a server's request; bytes written, 0: none. `status`: of the answer, 0 = there
+ * is none. See routes_find. */
+size_t http_route_find(struct text path, unsigned status, char out[static ROUTES_MAX_BYTES]);
 
 /* ---- captured headers ---- */
 

@@ -39,7 +39,7 @@ const struct routes *routes_make(const char *variable, const char *list);
 
 /*
  * Writes the route of a path (without query, beginning with '/') to `out`; its length,
- * 0: none. `learn`: the path is one that the program knows (its answer was no 404), so
+ * 0: none. `learn`: the path is one that the program knows (its answer was no 4xx), so
  * `auto` may remember it.
  */
 size_t routes_find(const struct routes *routes, const char *path, size_t len, bool learn,

@@ -17,6 +17,11 @@ static struct text text(const char *s)
     return (struct text){ s, strlen(s) };
 }
 
+static bool names_span(const char *method)
+{
+    return http_method_names_span(http_method_of(method, strlen(method)), text(method));
+}
+
 static void expect(struct text actual, const char *expected, const char *what)
 {
     cr_expect(actual.len == strlen(expected) &&
@@ -27,21 +32,21 @@ static void expect(struct text actual, const char *expected, const char *what)
 Test(http_attrs, conventions_methods_name_spans)
 {
     INIT("X=y");
-    cr_expect(http_method_names_span(text("GET")));
-    cr_expect(http_method_names_span(text("QUERY")));
-    cr_expect(!http_method_names_span(text("get")));
-    cr_expect(!http_method_names_span(text("PROPFIND")));
-    cr_expect(!http_method_names_span(text("")));
+    cr_expect(names_span("GET"));
+    cr_expect(names_span("QUERY"));
+    cr_expect(!names_span("get"));
+    cr_expect(!names_span("PROPFIND"));
+    cr_expect(!names_span(""));
 }
 
 Test(http_attrs, a_list_replaces_the_conventions_methods)
 {
     INIT("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS=GET, PROPFIND");
-    cr_expect(http_method_names_span(text("GET")));
-    cr_expect(http_method_names_span(text("PROPFIND")));
-    cr_expect(!http_method_names_span(text("POST")));
+    cr_expect(names_span("GET"));
+    cr_expect(names_span("PROPFIND"));
+    cr_expect(!names_span("POST"));
     INIT("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS=");
-    cr_expect(http_method_names_span(text("POST")));
+    cr_expect(names_span("POST"));
 }
 
 Test(http_attrs, splits_targets_of_every_form)
@@ -168,6 +173,10 @@ Test(http_attrs, reads_what_proxies_say_of_the_client)
         { "Forwarded: by=x ; host=\"h:8,;0\" ; for=_hidden\r\n", "_hidden", 0, "", "h:8,;0" },
         { "Forwarded: proto=https\r\nX-Forwarded-For: 1.2.3.4\r\nX-Forwarded-Proto: http\r\n",
           "1.2.3.4", 0, "https", "" },
+        { "X-Real-IP: 7.7.7.7\r\n", "7.7.7.7", 0, "", "" },
+        { "X-Real-IP: 7.7.7.7\r\nX-Forwarded-For: 1.2.3.4\r\n", "1.2.3.4", 0, "", "" },
+        { "X-Forwarded-Proto: ht tp\r\n", "", 0, "", "" },
+        { "X-Forwarded-Proto: 9p\r\n", "", 0, "", "" },
         { "Forwarded: for=\r\n", "", 0, "", "" },
         { "Forwarded: =;;,\r\n", "", 0, "", "" },
         { "Forwarded: for=\"\\\r\n", "\"\\", 0, "", "" },
@@ -177,7 +186,8 @@ Test(http_attrs, reads_what_proxies_say_of_the_client)
     cr_expect_eq(http_forwarded_fields(), HTTP1_FIELD_BIT(HTTP1_FORWARDED) |
                                               HTTP1_FIELD_BIT(HTTP1_X_FORWARDED_FOR) |
                                               HTTP1_FIELD_BIT(HTTP1_X_FORWARDED_PROTO) |
-                                              HTTP1_FIELD_BIT(HTTP1_X_FORWARDED_HOST));
+                                              HTTP1_FIELD_BIT(HTTP1_X_FORWARDED_HOST) |
+                                              HTTP1_FIELD_BIT(HTTP1_X_REAL_IP));
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct http_forwarded f = http_forwarded_read(head(cases[i].headers));
         expect(f.client, cases[i].client, cases[i].headers);
@@ -211,17 +221,20 @@ Test(http_attrs, tells_errors_by_status_and_side)
 
 Test(http_attrs, finds_routes_of_the_configuration)
 {
-    char out[64];
+    char out[ROUTES_MAX_BYTES];
     INIT("X=y");
-    cr_expect_eq(http_route_find(text("/user/5"), 200, out, sizeof out), 0);
+    cr_expect_eq(http_route_find(text("/user/5"), 200, out), 0);
     INIT("OTEL_SHIM_HTTP_ROUTES=/user/{id},auto");
-    expect((struct text){ out, http_route_find(text("/user/5"), 200, out, sizeof out) },
+    expect((struct text){ out, http_route_find(text("/user/5"), 200, out) },
            "/user/{id}", "template");
-    expect((struct text){ out, http_route_find(text("/probe"), 404, out, sizeof out) }, "/*",
+    expect((struct text){ out, http_route_find(text("/probe"), 404, out) }, "/*",
            "learns nothing from a 404");
-    expect((struct text){ out, http_route_find(text("/page"), 200, out, sizeof out) }, "/page",
+    expect((struct text){ out, http_route_find(text("/page"), 200, out) }, "/page",
            "auto");
-    expect((struct text){ out, http_route_find(text("/user/5"), 200, out, 4) }, "/use", "cut");
+    expect((struct text){ out, http_route_find(text("/secret"), 403, out) }, "/*", "nor from a 403");
+    expect((struct text){ out, http_route_find(text("/dropped"), 0, out) }, "/*",
+           "nor from what nobody answered");
+    expect((struct text){ out, http_route_find(text("/broken"), 500, out) }, "/broken", "a 500");
 }
 
 Test(http_attrs, captures_by_side_and_role)

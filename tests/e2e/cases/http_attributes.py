@@ -1,0 +1,79 @@
+"""
+What spans of HTTP say where the user asks for more than the default: routes, clients behind
+proxies, methods, captured headers. Expectations are written from the conventions for HTTP and
+docs/CONFIGURATION.md.
+"""
+from harness import case
+from http_case import THREADS, ask, called, get, nginx, process, program, serve, served
+
+RETURNS = ("server { listen 127.0.0.1:$PORT1; location / { return 200 'ok'; } location /old { return 301 /new; } "
+           "location /gone { return 404; } location /bad { return 500; } }")
+PAGE_301, PAGE_404, PAGE_500 = 169, 153, 177
+one, files = nginx(RETURNS)
+
+
+def ok(path, route=None, **fields):
+    return served("GET", path, 1, size=2, route=route, **fields)
+
+
+# ---------------------------------------------------------------- routes
+serve("http_routes_name_spans", [one], [get(1, p) for p in (
+    "/user/5", "/user/5/posts?all", "/files/a.tar.gz", "/static/a/b", "/other", "/gone")] + [
+        get(1, "/user/6", method="PROPFIND")],
+      [ok("/user/5", "/user/{id}"), ok("/user/5/posts", query="all"), ok("/files/a.tar.gz", "/files/{name}.{ext}"),
+       ok("/static/a/b", "/static/*"), ok("/other"),
+       served("GET", "/gone", 1, status=404, size=PAGE_404, route="/gone"),
+       served("_OTHER", "/user/6", 1, size=2, route="/user/{id}", original="PROPFIND")],
+      site=files, shim_env={"OTEL_SHIM_HTTP_ROUTES": "/user/{id}, /files/{name}.{ext},/static/*,/gone"})
+# The eleventh name in one place is *, and so are identifiers; what the server does not know is not kept.
+NAMES = [f"/n{c}" for c in "abcdefghijk"]
+serve("http_routes_made_of_paths", [one], [get(1, p) for p in ("/gone", *NAMES, "/na", "/na/42", "/bad")],
+      [served("GET", "/gone", 1, status=404, size=PAGE_404, route="/*"), *[ok(p, p) for p in NAMES[:10]],
+       ok("/nk", "/*"), ok("/na", "/na"), ok("/na/42", "/na/*"),
+       served("GET", "/bad", 1, status=500, size=PAGE_500, route="/*")],
+      site=files, shim_env={"OTEL_SHIM_HTTP_ROUTES": "auto"})
+serve("http_routes_that_cannot_be_used", [one], [get(1, "/user/5"), get(1, "/a/5")],
+      [ok("/user/5"), ok("/a/5", "/a/{id}")], site=files,
+      shim_env={"OTEL_SHIM_HTTP_ROUTES": "user/{id},/user/{id,/a/{id}"},
+      log=['OTEL_SHIM_HTTP_ROUTES: route "user/{id}" is left out: it does not begin with /',
+           'OTEL_SHIM_HTTP_ROUTES: route "/user/{id" is left out: it has braces that do not pair'])
+serve("http_routes_too_long_a_list", [one], [get(1, "/user/5")], [ok("/user/5")], site=files,
+      shim_env={"OTEL_SHIM_HTTP_ROUTES": "/user/{id}," * 9000},
+      log=["OTEL_SHIM_HTTP_ROUTES: 99000 bytes are more than the 65536 that are read; ignored"])
+serve("http_routes_of_a_threaded_program", [program("app", THREADS, "$PORT1")], [get(1, "/status/204"), get(1, "/hello")],
+      [served("GET", "/status/204", 1, status=204, size=0, route="/status/{code}"),
+       served("GET", "/hello", 1, size=6)], shim_env={"OTEL_SHIM_HTTP_ROUTES": "/status/{code}"})
+
+# ---------------------------------------------------------------- who asks
+FORWARDED = "Forwarded: for=\"[2001:db8::7]:4711\";proto=https;host=shop.example, for=10.0.0.1\r\n"
+X_FORWARDED = ("X-Forwarded-For: 203.0.113.9, 10.0.0.1\r\nX-Forwarded-Proto: https\r\n"
+               "X-Forwarded-Host: shop.example:8443\r\n")
+ASKED = [get(1, "/f", FORWARDED), get(1, "/x", X_FORWARDED), get(1, "/r", "X-Real-IP: 198.51.100.4\r\n"),
+         get(1, "/o", "X-Forwarded-Proto: java script\r\nX-Forwarded-For: unknown\r\n"), get(1, "/n")]
+serve("http_forwarded_is_not_believed", [one], ASKED, [ok(p) for p in ("/f", "/x", "/r", "/o", "/n")], site=files)
+serve("http_forwarded_is_believed_when_told_to", [one], ASKED,
+      [ok("/f", scheme="https", host="shop.example", more={"server.port": 443, "client.address": "2001:db8::7"}),
+       ok("/x", scheme="https", host="shop.example", more={"server.port": 8443, "client.address": "203.0.113.9"}),
+       ok("/r", more={"client.address": "198.51.100.4"}), ok("/o"), ok("/n")],
+      site=files, shim_env={"OTEL_SHIM_TRUST_FORWARDED": "true"})
+
+# ---------------------------------------------------------------- methods, targets, status
+serve("http_methods_of_ones_own", [one], [get(1, "/a", method="PROPFIND"), get(1, "/b", method="OPTIONS"), get(1, "/c")],
+      [served("PROPFIND", "/a", 1, size=2), served("_OTHER", "/b", 1, size=2, original="OPTIONS"), ok("/c")],
+      site=files, shim_env={"OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS": "GET, PROPFIND"})
+serve("http_absolute_target_is_the_server", [one], [
+    ask(1, "GET http://shop.example?q=1 HTTP/1.1\r\nHost: other\r\nConnection: close\r\n\r\n", "absolute"),
+    ask(1, "GET /old#x HTTP/1.1\r\nHost: [::1]:81\r\nConnection: close\r\n\r\n", "fragment")],
+    [ok("/", query="q=1", host="shop.example", more={"server.port": 80}),
+     served("GET", "/old", 1, status=301, size=PAGE_301, host="::1", more={"server.port": 81})], site=files)
+KNOWN = """
+import urllib.request as u
+for method in ("GET", "BREW"):
+    print(u.urlopen(u.Request("$WEB/hello", method=method)).read())
+"""
+WEB = {"server.port": "$WEB_PORT", "network.peer.port": "$WEB_PORT"}
+case("http_client_methods_of_ones_own", ["$PYTHON", "-c", KNOWN], stdout="hello",
+     shim_env={"OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS": "BREW"},
+     golden=[process("python3.11",
+                     called("_OTHER", "http://127.0.0.1:$WEB_PORT/hello", 0, size=6, original="GET", more=WEB),
+                     called("BREW", "http://127.0.0.1:$WEB_PORT/hello", 0, size=6, more=WEB))])
