@@ -15,7 +15,7 @@
 #include "diag.h"
 #include "sdk/record.h"
 
-#define EXPORTER_ABI 1u
+#define EXPORTER_ABI 2u
 
 /* What the exporter may ask of its host. */
 struct exporter_host {

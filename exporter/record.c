@@ -28,9 +28,13 @@ static const struct text event_names[EVENT_COUNT] = {
 #undef X
 };
 
-struct text attribute_name(uint8_t key)
+struct attribute_key attribute_key(const struct field_view *attribute, size_t *pos)
 {
-    return attribute_names[key];
+    struct attribute_key key = { .begin = attribute_names[attribute->key] };
+    *pos = 0;
+    if (attribute->type == FIELD_NAMED_ARRAY)
+        string_array_next(attribute, pos, &key.end);
+    return key;
 }
 
 struct text event_name_text(uint8_t name)
@@ -103,6 +107,41 @@ static bool payload_is_sound(const struct field_view *field)
     }
 }
 
+static bool same_text(struct text a, struct text b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+/* The place of the attribute with this key, as it is after its repair; NULL: there is none. */
+static struct field_view *find_named(struct span_view *view, const struct field_view *field)
+{
+    size_t pos;
+    struct text end = attribute_key(field, &pos).end;
+    for (unsigned i = 0; i < view->nr_attributes; i++) {
+        struct field_view *other = &view->attributes[i];
+        if (other->type == FIELD_NAMED_ARRAY && other->key == field->key &&
+            same_text(attribute_key(other, &pos).end, end))
+            return other;
+    }
+    return NULL;
+}
+
+/* A list whose first text ends its key. There are few of them: no table. */
+static void take_named(struct span_view *view, struct field_view field)
+{
+    size_t pos = 0;
+    struct text end;
+    if (field.key == ATTR_NONE || field.key >= ATTR_COUNT ||
+        !string_array_next(&field, &pos, &end) || end.len == 0 ||
+        view->nr_attributes == VIEW_MAX_ATTRIBUTES) {
+        view->dropped_attributes++;
+        return;
+    }
+    repair_string_array(view, &field);
+    struct field_view *before = find_named(view, &field);
+    *(before != NULL ? before : &view->attributes[view->nr_attributes++]) = field;
+}
+
 /* `slots[key]` is the attribute's place plus one, 0 while it was not seen. */
 static void take_attribute(struct span_view *view, struct field_view field,
                            uint8_t slots[static ATTR_COUNT])
@@ -158,6 +197,7 @@ static void take_field(struct span_view *view, const struct field_view *field,
     case FIELD_DOUBLE:
     case FIELD_BOOL:
     case FIELD_STRING_ARRAY: take_attribute(view, *field, slots); break;
+    case FIELD_NAMED_ARRAY: take_named(view, *field); break;
     case FIELD_EVENT: take_event(view, field, real_minus_mono_ns); break;
     case FIELD_LINK: take_link(view, field); break;
     default: view->dropped_attributes++;
@@ -221,7 +261,7 @@ uint32_t link_flags(const struct record_link *link)
 const struct field_view *span_view_find(const struct span_view *view, enum attr_key key)
 {
     for (unsigned i = 0; i < view->nr_attributes; i++)
-        if (view->attributes[i].key == key)
+        if (view->attributes[i].key == key && view->attributes[i].type != FIELD_NAMED_ARRAY)
             return &view->attributes[i];
     return NULL;
 }

@@ -56,11 +56,16 @@ uint32_t link_flags(const struct record_link *link);
 /* The attribute `key`, NULL if the span has none. */
 const struct field_view *span_view_find(const struct span_view *view, enum attr_key key);
 
-/* The next text of a FIELD_STRING_ARRAY; *pos starts at 0. */
+/* The next text of a FIELD_STRING_ARRAY or FIELD_NAMED_ARRAY; *pos starts at 0. */
 bool string_array_next(const struct field_view *array, size_t *pos, struct text *out);
 
-/* Names by id; `key` and `name` must be known ones. */
-struct text attribute_name(uint8_t key);
+/* An attribute's key, in two parts: the second is empty but for FIELD_NAMED_ARRAY. *pos is
+ * where its values begin, for string_array_next. */
+struct attribute_key {
+    struct text begin, end;
+};
+struct attribute_key attribute_key(const struct field_view *attribute, size_t *pos);
+/* An event's name by id, which must be a known one. */
 struct text event_name_text(uint8_t name);
 
 #endif

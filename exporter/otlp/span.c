@@ -53,6 +53,13 @@ static unsigned char *put_bytes(unsigned char *at, unsigned char tag, const void
     return at + len;
 }
 
+static unsigned char *put_plain(unsigned char *at, struct text text)
+{
+    if (text.len > 0) /* an empty text may be NULL */
+        memcpy(at, text.data, text.len);
+    return at + text.len;
+}
+
 static unsigned char *put_text(unsigned char *at, unsigned char tag, struct text text)
 {
     return text.len ? put_bytes(at, tag, text.data, text.len) : at;
@@ -94,33 +101,38 @@ static uint64_t load64(const unsigned char *data)
     return v;
 }
 
-/* Bytes of the ArrayValue: each text is an AnyValue { string_value }. */
-static size_t array_bytes(const struct field_view *field)
+static bool is_array(const struct field_view *field)
 {
-    size_t bytes = 0, pos = 0;
+    return field->type == FIELD_STRING_ARRAY || field->type == FIELD_NAMED_ARRAY;
+}
+
+/* Bytes of the ArrayValue of the texts from `pos` on: each is an AnyValue { string_value }. */
+static size_t array_bytes(const struct field_view *field, size_t pos)
+{
+    size_t bytes = 0;
     struct text text;
     while (string_array_next(field, &pos, &text))
         bytes += delimited(delimited(text.len));
     return bytes;
 }
 
-/* Bytes of the AnyValue. */
-static size_t value_bytes(const struct field_view *field)
+/* Bytes of the AnyValue; `pos`: where an array's values begin. */
+static size_t value_bytes(const struct field_view *field, size_t pos)
 {
+    if (is_array(field))
+        return delimited(array_bytes(field, pos));
     switch (field->type) {
     case FIELD_INT: return 1 + varint_bytes(load64(field->data));
     case FIELD_DOUBLE: return 1 + 8;
     case FIELD_BOOL: return 2;
-    case FIELD_STRING_ARRAY: return delimited(array_bytes(field));
     default: return delimited(field->len);
     }
 }
 
-static unsigned char *put_array(unsigned char *at, const struct field_view *field)
+static unsigned char *put_array(unsigned char *at, const struct field_view *field, size_t pos)
 {
-    size_t pos = 0;
     struct text text;
-    at = put_length(at, TAG(5, LENGTH), array_bytes(field));
+    at = put_length(at, TAG(5, LENGTH), array_bytes(field, pos));
     while (string_array_next(field, &pos, &text)) {
         at = put_length(at, TAG(1, LENGTH), delimited(text.len));
         at = put_bytes(at, TAG(1, LENGTH), text.data, text.len);
@@ -128,8 +140,10 @@ static unsigned char *put_array(unsigned char *at, const struct field_view *fiel
     return at;
 }
 
-static unsigned char *put_value(unsigned char *at, const struct field_view *field)
+static unsigned char *put_value(unsigned char *at, const struct field_view *field, size_t pos)
 {
+    if (is_array(field))
+        return put_array(at, field, pos);
     switch (field->type) {
     case FIELD_INT: *at++ = TAG(3, VARINT); return put_varint(at, load64(field->data));
     case FIELD_DOUBLE: return put_fixed64(at, TAG(4, FIXED64), load64(field->data));
@@ -137,19 +151,20 @@ static unsigned char *put_value(unsigned char *at, const struct field_view *fiel
         *at++ = TAG(2, VARINT);
         *at++ = field->data[0] != 0;
         return at;
-    case FIELD_STRING_ARRAY: return put_array(at, field);
     default: return put_bytes(at, TAG(1, LENGTH), field->data, field->len);
     }
 }
 
 static unsigned char *put_attribute(unsigned char *at, const struct field_view *field)
 {
-    struct text key = attribute_name(field->key);
-    size_t value = value_bytes(field);
-    at = put_length(at, TAG(9, LENGTH), delimited(key.len) + delimited(value));
-    at = put_bytes(at, TAG(1, LENGTH), key.data, key.len);
+    size_t pos;
+    struct attribute_key key = attribute_key(field, &pos);
+    size_t value = value_bytes(field, pos), key_len = key.begin.len + key.end.len;
+    at = put_length(at, TAG(9, LENGTH), delimited(key_len) + delimited(value));
+    at = put_plain(put_length(at, TAG(1, LENGTH), key_len), key.begin);
+    at = put_plain(at, key.end);
     at = put_length(at, TAG(2, LENGTH), value);
-    return put_value(at, field);
+    return put_value(at, field, pos);
 }
 
 static unsigned char *put_event(unsigned char *at, const struct event_view *event)

@@ -10,10 +10,9 @@
 #define STATUS_CODE_ERROR 2
 
 /* `data` is UTF-8. What JSON must not hold raw is escaped. */
-static void put_json_text(struct text_buffer *out, const unsigned char *data, size_t len)
+static void put_escaped(struct text_buffer *out, const unsigned char *data, size_t len)
 {
     size_t plain = 0; /* bytes before i that wait to be copied */
-    text_puts(out, "\"");
     for (size_t i = 0; i <= len; i++) {
         bool end = i == len;
         if (!end && data[i] >= 0x20 && data[i] != '"' && data[i] != '\\' && data[i] != 0x7F)
@@ -27,6 +26,12 @@ static void put_json_text(struct text_buffer *out, const unsigned char *data, si
         else
             text_printf(out, "\\u%04x", data[i]);
     }
+}
+
+static void put_json_text(struct text_buffer *out, const unsigned char *data, size_t len)
+{
+    text_puts(out, "\"");
+    put_escaped(out, data, len);
     text_puts(out, "\"");
 }
 
@@ -45,10 +50,9 @@ static void put_double(struct text_buffer *out, double v)
         text_printf(out, "%.17g", v);
 }
 
-static void put_array(struct text_buffer *out, const struct field_view *field)
+static void put_array(struct text_buffer *out, const struct field_view *field, size_t pos)
 {
     struct text text;
-    size_t pos = 0;
     text_puts(out, "{\"arrayValue\":{\"values\":[");
     for (bool first = true; string_array_next(field, &pos, &text); first = false) {
         text_puts(out, first ? "{\"stringValue\":" : ",{\"stringValue\":");
@@ -58,7 +62,8 @@ static void put_array(struct text_buffer *out, const struct field_view *field)
     text_puts(out, "]}}");
 }
 
-static void put_value(struct text_buffer *out, const struct field_view *field)
+/* `pos`: where an array's values begin. */
+static void put_value(struct text_buffer *out, const struct field_view *field, size_t pos)
 {
     int64_t number;
     double real;
@@ -76,7 +81,8 @@ static void put_value(struct text_buffer *out, const struct field_view *field)
     case FIELD_BOOL:
         text_printf(out, "{\"boolValue\":%s}", field->data[0] ? "true" : "false");
         break;
-    case FIELD_STRING_ARRAY: put_array(out, field); break;
+    case FIELD_STRING_ARRAY:
+    case FIELD_NAMED_ARRAY: put_array(out, field, pos); break;
     default:
         text_puts(out, "{\"stringValue\":");
         put_json_text(out, field->data, field->len);
@@ -90,9 +96,13 @@ static void put_attributes(struct text_buffer *out, const struct span_view *view
         return;
     text_puts(out, ",\"attributes\":[");
     for (unsigned i = 0; i < view->nr_attributes; i++) {
-        struct text key = attribute_name(view->attributes[i].key);
-        text_printf(out, "%s{\"key\":\"%.*s\",\"value\":", i ? "," : "", (int)key.len, key.data);
-        put_value(out, &view->attributes[i]);
+        size_t pos;
+        struct attribute_key key = attribute_key(&view->attributes[i], &pos);
+        text_puts(out, i ? ",{\"key\":\"" : "{\"key\":\"");
+        put_escaped(out, key.begin.data, key.begin.len);
+        put_escaped(out, key.end.data, key.end.len);
+        text_puts(out, "\",\"value\":");
+        put_value(out, &view->attributes[i], pos);
         text_puts(out, "}");
     }
     text_puts(out, "]");

@@ -110,6 +110,7 @@ struct exchange {
     uint32_t large;               /* number of the larger block, 0 = none */
     uint32_t request;             /* server: its handle; client: that of the request it is for */
     uint32_t tracestate, baggage; /* carried texts, 0 = none */
+    uint32_t answer;              /* block with the answer's captured headers, 0 = none */
     uint16_t status;
     uint8_t method; /* enum http_method */
     uint8_t request_minor, response_minor;
@@ -181,6 +182,10 @@ struct exchange *exchange_take(const struct conn *c, bool server);
 void exchange_give(struct exchange *e);
 /* Lends the exchange's store to the parser, empty. */
 void exchange_lend(struct exchange *e, struct http1 *request);
+/* An answer begins: room for its captured headers, if any are wanted. */
+void exchange_lend_answer(struct exchange *e, struct http1 *response);
+/* The captured headers of the answer; NULL: none. */
+const struct http1_store *exchange_answer(const struct exchange *e);
 /* Texts of error.type beside status codes and errno names. */
 #define EXCHANGE_ABORTED "aborted"  /* a server closed without an answer, or inside it */
 #define EXCHANGE_NO_ANSWER "closed" /* a client got the end of the stream instead of it */

@@ -16,6 +16,7 @@
 #include "context/request.h"
 #include "context/traceparent.h"
 #include "diag.h"
+#include "proto/http_attrs.h"
 
 /* Any thread; a forked child gives back what its copy holds. */
 struct pool exchange_pool = POOL(EXCHANGE_BYTES, 128, EXCHANGE_MAX);
@@ -27,6 +28,7 @@ static _Atomic uint16_t forks;
 
 /* Constructor only. */
 static struct http1_env server_env, client_env;
+static struct http1_env server_answer_env, client_answer_env; /* for captured headers alone */
 static bool propagates_context, propagates_baggage;
 
 uint16_t exchange_forks(void)
@@ -81,6 +83,8 @@ static void give_large(struct exchange *e)
 void exchange_give(struct exchange *e)
 {
     give_large(e);
+    if (e->answer != 0)
+        pool_give(&head_pool, e->answer);
     carried_give(&e->tracestate);
     carried_give(&e->baggage);
     pool_give(&exchange_pool, e->number);
@@ -118,6 +122,27 @@ void exchange_lend(struct exchange *e, struct http1 *request)
     request->owner = e;
 }
 
+void exchange_lend_answer(struct exchange *e, struct http1 *response)
+{
+    const struct http1_env *env =
+        e->flags & EXCHANGE_SERVER ? &server_answer_env : &client_answer_env;
+    if (likely(env->capture == NULL) || !e->span.open || !span_context_is_sampled(&e->span.context))
+        return;
+    if (e->answer == 0) {
+        uint32_t number = pool_take(&head_pool);
+        if (number == POOL_NONE)
+            return;
+        e->answer = number;
+    }
+    response->env = env;
+    response->store = http1_store_init(pool_at(&head_pool, e->answer), HEAD_BYTES);
+}
+
+const struct http1_store *exchange_answer(const struct exchange *e)
+{
+    return e->answer != 0 ? pool_at(&head_pool, e->answer) : NULL;
+}
+
 void exchange_init(void)
 {
     uint32_t context = HTTP1_FIELD_BIT(HTTP1_TRACEPARENT) | HTTP1_FIELD_BIT(HTTP1_TRACESTATE) |
@@ -126,6 +151,10 @@ void exchange_init(void)
     server_env.grow = grow;
     client_env.keep = context | exchange_attrs_keep(false);
     client_env.grow = grow;
+    server_env.capture = http_capture(true, PROTO_REQUESTS);
+    client_env.capture = http_capture(false, PROTO_REQUESTS);
+    server_answer_env.capture = http_capture(true, PROTO_RESPONSES);
+    client_answer_env.capture = http_capture(false, PROTO_RESPONSES);
     propagates_context = config->propagators & PROPAGATE_TRACECONTEXT;
     propagates_baggage = config->propagators & PROPAGATE_BAGGAGE;
     exchange_attrs_init();

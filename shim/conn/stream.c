@@ -65,6 +65,7 @@ static struct exchange *pop(struct stream *s)
         s->newest = 0;
         s->requests.store = NULL; /* its body may still be coming */
     }
+    s->responses.store = NULL;
     s->oldest = e->next;
     s->nr_exchanges--;
     if (s->edit.exchange == e->number)
@@ -168,7 +169,10 @@ static bool response_event(struct conn *c, struct stream *s, enum proto_event ev
     if (e == NULL)
         return false; /* an answer that nobody asked for */
     switch (event) {
-    case PROTO_BEGIN: http1_answers(&s->responses, e->method); return e->flags & EXCHANGE_STARTED;
+    case PROTO_BEGIN:
+        http1_answers(&s->responses, e->method);
+        exchange_lend_answer(e, &s->responses);
+        return e->flags & EXCHANGE_STARTED;
     case PROTO_INTERIM: return true;
     case PROTO_HEAD:
         e->flags |= EXCHANGE_ANSWERED;

@@ -79,6 +79,8 @@ enum field_type {
     FIELD_LINK,           /* struct record_link */
     FIELD_TRACESTATE,     /* W3C tracestate text */
     FIELD_STATUS_MESSAGE, /* text, only with RECORD_ERROR */
+    FIELD_NAMED_ARRAY,    /* as FIELD_STRING_ARRAY; the first text is the end of its key, which
+                           * begins with that of `key` */
 };
 
 struct field {

@@ -55,7 +55,9 @@
     ATTR(CLIENT_PORT, "client.port") \
     ATTR(USER_AGENT_ORIGINAL, "user_agent.original") \
     ATTR(TLS_NEXT_PROTOCOL, "tls.next_protocol") \
-    ATTR(TLS_CIPHER, "tls.cipher")
+    ATTR(TLS_CIPHER, "tls.cipher") \
+    ATTR(HTTP_REQUEST_HEADER, "http.request.header.") /* of FIELD_NAMED_ARRAY: a key's beginning */ \
+    ATTR(HTTP_RESPONSE_HEADER, "http.response.header.")
 
 /* Span event names: EVENT(id suffix, text). */
 #define SEMCONV_EVENTS(EVENT)                        \

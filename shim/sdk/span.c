@@ -245,28 +245,46 @@ void span_put_cut(struct span_writer *w, uint8_t type, uint8_t key, const char *
         memcpy(to, text, len);
 }
 
+void span_list_begin(struct span_writer *w, struct span_list *list, enum field_type type,
+                     enum attr_key key)
+{
+    unsigned char *start = w->at;
+    list->start = span_put(w, (uint8_t)type, (uint8_t)key, 0) != NULL ? start : NULL;
+}
+
+void span_list_add(struct span_writer *w, struct span_list *list, const char *text, size_t len,
+                   size_t max)
+{
+    uint16_t kept = (uint16_t)cut(text, len, max);
+    if (list->start == NULL)
+        return;
+    if ((size_t)(w->limit - w->at) < sizeof kept + kept) {
+        w->record->dropped_attributes++;
+        w->at = list->start;
+        list->start = NULL;
+        return;
+    }
+    memcpy(w->at, &kept, sizeof kept);
+    memcpy(w->at + sizeof kept, text, kept);
+    w->at += sizeof kept + kept;
+}
+
+void span_list_end(struct span_writer *w, const struct span_list *list)
+{
+    if (list->start == NULL)
+        return;
+    uint16_t total = (uint16_t)(w->at - list->start - (ptrdiff_t)sizeof(struct field));
+    memcpy(list->start + offsetof(struct field, len), &total, sizeof total);
+}
+
 void span_string_array(struct span_writer *w, enum attr_key key, const char *const texts[],
                        unsigned nr_texts)
 {
-    unsigned char *start = w->at;
-    uint32_t dropped = w->record->dropped_attributes;
-    span_put(w, FIELD_STRING_ARRAY, (uint8_t)key, 0);
-    for (unsigned i = 0; i < nr_texts && w->record->dropped_attributes == dropped; i++) {
-        uint16_t len = (uint16_t)cut(texts[i], strlen(texts[i]), RECORD_MAX_VALUE);
-        if ((size_t)(w->limit - w->at) < sizeof len + len) {
-            w->record->dropped_attributes++;
-            break;
-        }
-        memcpy(w->at, &len, sizeof len);
-        memcpy(w->at + sizeof len, texts[i], len);
-        w->at += sizeof len + len;
-    }
-    if (w->record->dropped_attributes != dropped) {
-        w->at = start; /* all or nothing */
-        return;
-    }
-    uint16_t total = (uint16_t)(w->at - start - (ptrdiff_t)sizeof(struct field));
-    memcpy(start + offsetof(struct field, len), &total, sizeof total);
+    struct span_list list;
+    span_list_begin(w, &list, FIELD_STRING_ARRAY, key);
+    for (unsigned i = 0; i < nr_texts; i++)
+        span_list_add(w, &list, texts[i], strlen(texts[i]), RECORD_MAX_VALUE);
+    span_list_end(w, &list);
 }
 
 void span_error(struct span_writer *w, const char *type)

@@ -190,6 +190,18 @@ static inline void span_event(struct span_writer *w, enum event_name name, uint6
 /* A list of texts, each cut at RECORD_MAX_VALUE; the whole counts as one attribute. */
 void span_string_array(struct span_writer *w, enum attr_key key, const char *const texts[],
                        unsigned nr_texts);
+/*
+ * The same step by step: key, texts, end. With FIELD_NAMED_ARRAY the first text is the end of
+ * the key. All or nothing: a list that finds no room counts as one dropped attribute.
+ */
+struct span_list {
+    unsigned char *start; /* its field's head; NULL: it found no room */
+};
+void span_list_begin(struct span_writer *w, struct span_list *list, enum field_type type,
+                     enum attr_key key);
+void span_list_add(struct span_writer *w, struct span_list *list, const char *text, size_t len,
+                   size_t max);
+void span_list_end(struct span_writer *w, const struct span_list *list);
 /* Status Error. The text of error.type goes along; `type` may be NULL. */
 void span_error(struct span_writer *w, const char *type);
 /* Publishes the record to the background thread and wakes it if it must be woken. */

@@ -183,11 +183,10 @@ Test(http_attrs, reads_what_proxies_say_of_the_client)
         { "", "", 0, "", "" },
     };
     INIT("OTEL_SHIM_TRUST_FORWARDED=true");
-    cr_expect_eq(http_forwarded_fields(), HTTP1_FIELD_BIT(HTTP1_FORWARDED) |
-                                              HTTP1_FIELD_BIT(HTTP1_X_FORWARDED_FOR) |
-                                              HTTP1_FIELD_BIT(HTTP1_X_FORWARDED_PROTO) |
-                                              HTTP1_FIELD_BIT(HTTP1_X_FORWARDED_HOST) |
-                                              HTTP1_FIELD_BIT(HTTP1_X_REAL_IP));
+    cr_expect_eq(http_forwarded_fields(),
+                 HTTP1_FIELD_BIT(HTTP1_FORWARDED) | HTTP1_FIELD_BIT(HTTP1_X_FORWARDED_FOR) |
+                     HTTP1_FIELD_BIT(HTTP1_X_FORWARDED_PROTO) |
+                     HTTP1_FIELD_BIT(HTTP1_X_FORWARDED_HOST) | HTTP1_FIELD_BIT(HTTP1_X_REAL_IP));
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct http_forwarded f = http_forwarded_read(head(cases[i].headers));
         expect(f.client, cases[i].client, cases[i].headers);
@@ -225,13 +224,13 @@ Test(http_attrs, finds_routes_of_the_configuration)
     INIT("X=y");
     cr_expect_eq(http_route_find(text("/user/5"), 200, out), 0);
     INIT("OTEL_SHIM_HTTP_ROUTES=/user/{id},auto");
-    expect((struct text){ out, http_route_find(text("/user/5"), 200, out) },
-           "/user/{id}", "template");
+    expect((struct text){ out, http_route_find(text("/user/5"), 200, out) }, "/user/{id}",
+           "template");
     expect((struct text){ out, http_route_find(text("/probe"), 404, out) }, "/*",
            "learns nothing from a 404");
-    expect((struct text){ out, http_route_find(text("/page"), 200, out) }, "/page",
-           "auto");
-    expect((struct text){ out, http_route_find(text("/secret"), 403, out) }, "/*", "nor from a 403");
+    expect((struct text){ out, http_route_find(text("/page"), 200, out) }, "/page", "auto");
+    expect((struct text){ out, http_route_find(text("/secret"), 403, out) }, "/*",
+           "nor from a 403");
     expect((struct text){ out, http_route_find(text("/dropped"), 0, out) }, "/*",
            "nor from what nobody answered");
     expect((struct text){ out, http_route_find(text("/broken"), 500, out) }, "/broken", "a 500");

@@ -1,5 +1,6 @@
 /* Records taken apart: what is hostile, truncated or no UTF-8 leaves harmless. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 
 #include "make_record.h"
 #include "otlp/otlp.h"
@@ -99,6 +100,56 @@ Test(record, fields_of_wrong_shape_are_counted_not_read)
     cr_assert_eq(view.dropped_links, 1);
 }
 
+static void named(struct made_record *r, const char *name, const char *value)
+{
+    const char *texts[] = { name, value, NULL };
+    size_t field = r->used;
+    record_texts(r, ATTR_HTTP_REQUEST_HEADER, texts);
+    r->u.head.fields[field] = FIELD_NAMED_ARRAY; /* the other kind of list */
+}
+
+Test(record, a_named_list_has_the_end_of_its_key_in_it)
+{
+    struct made_record *r = record_begin(1, 2, 0);
+    named(r, "x-id", "old");
+    named(r, "accept", "*");
+    named(r, "x-id", "new");
+    named(r, "", "no name");
+    named(r, "\xFF", "1");
+    named(r, "\xFE", "2"); /* the same key, once it is UTF-8 */
+    cr_assert(take(r));
+    cr_assert_eq(view.nr_attributes, 3);
+    cr_assert_eq(view.dropped_attributes, 1);
+    static const char *const expected[][2] = { { "x-id", "new" },
+                                               { "accept", "*" },
+                                               { "\xEF\xBF\xBD", "2" } };
+    for (unsigned i = 0; i < 3; i++) {
+        size_t pos;
+        struct text value;
+        struct attribute_key key = attribute_key(&view.attributes[i], &pos);
+        cr_expect(is_text(key.begin, "http.request.header."));
+        cr_expect(is_text(key.end, expected[i][0]));
+        cr_expect(string_array_next(&view.attributes[i], &pos, &value) &&
+                  is_text(value, expected[i][1]));
+        cr_expect_not(string_array_next(&view.attributes[i], &pos, &value));
+    }
+    cr_expect_null(span_view_find(&view, ATTR_HTTP_REQUEST_HEADER));
+}
+
+Test(record, more_named_lists_than_a_span_may_have_are_counted)
+{
+    struct made_record *r = record_begin(1, 2, 0);
+    char name[12];
+    for (unsigned i = 0; i < VIEW_MAX_ATTRIBUTES + 10; i++) {
+        snprintf(name, sizeof name, "n%u", i);
+        named(r, name, "\xFF");
+    }
+    cr_assert(take(r));
+    cr_assert_eq(view.nr_attributes, VIEW_MAX_ATTRIBUTES);
+    cr_assert_eq(view.dropped_attributes, 10);
+    cr_assert_leq(otlp_encode_span(&view, encoded), OTLP_SPAN_MAX_BYTES);
+}
+
 Test(record, every_truncation_is_harmless)
 {
     static const char *const answers[] = { "1.2.3.4", "::1", NULL };
@@ -179,7 +230,7 @@ Test(record, random_bytes_never_leave_the_bounds)
         r->size = (uint32_t)bytes;
         r->fields_bytes = (uint32_t)(round % 3 ? bytes - sizeof *r : state % 4096);
         for (unsigned i = 0; i < 4 && round % 2; i++) /* plausible field types */
-            ((unsigned char *)r->fields)[0] = (unsigned char)(1 + round % 10);
+            ((unsigned char *)r->fields)[0] = (unsigned char)(1 + round % FIELD_NAMED_ARRAY);
         cr_assert(span_view_of(r, UNIX_MINUS_MONO_NS, &view));
         cr_assert_leq(otlp_encode_span(&view, encoded), OTLP_SPAN_MAX_BYTES);
         free(r);

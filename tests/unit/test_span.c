@@ -84,6 +84,32 @@ Test(span, carries_name_attributes_events_and_status)
     cr_assert_eq(field(r, 6).key, ATTR_ERROR_TYPE);
 }
 
+Test(span, a_list_that_finds_no_room_is_one_dropped_attribute)
+{
+    static const char text[RECORD_MAX_VALUE];
+    struct span span;
+    struct span_writer w;
+    struct span_list list;
+    span_start_with_parent(&span, &instr, SPAN_CLIENT, NULL);
+    cr_assert(span_end(&span, &w));
+    for (unsigned lists = 0; lists < 2; lists++) {
+        span_list_begin(&w, &list, FIELD_NAMED_ARRAY, ATTR_HTTP_REQUEST_HEADER);
+        span_list_add(&w, &list, "x-id", 4, RECORD_MAX_VALUE);
+        for (unsigned i = 0; i < 10; i++)
+            span_list_add(&w, &list, text, sizeof text, RECORD_MAX_VALUE);
+        span_list_end(&w, &list);
+    }
+    span_int(&w, ATTR_SERVER_PORT, 80);
+    span_commit(&w);
+
+    const struct record *r = only_record();
+    cr_assert_eq(r->dropped_attributes, 1);
+    cr_assert_eq(field(r, 0).type, FIELD_NAMED_ARRAY);
+    cr_assert_eq(field(r, 0).key, ATTR_HTTP_REQUEST_HEADER);
+    cr_assert_eq(field(r, 0).len, 2 + 4 + 10 * (2 + sizeof text));
+    cr_assert_eq(field(r, 1).key, ATTR_SERVER_PORT);
+}
+
 Test(span, a_child_has_its_parents_trace_tracestate_and_decision)
 {
     struct span_context parent = {

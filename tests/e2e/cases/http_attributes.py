@@ -77,3 +77,62 @@ case("http_client_methods_of_ones_own", ["$PYTHON", "-c", KNOWN], stdout="hello"
      golden=[process("python3.11",
                      called("_OTHER", "http://127.0.0.1:$WEB_PORT/hello", 0, size=6, original="GET", more=WEB),
                      called("BREW", "http://127.0.0.1:$WEB_PORT/hello", 0, size=6, more=WEB))])
+
+# ---------------------------------------------------------------- captured headers
+CAPTURE = "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_"
+REDACTED = ["[REDACTED]"]
+ANSWERS = ("server { listen 127.0.0.1:$PORT1; location / { add_header X-Reply one; add_header X-Reply two; "
+           "add_header Set-Cookie sid=topsecret; return 200 'ok'; } }")
+two, two_files = nginx(ANSWERS)
+SECRETS = ("Authorization: Bearer topsecret\r\nCookie: sid=topsecret\r\nProxy-Authorization: Basic topsecret\r\n"
+           "X-Api-Key: topsecret\r\n")
+
+
+def headers(kind, **fields):
+    """Attributes of captured headers; x_id is x-id."""
+    return {f"http.{kind}.header.{name.replace('_', '-')}": value for name, value in fields.items()}
+
+
+serve("http_headers_are_captured", [two], [
+    get(1, "/a", "X-Id: 7\r\nAccept: a/b, c/d\r\nx-ID: 8\r\nX-Other: no\r\n" + SECRETS), get(1, "/b")],
+    [ok("/a", more={**headers("request", x_id=["7", "8"], accept=["a/b, c/d"], authorization=REDACTED, cookie=REDACTED,
+                              proxy_authorization=REDACTED, x_api_key=REDACTED, host=["127.0.0.1:$PORT1"]),
+                    **headers("response", x_reply=["one", "two"], set_cookie=REDACTED, content_length=["2"])}),
+     ok("/b", more={**headers("request", host=["127.0.0.1:$PORT1"]),
+                    **headers("response", x_reply=["one", "two"], set_cookie=REDACTED, content_length=["2"])})],
+    site=two_files, secrets=["topsecret"], shim_env={
+        CAPTURE + "SERVER_REQUEST": "x-id,Accept.*,authorization,cookie,proxy-authorization,x-api-key,host",
+        CAPTURE + "SERVER_RESPONSE": "X-Reply, set-cookie,content-length"})
+serve("http_headers_sanitized_by_ones_own_list", [two], [get(1, "/a", "X-Id: 7\r\nCookie: shown\r\n")],
+      [ok("/a", more=headers("request", x_id=REDACTED, cookie=["shown"]))], site=two_files, shim_env={
+          CAPTURE + "SERVER_REQUEST": "x-id,cookie", CAPTURE + "SANITIZE_FIELDS": "^x-.*"})
+ONE = {"type": "array", "min": 1, "max": 1}
+serve("http_headers_of_any_name", [two], [
+    get(1, "/a", "X-\"Quoted\\: 1\r\nX-Long: " + "v" * 3000 + "\r\nX-Empty:\r\nX-\xff: \xfe\r\nX-" + "n" * 60 + ": long\r\n")],
+    [ok("/a", more={**headers("request", host=["127.0.0.1:$PORT1"], x_long=["v" * 1024], x_empty=[""], connection=["close"]),
+                    "http.request.header.x-\"quoted\\": ["1"], "http.request.header.x-\ufffd": ["\ufffd"],
+                    **headers("response", server=ONE, date=ONE, content_type=["text/plain"], content_length=["2"],
+                              connection=["close"], x_reply=["one", "two"], set_cookie=REDACTED)})],
+    site=two_files, shim_env={CAPTURE + "SERVER_REQUEST": ".*", CAPTURE + "SERVER_RESPONSE": ".*"})
+serve("http_headers_lists_that_cannot_be_used", [two], [get(1, "/a", "X-Id: 7\r\n")],
+      [ok("/a", more=headers("request", x_id=["7"]))], site=two_files,
+      shim_env={CAPTURE + "SERVER_REQUEST": "x-id,(", CAPTURE + "SERVER_RESPONSE": "x," * 40000},
+      log=[CAPTURE + 'SERVER_REQUEST: pattern "\\(" is left out: missing closing parenthesis',
+           CAPTURE + "SERVER_RESPONSE: 80000 bytes are more than the 65536 that are read; ignored"])
+HEADERS = """
+import http.client
+c = http.client.HTTPConnection("127.0.0.1", $WEB_PORT)
+for path in ("/hello", "/bytes/5"):
+    c.request("GET", path, headers={"X-Id": path, "Authorization": "Basic topsecret"})
+    print(c.getresponse().read())
+"""
+SHOWN = {CAPTURE + "CLIENT_REQUEST": "x-id,authorization", CAPTURE + "CLIENT_RESPONSE": "content-length"}
+case("http_client_headers_are_captured", ["$PYTHON", "-c", HEADERS], stdout="hello", secrets=["topsecret"], shim_env=SHOWN,
+     golden=[process("python3.11", *[
+         called("GET", f"http://127.0.0.1:$WEB_PORT{path}", 0, size=size, more={
+             **WEB, **headers("request", x_id=[path], authorization=REDACTED),
+             **headers("response", content_length=[str(size)])}) for path, size in (("/hello", 6), ("/bytes/5", 5))])])
+case("http_client_headers_of_wget", ["wget", "-q", "-O", "-", "--header=X-Id: 1", "$WEB/hello"], stdout="hello", needs=["wget"],
+     shim_env={**SHOWN, "OTEL_SHIM_DISABLED_INSTRUMENTATIONS": "dns"},
+     golden=[process("wget", called("GET", "http://127.0.0.1:$WEB_PORT/hello", 0, size=6, more={
+         **WEB, **headers("request", x_id=["1"]), **headers("response", content_length=["6"])}))])
