@@ -41,7 +41,9 @@ struct thread_state {
     uint32_t id;                /* among the threads that read requests, 0 = none yet */
     uint32_t last_request;      /* newest server request that it read, see context/request.h */
     uint32_t turn_request;      /* inline dispatch: whose bytes it read last in this turn */
-    uint32_t inherited_request; /* server request that its creator was at, 0 = none */
+    uint32_t inherited_request; /* server request that it was made for, 0 = none; request.h */
+    uint32_t inherited_opens;   /* requests that had been opened by then */
+    uint32_t made_inside;       /* it counts among the threads that were made inside requests */
     uint32_t used_below;        /* fd + 1 that a library used below our sight, see conn.h */
     uintptr_t frame;            /* of the innermost call that is on the stack, 0 = none */
     struct span *current;       /* innermost open call span, NULL = none */

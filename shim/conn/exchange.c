@@ -206,12 +206,16 @@ static void start_server(struct exchange *e)
 
 void exchange_becomes_parent(struct exchange *e)
 {
+    static const struct span_context nobody;
     struct span_context caller;
-    if (!(e->flags & EXCHANGE_SERVER) || !(e->flags & EXCHANGE_STARTED) || !e->span.open ||
-        e->request != 0)
+    bool excluded = e->flags & EXCHANGE_EXCLUDED;
+    if (!(e->flags & EXCHANGE_SERVER) || !(e->flags & EXCHANGE_STARTED) || e->request != 0 ||
+        (!e->span.open && !excluded))
         return;
-    bool has_caller = read_caller(e, &caller);
-    e->request = request_open(&e->span.context, has_caller ? &caller : NULL, target_of(e));
+    /* One that is excluded is nobody's parent, but threads may be at it all the same. */
+    bool has_caller = !excluded && read_caller(e, &caller);
+    e->request = request_open(excluded ? &nobody : &e->span.context, has_caller ? &caller : NULL,
+                              target_of(e));
     request_turn(&thread_state, e->request);
 }
 
@@ -273,7 +277,7 @@ static void start_client(struct conn *c, struct exchange *e)
         return;
     }
     span_start(&e->span, conn_http, SPAN_CLIENT, NULL);
-    if (!(e->span.head.flags & RECORD_HAS_PARENT))
+    if (found == 0 && !(e->span.head.flags & RECORD_HAS_PARENT))
         link_candidates(e);
 }
 

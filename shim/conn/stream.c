@@ -150,6 +150,8 @@ static bool request_event(struct conn *c, struct stream *s, enum proto_event eve
                 span_set_start(&e->span, s->first_byte_mono_ns);
             if (s->oldest == e->number)
                 exchange_becomes_parent(e);
+            else if (e->flags & EXCHANGE_SERVER)
+                request_unopened();
         }
         return true;
     case PROTO_END:

@@ -4,7 +4,7 @@
  *   1. the innermost open call span of this thread, on this stack;
  *   2. the server request that the thread is at, if that is certain (request.h);
  *   3. the creator's span or request, for a thread that was started inside one, while
- *      that is open, and until the thread's first wait on a condition or semaphore:
+ *      that is open (a request: while it must be that one, request.h), and until the thread's first wait on a condition or semaphore:
  *      one that waits there is of a pool, and what it does next is somebody else's;
  *   4. the process context: the process span, or what came in by TRACEPARENT;
  *   5. nothing: a new root.

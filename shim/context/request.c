@@ -18,11 +18,28 @@ struct pool request_pool = POOL(sizeof(struct request), 256, REQUEST_MAX_OPEN);
 static _Atomic uint32_t open_of_thread[COUNTERS];
 /* The last thread id given out. */
 static _Atomic uint32_t last_thread;
+/* Of the whole process, in one word so that both are of one moment: requests opened so
+ * far (upper half), open now (lower half). Any thread. */
+static _Atomic uint64_t requests;
+#define ONE_OPENED (UINT64_C(1) << 32)
+/* Living threads that were made inside requests: the request (upper half; SEVERAL: not of
+ * one, or not known) and how many. Any thread. */
+static _Atomic uint64_t made_inside;
+#define SEVERAL UINT32_MAX
 
 bool request_inline_dispatch;
 
+static uint32_t opens_of(uint64_t both)
+{
+    return (uint32_t)(both >> 32);
+}
+
 static uint32_t thread_id(struct thread_state *t)
 {
+    if (unlikely(t->made_inside)) {
+        t->made_inside = 0;
+        request_thread_ended();
+    }
     if (t->id == 0)
         t->id = atomic_fetch_add_explicit(&last_thread, 1, memory_order_relaxed) + 1;
     return t->id;
@@ -38,8 +55,10 @@ uint32_t request_open(const struct span_context *context, const struct span_cont
 {
     struct thread_state *t = &thread_state;
     uint32_t number = pool_take(&request_pool);
-    if (number == POOL_NONE)
+    if (number == POOL_NONE) {
+        request_unopened();
         return 0;
+    }
     struct request *r = pool_at(&request_pool, number);
     uint64_t words[CONTEXT_WORDS], came[3] = { 0 };
     memcpy(words, context, sizeof words);
@@ -57,10 +76,17 @@ uint32_t request_open(const struct span_context *context, const struct span_cont
     r->generation += r->generation == 0;
     uint32_t handle = r->generation << REQUEST_INDEX_BITS | (number - 1);
     atomic_fetch_add_explicit(counter_of(t->id), 1, memory_order_relaxed);
+    uint64_t before = atomic_fetch_add_explicit(&requests, ONE_OPENED + 1, memory_order_relaxed);
+    atomic_store_explicit(&r->opened, opens_of(before) + 1, memory_order_relaxed);
     /* Pairs with the acquires of readers. */
     atomic_store_explicit(&r->handle, handle, memory_order_release);
     t->last_request = handle;
     return handle;
+}
+
+void request_unopened(void)
+{
+    atomic_fetch_add_explicit(&requests, ONE_OPENED, memory_order_relaxed);
 }
 
 void request_close(uint32_t handle)
@@ -73,6 +99,7 @@ void request_close(uint32_t handle)
         return;
     uint32_t thread = atomic_load_explicit(&r->thread, memory_order_relaxed);
     atomic_fetch_sub_explicit(counter_of(thread), 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&requests, 1, memory_order_relaxed);
     pool_give(&request_pool, (handle & (REQUEST_MAX_OPEN - 1)) + 1);
 }
 
@@ -88,7 +115,7 @@ bool request_context(uint32_t handle, struct span_context *out)
     if (atomic_load_explicit(&r->handle, memory_order_relaxed) != handle)
         return false;
     memcpy(out, words, sizeof words);
-    return true;
+    return span_context_is_valid(out);
 }
 
 uint64_t request_target(const char *method, size_t method_len, const char *target, size_t len)
@@ -207,18 +234,39 @@ uint32_t request_for_outgoing(const struct thread_state *t, const struct span_co
     return found != 0 ? found : request_current(t);
 }
 
+/* Keeps `found`, sorted by age, the newest first; at most `max`. Returns their number. */
+static unsigned keep_newest(uint32_t found[], unsigned n, unsigned max, uint32_t handle)
+{
+    uint32_t opened = atomic_load_explicit(&request_at(handle)->opened, memory_order_relaxed);
+    unsigned i = n < max ? n : max - 1;
+    if (n == max) {
+        uint32_t oldest = atomic_load_explicit(&request_at(found[i])->opened, memory_order_relaxed);
+        if ((int32_t)(opened - oldest) < 0)
+            return n;
+    }
+    for (; i > 0; i--) {
+        uint32_t next =
+            atomic_load_explicit(&request_at(found[i - 1])->opened, memory_order_relaxed);
+        if ((int32_t)(opened - next) < 0)
+            break;
+        found[i] = found[i - 1];
+    }
+    found[i] = handle;
+    return n < max ? n + 1 : n;
+}
+
 unsigned request_candidates(const struct thread_state *t, struct record_link links[], unsigned max)
 {
-    if (t->id == 0)
-        return 0;
     struct wanted w = { .thread = t->id };
-    unsigned n = 0;
-    for (uint32_t at = 1; n < max;) {
+    uint32_t found[REQUEST_MAX_LINKS], handle;
+    unsigned nr_found = 0, n = 0;
+    if (max == 0 || (uint32_t)atomic_load_explicit(&requests, memory_order_relaxed) == 0)
+        return 0;
+    for (uint32_t at = 1; (handle = next_open(&at, &w)) != 0;)
+        nr_found = keep_newest(found, nr_found, max, handle);
+    for (unsigned i = 0; i < nr_found; i++) {
         struct span_context context;
-        uint32_t handle = next_open(&at, &w);
-        if (handle == 0)
-            break;
-        if (!request_context(handle, &context))
+        if (!request_context(found[i], &context))
             continue;
         memcpy(links[n].trace_id, context.trace_id, 16);
         memcpy(links[n].span_id, context.span_id, 8);
@@ -228,6 +276,51 @@ unsigned request_candidates(const struct thread_state *t, struct record_link lin
     return n;
 }
 
+/* ---- threads that are made inside requests ---- */
+
+/* Counts one more, made inside `request`. False: not all that live were. */
+static bool add_made_inside(uint32_t request)
+{
+    uint64_t now = atomic_load_explicit(&made_inside, memory_order_relaxed), then;
+    do {
+        uint32_t of = (uint32_t)(now >> 32), count = (uint32_t)now;
+        of = count == 0 || of == request ? request : SEVERAL;
+        then = (uint64_t)of << 32 | (count + 1);
+    } while (!atomic_compare_exchange_weak(&made_inside, &now, then));
+    return (uint32_t)(then >> 32) == request && request != SEVERAL;
+}
+
+struct request_claim request_claim(const struct thread_state *t)
+{
+    uint32_t request = request_current(t);
+    if (request == 0)
+        request = request_inherited(t);
+    bool inside =
+        request != 0 || t->made_inside != 0 ||
+        (t->id != 0 && atomic_load_explicit(counter_of(t->id), memory_order_relaxed) != 0);
+    if (!inside)
+        return (struct request_claim){ 0 };
+    /* Who opens one from now on raises the number, and is seen when the claim is used. */
+    uint64_t both = atomic_load_explicit(&requests, memory_order_acquire);
+    bool only = request != 0 && (uint32_t)both == 1 && request_is_open(request);
+    only = add_made_inside(only ? request : SEVERAL) && only;
+    return (struct request_claim){ only ? request : 0, opens_of(both), true };
+}
+
+void request_thread_ended(void)
+{
+    atomic_fetch_sub_explicit(&made_inside, 1, memory_order_relaxed);
+}
+
+uint32_t request_inherited(const struct thread_state *t)
+{
+    uint32_t request = t->inherited_request;
+    if (request == 0 || !request_is_open(request))
+        return 0;
+    uint64_t both = atomic_load_explicit(&requests, memory_order_acquire);
+    return opens_of(both) == t->inherited_opens ? request : 0;
+}
+
 void request_fork_child(void)
 {
     for (uint32_t number = 1; number < pool_end(&request_pool); number++) {
@@ -235,6 +328,11 @@ void request_fork_child(void)
         if (atomic_exchange_explicit(&r->handle, 0, memory_order_relaxed) != 0)
             pool_give(&request_pool, number);
     }
+    /* Threads stayed behind, but for this one; its number is not used again. */
+    uint64_t both = atomic_load_explicit(&requests, memory_order_relaxed);
+    atomic_store_explicit(&requests, (uint64_t)(opens_of(both) + 1) << 32, memory_order_relaxed);
+    atomic_store_explicit(&made_inside, 0, memory_order_relaxed);
+    thread_state.made_inside = 0;
     for (unsigned i = 0; i < COUNTERS; i++)
         if (atomic_load_explicit(&open_of_thread[i], memory_order_relaxed) != 0)
             atomic_store_explicit(&open_of_thread[i], 0, memory_order_relaxed);

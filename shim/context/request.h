@@ -12,7 +12,23 @@
  *   - programs that dispatch inline: the one whose bytes, or whose upstream's bytes,
  *     this thread has read last in this turn of its loop.
  *
- * No evidence: no parent. Replies of upstreams make no request current in other
+ * A thread that reads no connection, but was made inside a request, works for that
+ * one, or is of a pool that any request gives work to. Nothing on our side tells a task
+ * of one request from a task of another, so it must be impossible that there is another:
+ * the thread works for its creator's request only while
+ *
+ *   - this is the only one open in the process, since before the thread was made: then
+ *     no other open one can have given it work (a task is handed over under some lock,
+ *     behind which the opening of its request is seen, too);
+ *   - no thread that was made inside another request lives: a pool that such a request
+ *     has left a task in has a thread that was made then, busy or on its way to it;
+ *   - the thread has not waited to be given work (hooks/thread.c).
+ *
+ * What remains: a task that no request has given (a schedule of the program's own), or
+ * one of a finished request, to a pool whose living threads were all made outside of
+ * requests and which grows just now.
+ *
+ * No evidence: no parent, but links to at most 8 candidates. Replies of upstreams make no request current in other
  * programs: timers and deferred callbacks run in the same turn (an asyncio task
  * resumes two turns after its reply, Node's timers run between two reads), and a
  * wrong parent is worse than none.
@@ -38,9 +54,12 @@
  */
 uint32_t request_open(const struct span_context *context, const struct span_context *caller,
                       uint64_t target);
+/* The program has the head of a request that is not open yet (it is behind another one on
+ * its connection), or never will be (table full): it may give work to threads. */
+void request_unopened(void);
 /* Its response is complete, or never will be. */
 void request_close(uint32_t handle);
-/* False when it is closed. */
+/* False when it is closed, or excluded: opened with an invalid context. */
 bool request_context(uint32_t handle, struct span_context *out);
 static inline bool request_is_open(uint32_t handle);
 
@@ -61,7 +80,10 @@ uint32_t request_by_caller(const struct span_context *carried);
 bool request_has_trace(const uint8_t trace_id[static 16]);
 /* Whether an open request came in with exactly this context. */
 bool request_came_with(uint32_t handle, const struct span_context *carried);
-/* Requests of this thread that may be it; their number. */
+/*
+ * Requests that may be it, the newest first; their number. On a thread that reads requests:
+ * those that it has read. Another one may work for any of the process.
+ */
 unsigned request_candidates(const struct thread_state *t, struct record_link links[], unsigned max);
 
 /* The program handles a request in the call chain that read it. Constructor only. */
@@ -73,6 +95,22 @@ static inline void request_turn(struct thread_state *t, uint32_t handle)
     t->turn_request = handle;
 }
 
+/* ---- threads that are made inside requests ---- */
+
+struct request_claim {
+    uint32_t request; /* that a thread made now works for, 0 = not known */
+    uint32_t opens;
+    bool inside; /* count it: it lives from now on, until request_thread_ended() */
+};
+
+/* For the creator, before the thread is made. */
+struct request_claim request_claim(const struct thread_state *t);
+/* A thread whose claim was `inside` has ended, or was not made. Or it reads requests
+ * itself: it is no pool's. */
+void request_thread_ended(void);
+/* What this thread was made for, as long as that is certain; else 0. */
+uint32_t request_inherited(const struct thread_state *t);
+
 void request_fork_child(void);
 
 /* ---- inline part ---- */
@@ -83,7 +121,7 @@ struct request {
     _Atomic uint32_t handle; /* 0: closed; the claimer's otherwise. Pairs see request.c */
     uint32_t generation;     /* written while claimed */
     _Atomic uint32_t thread; /* thread_state.id that read it */
-    uint32_t unused;
+    _Atomic uint32_t opened; /* its number among all that were */
     _Atomic uint64_t target;
     _Atomic uint64_t caller[3];                              /* trace id, span id; 0: none */
     _Atomic uint64_t words[sizeof(struct span_context) / 8]; /* the span's */

@@ -40,8 +40,8 @@ static struct start {
     atomic_bool used;
     void *(*run)(void *);
     void *arg;
-    uint32_t context; /* the creator's published span, 0 = none */
-    uint32_t request; /* the server request that it was at, 0 = none */
+    uint32_t context;           /* the creator's published span, 0 = none */
+    struct request_claim claim; /* what it makes it for */
 } starts[STARTS_MAX];
 
 /* The main thread called pthread_exit: from now on any thread may be the last. */
@@ -67,6 +67,9 @@ static void thread_ends(void *unused)
     struct thread_state *t = &thread_state;
     if (!core_is_on(&instr_thread))
         return;
+    if (t->made_inside)
+        request_thread_ended();
+    t->made_inside = 0;
     if (t->ring != NULL)
         ring_release(t->ring);
     t->ring = NULL;
@@ -78,28 +81,19 @@ static void thread_ends(void *unused)
 static void *thread_main(void *data)
 {
     struct start *s = data;
-    struct start own = {
-        .run = s->run, .arg = s->arg, .context = s->context, .request = s->request
-    };
+    struct start own = { .run = s->run, .arg = s->arg, .context = s->context, .claim = s->claim };
     atomic_store_explicit(&s->used, false, memory_order_release);
     if (core_is_on(&instr_thread)) {
         thread_state.inherited = own.context;
-        thread_state.inherited_request = own.request;
+        thread_state.inherited_request = own.claim.request;
+        thread_state.inherited_opens = own.claim.opens;
+        thread_state.made_inside = own.claim.inside;
     }
     void *result;
     pthread_cleanup_push(thread_ends, NULL);
     result = own.run(own.arg);
     pthread_cleanup_pop(1);
     return result;
-}
-
-/* What a new thread works for, if its creator is at a server request, or was itself
- * made by a thread that is. */
-static uint32_t request_of_creator(void)
-{
-    const struct thread_state *t = &thread_state;
-    uint32_t request = request_current(t);
-    return request != 0 ? request : t->inherited_request;
 }
 
 EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *),
@@ -121,10 +115,13 @@ EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(
     s->arg = arg;
     bool in_call = current != NULL && current->open;
     s->context = in_call ? context_publish(current) : 0;
-    s->request = in_call ? 0 : request_of_creator();
+    s->claim = in_call ? (struct request_claim){ 0 } : request_claim(&thread_state);
     int error = REAL(pthread_create)(thread, attr, thread_main, s);
-    if (error != 0)
+    if (error != 0) {
+        if (s->claim.inside)
+            request_thread_ended();
         atomic_store_explicit(&s->used, false, memory_order_release);
+    }
     return error;
 }
 

@@ -8,7 +8,7 @@ connection to the upstream per thread, kept open (http.client, then SQLite).
 /hello  /echo (the body)  /status/N  /slow/MS  /bytes/N  /chunks/N  /sql
 /chain?QUERY (asks the upstream for /leaf?QUERY)  /leaf?QUERY (answers QUERY)
 /lookup (a getaddrinfo)  /run (a child process)  /urllib?QUERY (as /chain, by urllib)
-/pool?QUERY (as /chain, in a pool of threads)
+/pool?QUERY (as /chain, in a pool of threads)  /helper?QUERY (as /chain, in a thread of its own)
 """
 import concurrent.futures
 import http.client
@@ -76,6 +76,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.answer(200, got.read())
         elif what == "pool":
             self.answer(200, workers.submit(upstream, "/leaf?" + query).result())
+        elif what == "helper":
+            got = []
+            helper = threading.Thread(target=lambda: got.append(upstream("/leaf?" + query)))
+            helper.start()
+            helper.join()
+            self.answer(200, got[0])
         elif what == "lookup":
             self.answer(200, socket.getaddrinfo("localhost", 80, socket.AF_INET)[0][4][0].encode())
         elif what == "run":

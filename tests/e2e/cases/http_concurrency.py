@@ -37,9 +37,9 @@ def quiet(pair):
     return one, files
 
 
-def load(requests, first_id, *more):
+def load(connections, requests, first_id, *more):
     return {"what": "load" + " with a caller" * bool(more), "timeout": 600, "run": [
-        "$PROGRAMS/http_load", "$PORT1", str(CONNECTIONS), str(requests), str(first_id), "/front", *more]}
+        "$PROGRAMS/http_load", "$PORT1", str(connections), str(requests), str(first_id), "/front", *more]}
 
 
 def counted(requests, spans_each, right_share):
@@ -56,10 +56,11 @@ def counted(requests, spans_each, right_share):
     return check
 
 
-def crowd(name, front, app, right_share, requests=SOME, **options):
+def crowd(name, front, app, right_share, requests=SOME, connections=CONNECTIONS, **options):
     """spans: front server and client, application server and client, leaf's server: 5."""
     (one, files), (last, last_files) = front, leaf()
-    serve(name, [last, app, one], [load(requests, 0), load(requests, requests, "traceparent"), SETTLED],
+    serve(name, [last, app, one], [
+        load(connections, requests, 0), load(connections, requests, requests, "traceparent"), SETTLED],
           site={**files, **last_files}, golden=None, check=counted(requests, 5, right_share), timeout=600, slack=300,
           stdout=f"(right={requests} wrong=0(.|\n)*){{2}}== done",
           shim_env={"OTEL_BSP_SCHEDULE_DELAY": "200", "OTEL_SHIM_EXIT_TIMEOUT": "20000"}, **options)
@@ -82,6 +83,12 @@ crowd("crowd_haproxy_threads_upstream", quiet(haproxy(HAPROXY)), app(THREADS), 0
 crowd("crowd_haproxy_of_two_threads", quiet(haproxy(HAPROXY, 2)), app(THREADS), 0)
 for mpm in ("event", "prefork"):
     crowd(f"crowd_apache_{mpm}_threads_upstream", quiet(apache(APACHE, mpm, ["proxy", "proxy_http"])), app(THREADS), 0.999)
+crowd("crowd_nginx_threads_pool", nginx_to("pool"), app(THREADS), 0)
+crowd("crowd_nginx_threads_helpers", nginx_to("helper"), app(THREADS), 0)
+# A thread made for one request, with no other open, is that one's; an event loop's only one is, too.
+crowd("alone_nginx_threads_helpers", nginx_to("helper"), app(THREADS), 0.95, connections=1)
+crowd("alone_nginx_asyncio_timers", nginx_to("chain"), app(ASYNCIO), 0.999, connections=1)
+crowd("alone_nginx_node_timers", nginx_to("chain"), app(NODE), 0.999, connections=1, needs=["node"])
 crowd("crowd_nginx_asyncio_timers", nginx_to("chain"), app(ASYNCIO), 0)
 crowd("crowd_nginx_asyncio_executor", nginx_to("executor"), app(ASYNCIO), 0)
 crowd("crowd_nginx_asyncio_both", nginx_to("mixed"), app(ASYNCIO), 0)
