@@ -250,3 +250,16 @@ serve("php_builtin_server", [PHP], [get(1, "/page.php"), get(1, "/page.php", met
 serve("ruby_webrick", [server("webrick", ["ruby", "$ROOT/tests/programs/http_webrick.rb", "$PORT1"], ["$PORT1"],
                               stop="INT")], SIMPLE, simple_spans(), needs=["ruby"],
       shim_env={"OTEL_SHIM_DISABLED_INSTRUMENTATIONS": "dns"})
+
+# ---------------------------------------------------------------- inetd: each connection is a program's standard input and output
+def inetd(name, out, spans):
+    serve(name, [server("inetd", ["$PROGRAMS/http_inetd", "$PORT1", out], ["$PORT1"])],
+          [get(1, "/old"), get(1, "/old?caller", f"traceparent: {PARENT}\r\n", version="1.0")], spans,
+          shim_env={"OTEL_SHIM_PROCESS_SPAN": "never"})
+
+
+inetd("inetd_style_one_descriptor", "0", [
+    served("GET", "/old", 1, size=18),
+    served("GET", "/old", 1, query="caller", size=25, version="1.0", parent=PARENT_ID)])
+# A socket inherited under two numbers is not known to be one connection: docs/LIMITS.md.
+inetd("inetd_style_two_descriptors_is_unharmed", "1", [])
