@@ -25,6 +25,17 @@
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
+/*
+ * A vforked child's exec leaves its frames on its parent's stack. AddressSanitizer's
+ * marks around them would stay there, and later frames be taken for overflows.
+ */
+#if defined(__SANITIZE_ADDRESS__)
+void __asan_handle_no_return(void);
+#define FRAMES_STAY_BEHIND() __asan_handle_no_return()
+#else
+#define FRAMES_STAY_BEHIND() ((void)0)
+#endif
+
 /* One replaced function. */
 struct hook {
     const char *name;

@@ -30,6 +30,8 @@ static bool reserve(struct text_buffer *buffer, size_t len)
 
 void text_put(struct text_buffer *buffer, const void *data, size_t len)
 {
+    if (len == 0)
+        return; /* an empty text may be NULL, which memcpy may not be given */
     if (buffer->failed || !reserve(buffer, len)) {
         buffer->failed = true;
         return;

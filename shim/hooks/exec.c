@@ -149,6 +149,7 @@ static void exec_begin(struct exec *x, struct exec_target *target, char *const e
         /* Memory shared by other means than vfork: whose scratch it is, is not known. */
         if (thread_state.in_vfork && thread_state.suppressed != THREAD_IS_OURS)
             x->env = vforked_environment(envp, target);
+        FRAMES_STAY_BEHIND();
         errno = saved_errno;
         return;
     }

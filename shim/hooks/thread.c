@@ -115,7 +115,9 @@ EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(
     s->arg = arg;
     bool in_call = current != NULL && current->open;
     s->context = in_call ? context_publish(current) : 0;
-    s->claim = in_call ? (struct request_claim){ 0 } : request_claim(&thread_state);
+    s->claim = (struct request_claim){ 0 };
+    if (!in_call)
+        s->claim = request_claim(&thread_state);
     int error = REAL(pthread_create)(thread, attr, thread_main, s);
     if (error != 0) {
         if (s->claim.inside)

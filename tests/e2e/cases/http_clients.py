@@ -147,7 +147,7 @@ const get = (path, then) => http.get('$WEB' + path, { agent }, (r) => {
 });
 get('/hello', () => get('/bytes/100000', () => get('/status/404', () => agent.destroy())));
 """
-case("socket_node", ["node", "-e", NODE], stdout="200 6\n200 100000\n404", needs=["node"], golden=[
+case("socket_node", ["node", "-e", NODE], stdout="200 6\n200 100000\n404", needs=["node"], sanitized=False, golden=[
     process("node", asked("GET", "/hello", size=6), asked("GET", "/bytes/100000", size=100000),
             asked("GET", "/status/404", status=404, size=11))])
 case("socket_stdio_is_unharmed", ["$PROGRAMS/http_stdio", "$WEB_PORT", "/hello", "/bytes/9000", "/status/404"],

@@ -219,7 +219,7 @@ serve("node_http", [program("node", NODE, "$PORT1", "$PORT2"), program("leaf", T
       SIMPLE + [get(1, "/chain?id=1")], simple_spans() + [
           served("GET", "/chain", 1, query="id=1", size=5, children=[
               called("GET", "/leaf?id=1", 2, size=5, children=[served("GET", "/leaf", 2, query="id=1", size=5)])])],
-      needs=["node"])
+      needs=["node"], sanitized=False)
 JVM = server("jvm", ["java", "-Xshare:auto", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC",
                      "$ROOT/tests/programs/http_jvm.java", "$PORT1", "$PORT2"], ["$PORT1"], stop="TERM")
 serve("jvm_http_server", [program("leaf", THREADS, "$PORT2"), JVM],
