@@ -225,6 +225,8 @@ static bool thread_parent(const struct thread_state *t, struct span_context *out
         return true;
     if (t->inherited != 0 && context_published(t->inherited, out))
         return true;
+    if (t->inherited_request == 0)
+        return false; /* most threads: no call */
     uint32_t made_for = request_inherited(t);
     return made_for != 0 && request_context(made_for, out);
 }
