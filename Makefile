@@ -151,6 +151,7 @@ e2e: all programs ## runs real programs with and without the shim: `make test` i
 # Units have the whole of AddressSanitizer. End to end the programs stay as they are: there the
 # shim's and exporter's own stack, globals and arithmetic are checked, see tests/e2e/harness.py.
 asan: ## runs units and end-to-end tests under AddressSanitizer and UBSan
+	@scripts/deps.sh test
 	@$(MAKE) --no-print-directory -s -j$(JOBS) BUILD=build/asan CFLAGS='-O1 -g' \
 	    SAN='-fsanitize=address,undefined -fno-sanitize-recover=undefined -Wno-restrict' all programs unit-programs
 	@BUILD=build/asan OTELSHIM_SANITIZED=1 scripts/test.sh unit e2e
@@ -179,7 +180,7 @@ bench-programs: $(BENCH_BIN)
 # SECONDS for each target; what is found lies in build/fuzz, the corpus stays as it is.
 fuzz: SECONDS = 60
 fuzz: ## runs every fuzz target under ASan and UBSan for SECONDS (60)
-	@scripts/deps.sh lint
+	@scripts/deps.sh fuzz
 	@$(MAKE) --no-print-directory -s -j$(JOBS) BUILD=build/fuzz CC=clang CFLAGS='-O1 -g' \
 	    SAN='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined' libfuzzer-programs
 	@BUILD=build/fuzz scripts/fuzz.sh $(SECONDS)

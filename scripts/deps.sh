@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs by apt what is missing for a task, and nothing else.
 #
-#   scripts/deps.sh [build|test|lint|bench]...      default: build test
+#   scripts/deps.sh [build|demo|test|lint|fuzz|bench]...      default: build test
 #
 # Costs one dpkg-query when everything is there. Without root it prints the
 # line to run and stops. Packages that bring a server (nginx, redis) must not
@@ -21,6 +21,7 @@ test='g++ libcriterion-dev protobuf-compiler curl sqlite3 python3 nginx-light|ng
     openssl libssl-dev libgnutls28-dev php-cli php-sqlite3 perl libdbd-sqlite3-perl redis-server git bash
     findutils util-linux procps binutils'
 lint='clang clang-format clang-tidy cppcheck shellcheck'
+fuzz='clang libclang-rt-14-dev' # what Debian 12's clang links for sanitizers and libFuzzer
 bench='valgrind gcc libsqlite3-dev sqlite3 python3 util-linux
     nginx-light|nginx-core|nginx-full|nginx nodejs wrk redis-server redis-tools openssl curl'
 
@@ -35,8 +36,9 @@ for group in $groups; do
     demo) wanted="$wanted $build $demo" ;;
     test) wanted="$wanted $build $test" ;;
     lint) wanted="$wanted $build $lint" ;;
+    fuzz) wanted="$wanted $build $fuzz" ;;
     bench) wanted="$wanted $build $bench" ;;
-    *) echo "deps.sh: no group '$group' (build demo test lint bench)" >&2; exit 2 ;;
+    *) echo "deps.sh: no group '$group' (build demo test lint fuzz bench)" >&2; exit 2 ;;
     esac
 done
 
