@@ -72,7 +72,8 @@ case("pipeline_is_one_trace", ["bash", "-c", "seq 3 | sort -r | head -1; (sh -c 
      stdout="3", golden="process_pipeline", parallel=True)
 case("pipeline_under_a_hanging_collector", ["bash", "-c", "seq 3 | sort -r | head -1"], stdout="3", golden=None,
      sink="hang", expect_drops=True, log_any=["."])
-case("xargs_in_parallel", ["xargs", "-P", "2", "-n", "1", "sh", "-c", "test $0 -gt 1"], stdin="1\n2\n3\n4\n", exit=123,
+# Three of four fail: whichever two xargs has reaped before it exits, one of them did (docs/LIMITS.md).
+case("xargs_in_parallel", ["xargs", "-P", "2", "-n", "1", "sh", "-c", "test $0 -gt 3"], stdin="1\n2\n3\n4\n", exit=123,
      golden="process_xargs", parallel=True)
 case("cleared_environment_is_followed", ["sh", "-c", "env -i /bin/sh -c 'ls / >/dev/null; exit 5'; exit 0"],
      golden="process_env_cleared")
