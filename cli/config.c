@@ -53,6 +53,21 @@ static const struct variable {
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
+/* What stands before the effect of a row that this version does not read. */
+static const char *not_read(const struct variable *v)
+{
+    static const char *const names[] = {
+#define NAME(name) name,
+        CONFIG_UNBUILT_VARIABLES(NAME)
+#undef NAME
+            NULL
+    };
+    for (size_t i = 0; names[i] != NULL; i++)
+        if (strcmp(names[i], v->name) == 0)
+            return "Not read by this version. ";
+    return "";
+}
+
 /* "word: auto, always, never" */
 static void describe_type(const struct variable *v, char *out, size_t size)
 {
@@ -72,7 +87,7 @@ static int list(void)
         const struct variable *v = &variables[i];
         char type[512];
         describe_type(v, type, sizeof type);
-        printf("%s\n    %s\n    %s%s%s\n", v->name, v->effect, type,
+        printf("%s\n    %s%s\n    %s%s%s\n", v->name, not_read(v), v->effect, type,
                *v->default_text ? "; default: " : "", v->default_text);
     }
     return 0;
@@ -92,8 +107,8 @@ static int markdown(void)
         const struct variable *v = &variables[i];
         char type[512];
         describe_type(v, type, sizeof type);
-        printf("| `%s` | %s | %s | %s |\n", v->name, type, *v->default_text ? v->default_text : "–",
-               v->effect);
+        printf("| `%s` | %s | %s | %s%s |\n", v->name, type,
+               *v->default_text ? v->default_text : "–", not_read(v), v->effect);
     }
     puts(
         "\n`TRACEPARENT`, `TRACESTATE` and `BAGGAGE` of the environment are the context that the\n"

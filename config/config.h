@@ -23,12 +23,28 @@
 #define CONFIG_MAX_PATTERNS 128u    /* regular expressions in one excluded-URLs list */
 #define CONFIG_MAX_FOLLOW_VARS 128u /* OTEL_* variables handed to children again */
 
-enum exporter_kind { EXPORTER_OTLP = 1 << 0, EXPORTER_CONSOLE = 1 << 1 };
+enum exporter_kind {
+    EXPORTER_OTLP = 1 << 0,
+    EXPORTER_CONSOLE = 1 << 1,
+    EXPORTER_ZIPKIN = 1 << 2,
+    EXPORTER_OTLP_FILE = 1 << 3,
+    EXPORTER_OTLP_STDOUT = 1 << 4,
+    EXPORTER_PLUGINS = 1 << 5, /* of OTEL_SHIM_EXPORTER_PLUGINS: no word chooses it */
+};
+enum resource_detector {
+    DETECT_PROCESS = 1 << 0,
+    DETECT_OS = 1 << 1,
+    DETECT_HOST = 1 << 2,
+    DETECT_CONTAINER = 1 << 3,
+    DETECT_K8S = 1 << 4,
+    DETECT_SERVICE = 1 << 5, /* service.instance.id */
+    DETECT_ALL = (1 << 6) - 1,
+};
 enum console_format { CONSOLE_TREE, CONSOLE_JSON };
 enum sampler_kind { SAMPLER_ALWAYS_ON, SAMPLER_ALWAYS_OFF, SAMPLER_RATIO };
 enum propagator { PROPAGATE_TRACECONTEXT = 1 << 0, PROPAGATE_BAGGAGE = 1 << 1 };
-enum otlp_protocol { OTLP_HTTP_PROTOBUF };
-enum otlp_compression { OTLP_COMPRESSION_NONE };
+enum otlp_protocol { OTLP_HTTP_PROTOBUF, OTLP_HTTP_JSON, OTLP_GRPC };
+enum otlp_compression { OTLP_COMPRESSION_NONE, OTLP_COMPRESSION_GZIP };
 enum inline_dispatch { INLINE_AUTO, INLINE_TRUE, INLINE_FALSE };
 enum process_span_mode { PROCESS_SPAN_AUTO, PROCESS_SPAN_ALWAYS, PROCESS_SPAN_NEVER };
 
@@ -44,7 +60,17 @@ struct config {
     bool disabled;                      /* OTEL_SDK_DISABLED */
     uint32_t exporters;                 /* enum exporter_kind, 0 = none */
     enum console_format console_format; /* OTEL_SHIM_CONSOLE_FORMAT tree|json */
-    const char *console_collect; /* OTEL_SHIM_CONSOLE_COLLECT: `otelshim run --console`'s file */
+    const char *console_collect;   /* OTEL_SHIM_CONSOLE_COLLECT: `otelshim run --console`'s file */
+    const char *exporter_plugins;  /* list of paths, or NULL */
+    const char *allowed_exporters; /* list of names, or NULL: config_exporter_is_allowed() */
+    struct {
+        const char *path; /* OTEL_SHIM_FILE_PATH; "-" = stdout */
+        uint32_t max_bytes;
+    } file;
+    struct {
+        const char *url; /* NULL: nothing can be sent there, already reported */
+        uint32_t timeout_ms;
+    } zipkin;
 
     enum log_level log_level; /* OTEL_LOG_LEVEL, default LOG_INFO */
     bool log_level_set;
@@ -68,6 +94,7 @@ struct config {
         const char *traces_url; /* full URL, /v1/traces already appended where due */
         bool url_valid;         /* false: nothing can be sent there, already reported */
         uint32_t timeout_ms;    /* per attempt, 0 = no limit */
+        bool insecure;          /* gRPC to an endpoint without a scheme: no TLS */
         const char *certificate, *client_key, *client_certificate; /* paths or NULL */
         struct config_pair headers[CONFIG_MAX_HEADERS];
         unsigned nr_headers;
@@ -76,6 +103,7 @@ struct config {
     const char *service_name;                                    /* OTEL_SERVICE_NAME or NULL */
     struct config_pair resource[CONFIG_MAX_RESOURCE_ATTRIBUTES]; /* OTEL_RESOURCE_ATTRIBUTES */
     unsigned nr_resource;
+    uint32_t detectors; /* enum resource_detector */
 
     const char *http_routes;        /* OTEL_SHIM_HTTP_ROUTES: proto/routes.h, or NULL */
     const char *http_known_methods; /* the list that replaces the conventions', or NULL */
@@ -109,6 +137,13 @@ extern const struct config *config __attribute__((visibility("hidden")));
 
 /* Whether OTEL_SHIM_DISABLED_INSTRUMENTATIONS (or its OTEL_PYTHON_ fallback) leaves it on. */
 bool config_instrumentation_enabled(const struct config *c, const char *name);
+
+/*
+ * Whether OTEL_SHIM_ALLOWED_EXPORTERS has it: `name` as the user wrote it in
+ * OTEL_TRACES_EXPORTER or, for a plugin, its path (its file's name without `.so` is looked
+ * for, too). Without the variable every built-in exporter is allowed and no plugin is.
+ */
+bool config_exporter_is_allowed(const struct config *c, const char *name, bool is_plugin);
 
 /*
  * The filter of OTEL_SHIM_<NAME>_EXCLUDED_URLS with its fallbacks for an

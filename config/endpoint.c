@@ -77,6 +77,19 @@ static const char *join(struct slice url, const char *between)
     return joined;
 }
 
+const char *url_checked(const char *variable, struct slice value)
+{
+    struct slice url = slice_trim(value);
+    const char *copy = path_start(url) > 0 ? arena_copy(url.at, url.len) : NULL;
+    if (copy == NULL) {
+        char shown[SHOWN_BYTES];
+        text_shown(value, shown);
+        diag_config_mistake("%s=\"%s\" is not an http:// or https:// URL; nothing is sent there",
+                            variable, shown);
+    }
+    return copy;
+}
+
 void load_endpoint(struct config *c, const char *variable, struct slice value, bool is_base)
 {
     struct slice url = slice_trim(value);

@@ -98,6 +98,11 @@ static bool load_MS(struct config *c, const struct variable *v, struct slice val
     return load_number(c, v, value, 0);
 }
 
+static bool load_BYTES(struct config *c, const struct variable *v, struct slice value)
+{
+    return load_number(c, v, value, 1);
+}
+
 static bool load_COUNT(struct config *c, const struct variable *v, struct slice value)
 {
     return load_number(c, v, value, 1);
@@ -198,7 +203,7 @@ static bool load_FLAGS(struct config *c, const struct variable *v, struct slice 
         if (word == NULL)
             continue;
         understood++;
-        flags |= word->value;
+        flags |= word->built ? word->value : 0;
         none |= strcmp(word->text, "none") == 0;
     }
     if (bad > 0) {
@@ -213,6 +218,13 @@ static bool load_FLAGS(struct config *c, const struct variable *v, struct slice 
     if (none)
         flags = 0;
     memcpy(field_of(c, v), &flags, sizeof flags);
+    return true;
+}
+
+static bool load_URL(struct config *c, const struct variable *v, struct slice value)
+{
+    const char *url = url_checked(v->name, value);
+    memcpy(field_of(c, v), &url, sizeof url);
     return true;
 }
 
@@ -250,7 +262,22 @@ static bool load_PATTERNS(struct config *c, const struct variable *v, struct sli
 static bool load_NOT_READ(struct config *c, const struct variable *v, struct slice value)
 {
     (void)c;
-    return mistake(v, value, "is not read by this version", "the other variables");
+    return mistake(v, value, "is not read by this version", "the default");
+}
+
+/* Rows that stand in the table before what they mean does. */
+static bool is_unbuilt(const struct variable *v)
+{
+    static const char *const names[] = {
+#define NAME(name) name,
+        CONFIG_UNBUILT_VARIABLES(NAME)
+#undef NAME
+            NULL
+    };
+    for (size_t i = 0; names[i] != NULL; i++)
+        if (strcmp(names[i], v->name) == 0)
+            return true;
+    return false;
 }
 
 static const struct variable variables[] = {
@@ -268,6 +295,11 @@ static void set_defaults(struct config *c)
 {
     memset(c, 0, sizeof *c);
     c->exporters = EXPORTER_OTLP;
+    c->file.path = "otelshim-traces.jsonl";
+    c->file.max_bytes = 64u << 20;
+    c->zipkin.url = "http://localhost:9411/api/v2/spans";
+    c->zipkin.timeout_ms = 10000;
+    c->detectors = DETECT_ALL;
     c->log_level = LOG_INFO;
     c->sampler_parent_based = true;
     c->sampler_ratio = 1;
@@ -385,6 +417,49 @@ static void report_unread(char *const envp[], const struct found *found)
                             found->too_many);
 }
 
+/* A plugin's path, or its file's name without `.so`. */
+static bool is_plugin_name(struct slice item, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    struct slice file = slice_of(slash != NULL ? slash + 1 : path);
+    if (slice_is(item, path))
+        return true;
+    if (file.len > 3 && memcmp(file.at + file.len - 3, ".so", 3) == 0)
+        file.len -= 3;
+    return item.len == file.len && memcmp(item.at, file.at, file.len) == 0;
+}
+
+bool config_exporter_is_allowed(const struct config *c, const char *name, bool is_plugin)
+{
+    struct slice item, rest;
+    if (c->allowed_exporters == NULL)
+        return !is_plugin;
+    rest = slice_of(c->allowed_exporters);
+    while (parse_list_next(&rest, &item))
+        if (is_plugin ? is_plugin_name(item, name) : slice_is_nocase(item, name))
+            return true;
+    return false;
+}
+
+/* Takes those away that OTEL_SHIM_ALLOWED_EXPORTERS does not name by any of their words. */
+static void allow_exporters(struct config *c)
+{
+    uint32_t allowed = 0;
+    const char *refused = NULL;
+    for (size_t i = 0; i < COUNT(words); i++)
+        if (words[i].set == WORDS_EXPORTER && config_exporter_is_allowed(c, words[i].text, false))
+            allowed |= words[i].value;
+    for (size_t i = 0; i < COUNT(words) && refused == NULL; i++)
+        if (words[i].set == WORDS_EXPORTER && (words[i].value & c->exporters & ~allowed) != 0)
+            refused = words[i].text;
+    if (refused != NULL)
+        diag_config_mistake("OTEL_SHIM_ALLOWED_EXPORTERS does not name %s; it is not used",
+                            refused);
+    c->exporters &= allowed;
+    if (c->exporter_plugins != NULL)
+        c->exporters |= EXPORTER_PLUGINS;
+}
+
 /* What two variables say together. `batch_set`: the batch size was asked for. */
 static void settle(struct config *c, bool batch_set)
 {
@@ -395,7 +470,13 @@ static void settle(struct config *c, bool batch_set)
                                 c->bsp.max_export_batch_size, c->bsp.max_queue_size);
         c->bsp.max_export_batch_size = c->bsp.max_queue_size;
     }
+    allow_exporters(c);
     sampler_prepare(c);
+}
+
+static bool load_value(struct config *c, const struct variable *v, struct slice value)
+{
+    return is_unbuilt(v) ? load_NOT_READ(c, v, value) : v->load(c, v, value);
 }
 
 const struct config *config_load(char *const envp[])
@@ -411,7 +492,7 @@ const struct config *config_load(char *const envp[])
         const struct variable *v = &variables[i];
         if (found.values[i] == NULL)
             continue;
-        bool good = v->load(c, v, slice_of(found.values[i]));
+        bool good = load_value(c, v, slice_of(found.values[i]));
         if (v->field == offsetof(struct config, log_level) && v->load == load_CHOICE)
             c->log_level_set = good;
         if (v->field == offsetof(struct config, bsp.max_export_batch_size))

@@ -20,6 +20,9 @@ void load_attributes(struct config *c, const char *variable, struct slice value)
  */
 void load_endpoint(struct config *c, const char *variable, struct slice value, bool is_base);
 
+/* endpoint.c: a copy of a URL that is used as it is; NULL after reporting what is none. */
+const char *url_checked(const char *variable, struct slice value);
+
 /* urls.c: the value of a variable that was set at start and is kept by name, or NULL. */
 const char *config_variable(const struct config *c, const char *name);
 

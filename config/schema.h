@@ -18,12 +18,14 @@
     TYPE(BOOL, "true or false") \
     TYPE(MS, "whole milliseconds") \
     TYPE(COUNT, "whole number over 0") \
+    TYPE(BYTES, "whole number of bytes, over 0") \
     TYPE(TEXT, "text (UTF-8)") \
     TYPE(PATH, "path") \
     TYPE(CHOICE, "word") \
     TYPE(FLAGS, "list of words") \
     TYPE(SAMPLER, "word") \
     TYPE(RATIO, "number from 0 to 1") \
+    TYPE(URL, "http:// or https:// URL") \
     TYPE(ENDPOINT, "http:// or https:// URL") \
     TYPE(TRACES_ENDPOINT, "http:// or https:// URL") \
     TYPE(HEADERS, "list of key=value") \
@@ -37,6 +39,7 @@
     SET(NONE) \
     SET(LOG_LEVEL) \
     SET(EXPORTER) \
+    SET(DETECTOR) \
     SET(CONSOLE_FORMAT) \
     SET(SAMPLER) \
     SET(PROPAGATOR) \
@@ -47,8 +50,9 @@
 
 #define SAMPLER_PARENT_BASED (1u << 8) /* beside an enum sampler_kind */
 
-/* WORD(set, word, value, BUILT or UNBUILT): the specification also knows words
- * for what this version does not do. Letter case does not matter. */
+/* WORD(set, word, value, BUILT or UNBUILT): the specification also knows words for what
+ * this version does not do; one line says so. What does it flips its word to BUILT. Letter
+ * case does not matter. */
 #define CONFIG_WORDS(WORD) \
     WORD(LOG_LEVEL, "none", LOG_NONE, BUILT) \
     WORD(LOG_LEVEL, "off", LOG_NONE, BUILT) \
@@ -61,8 +65,22 @@
     WORD(EXPORTER, "otlp", EXPORTER_OTLP, BUILT) \
     WORD(EXPORTER, "console", EXPORTER_CONSOLE, BUILT) \
     WORD(EXPORTER, "none", 0, BUILT) \
-    WORD(EXPORTER, "zipkin", 0, UNBUILT) \
-    WORD(EXPORTER, "otlp/stdout", 0, UNBUILT) \
+    WORD(EXPORTER, "zipkin", EXPORTER_ZIPKIN, UNBUILT) \
+    WORD(EXPORTER, "otlp_file", EXPORTER_OTLP_FILE, UNBUILT) \
+    WORD(EXPORTER, "otlp_file/development", EXPORTER_OTLP_FILE, UNBUILT) \
+    WORD(EXPORTER, "otlp/stdout", EXPORTER_OTLP_STDOUT, UNBUILT) \
+    WORD(DETECTOR, "process", DETECT_PROCESS, UNBUILT) \
+    WORD(DETECTOR, "os", DETECT_OS, UNBUILT) \
+    WORD(DETECTOR, "host", DETECT_HOST, UNBUILT) \
+    WORD(DETECTOR, "container", DETECT_CONTAINER, UNBUILT) \
+    WORD(DETECTOR, "containerid", DETECT_CONTAINER, UNBUILT) \
+    WORD(DETECTOR, "k8s", DETECT_K8S, UNBUILT) \
+    WORD(DETECTOR, "service", DETECT_SERVICE, UNBUILT) \
+    WORD(DETECTOR, "service_instance", DETECT_SERVICE, UNBUILT) \
+    WORD(DETECTOR, "otel", 0, UNBUILT) \
+    WORD(DETECTOR, "*", DETECT_ALL, UNBUILT) \
+    WORD(DETECTOR, "all", DETECT_ALL, UNBUILT) \
+    WORD(DETECTOR, "none", 0, UNBUILT) \
     WORD(CONSOLE_FORMAT, "tree", CONSOLE_TREE, BUILT) \
     WORD(CONSOLE_FORMAT, "json", CONSOLE_JSON, BUILT) \
     WORD(SAMPLER, "parentbased_always_on", SAMPLER_ALWAYS_ON | SAMPLER_PARENT_BASED, BUILT) \
@@ -83,16 +101,28 @@
     WORD(PROPAGATOR, "xray", 0, UNBUILT) \
     WORD(PROPAGATOR, "ottrace", 0, UNBUILT) \
     WORD(PROTOCOL, "http/protobuf", OTLP_HTTP_PROTOBUF, BUILT) \
-    WORD(PROTOCOL, "grpc", 0, UNBUILT) \
-    WORD(PROTOCOL, "http/json", 0, UNBUILT) \
+    WORD(PROTOCOL, "grpc", OTLP_GRPC, UNBUILT) \
+    WORD(PROTOCOL, "http/json", OTLP_HTTP_JSON, UNBUILT) \
     WORD(COMPRESSION, "none", OTLP_COMPRESSION_NONE, BUILT) \
-    WORD(COMPRESSION, "gzip", 0, UNBUILT) \
+    WORD(COMPRESSION, "gzip", OTLP_COMPRESSION_GZIP, UNBUILT) \
     WORD(PROCESS_SPAN, "auto", PROCESS_SPAN_AUTO, BUILT) \
     WORD(PROCESS_SPAN, "always", PROCESS_SPAN_ALWAYS, BUILT) \
     WORD(PROCESS_SPAN, "never", PROCESS_SPAN_NEVER, BUILT) \
     WORD(INLINE_DISPATCH, "auto", INLINE_AUTO, BUILT) \
     WORD(INLINE_DISPATCH, "true", INLINE_TRUE, BUILT) \
     WORD(INLINE_DISPATCH, "false", INLINE_FALSE, BUILT)
+
+/* NAME(name): rows of the table below that stand there before what they mean does. One
+ * line says that the variable is not read; who builds it takes the name out of here. */
+#define CONFIG_UNBUILT_VARIABLES(NAME) \
+    NAME("OTEL_EXPERIMENTAL_RESOURCE_DETECTORS") \
+    NAME("OTEL_SHIM_EXPORTER_PLUGINS") \
+    NAME("OTEL_SHIM_FILE_PATH") \
+    NAME("OTEL_SHIM_FILE_MAX_BYTES") \
+    NAME("OTEL_EXPORTER_ZIPKIN_ENDPOINT") \
+    NAME("OTEL_EXPORTER_ZIPKIN_TIMEOUT") \
+    NAME("OTEL_EXPORTER_OTLP_INSECURE") \
+    NAME("OTEL_EXPORTER_OTLP_TRACES_INSECURE")
 
 #define CONFIG_VARIABLES(VAR) \
     VAR("OTEL_SHIM_LOG_FILE", PATH, log_file, NONE, "", \
@@ -106,11 +136,27 @@
         "service.name of the resource") \
     VAR("OTEL_RESOURCE_ATTRIBUTES", ATTRIBUTES, resource, NONE, "", \
         "Attributes of the resource; `,` `=` `%` inside are percent-encoded") \
+    VAR("OTEL_EXPERIMENTAL_RESOURCE_DETECTORS", FLAGS, detectors, DETECTOR, "*", \
+        "What the resource says beside the variables; a detector that finds nothing adds nothing") \
     VAR("OTEL_TRACES_EXPORTER", FLAGS, exporters, EXPORTER, "otlp", "Where spans go") \
     VAR("OTEL_SHIM_CONSOLE_FORMAT", CHOICE, console_format, CONSOLE_FORMAT, "tree", \
         "What the console exporter prints on stderr") \
     VAR("OTEL_SHIM_CONSOLE_COLLECT", PATH, console_collect, NONE, "", \
         "File in which `otelshim run --console` collects the spans of all processes") \
+    VAR("OTEL_SHIM_EXPORTER_PLUGINS", NAMES, exporter_plugins, NONE, "", \
+        "Paths of shared objects that get the spans, too (otelshim_exporter.h); each must be " \
+        "named by OTEL_SHIM_ALLOWED_EXPORTERS") \
+    VAR("OTEL_SHIM_ALLOWED_EXPORTERS", NAMES, allowed_exporters, NONE, "every built-in one", \
+        "Exporters that may be used: words of OTEL_TRACES_EXPORTER, and plugins by their path " \
+        "or their file's name without `.so`; others stay off") \
+    VAR("OTEL_SHIM_FILE_PATH", PATH, file.path, NONE, "otelshim-traces.jsonl", \
+        "Where the otlp_file exporter writes: OTLP JSON, a request a line; `-` = stdout") \
+    VAR("OTEL_SHIM_FILE_MAX_BYTES", BYTES, file.max_bytes, NONE, "67108864", \
+        "Size at which that file is rotated") \
+    VAR("OTEL_EXPORTER_ZIPKIN_ENDPOINT", URL, zipkin.url, NONE, \
+        "http://localhost:9411/api/v2/spans", "Where the zipkin exporter sends to") \
+    VAR("OTEL_EXPORTER_ZIPKIN_TIMEOUT", MS, zipkin.timeout_ms, NONE, "10000", \
+        "Time for one attempt of the zipkin exporter; 0 = no limit") \
     VAR("OTEL_TRACES_SAMPLER", SAMPLER, sampler, SAMPLER, "parentbased_always_on", \
         "Which traces are recorded") \
     VAR("OTEL_TRACES_SAMPLER_ARG", RATIO, sampler_ratio, NONE, "1.0", \
@@ -145,6 +191,10 @@
         "Compression of requests") \
     VAR("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", CHOICE, otlp.compression, COMPRESSION, \
         "the one above", "As above, for traces") \
+    VAR("OTEL_EXPORTER_OTLP_INSECURE", BOOL, otlp.insecure, NONE, "false", \
+        "Whether a gRPC endpoint without a scheme is spoken to without TLS") \
+    VAR("OTEL_EXPORTER_OTLP_TRACES_INSECURE", BOOL, otlp.insecure, NONE, "the one above", \
+        "As above, for traces") \
     VAR("OTEL_EXPORTER_OTLP_CERTIFICATE", PATH, otlp.certificate, NONE, "the system's store", \
         "PEM file of the authorities that the collector is checked by") \
     VAR("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", PATH, otlp.certificate, NONE, "the one above", \

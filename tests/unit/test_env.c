@@ -334,6 +334,41 @@ Test(env, lists_of_words)
     }
 }
 
+Test(env, exporters_that_are_not_allowed_stay_off_in_one_line)
+{
+    static const struct {
+        const char *allowed;
+        uint32_t exporters;
+        unsigned mistakes;
+    } rows[] = {
+        { "otlp,console", EXPORTER_OTLP | EXPORTER_CONSOLE, 0 },
+        { " OTLP ", EXPORTER_OTLP, 1 },
+        { "console", EXPORTER_CONSOLE, 1 },
+        { "zipkin", 0, 1 },
+        { "otlp2,con", 0, 1 },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char allowed[64];
+        snprintf(allowed, sizeof allowed, "OTEL_SHIM_ALLOWED_EXPORTERS=%s", rows[i].allowed);
+        const struct config *c = LOAD("OTEL_TRACES_EXPORTER=otlp,console", allowed);
+        cr_assert_eq(c->exporters, rows[i].exporters, "%s", allowed);
+        cr_assert_eq(nr_mistakes, rows[i].mistakes, "%s", allowed);
+    }
+    LOAD("OTEL_SHIM_ALLOWED_EXPORTERS=console");
+    cr_assert_str_eq(mistakes[0], "OTEL_SHIM_ALLOWED_EXPORTERS does not name otlp; it is not used");
+}
+
+Test(env, plugins_are_allowed_by_path_or_file_name)
+{
+    const struct config *c = LOAD("OTEL_SHIM_ALLOWED_EXPORTERS=otlp,/opt/a.so,kafka");
+    cr_assert(config_exporter_is_allowed(c, "/opt/a.so", true));
+    cr_assert(config_exporter_is_allowed(c, "/lib/kafka.so", true));
+    cr_assert(!config_exporter_is_allowed(c, "/lib/kafka2.so", true));
+    cr_assert(!config_exporter_is_allowed(c, "/lib/a.so", true));
+    cr_assert(!config_exporter_is_allowed(LOAD(), "/opt/a.so", true));
+    cr_assert(config_exporter_is_allowed(LOAD(), "console", false));
+}
+
 Test(env, batch_is_at_most_the_queue)
 {
     cr_assert_eq(LOAD("OTEL_BSP_MAX_QUEUE_SIZE=10")->bsp.max_export_batch_size, 10);
@@ -406,13 +441,31 @@ static const struct {
     { "a megabyte", megabyte },
 };
 
+static bool is_unbuilt(const char *name)
+{
+    static const char *const names[] = {
+#define NAME(name) name,
+        CONFIG_UNBUILT_VARIABLES(NAME)
+#undef NAME
+            NULL
+    };
+    for (size_t i = 0; names[i]; i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
 /* Whether a value of this kind can be used all the same. */
-static bool is_usable(int type, const char *kind)
+static bool is_usable(const char *name, int type, const char *kind)
 {
     bool is_text = type == TYPE_PATH || type == TYPE_NAMES || type == TYPE_PATTERNS;
     if (strcmp(kind, "empty") == 0)
         return true;
     if (strcmp(kind, "overlong") == 0 || strcmp(kind, "a megabyte") == 0)
+        return false;
+    if (is_unbuilt(name))
+        return false;
+    if (strcmp(name, "OTEL_SHIM_ALLOWED_EXPORTERS") == 0) /* says that otlp is not among them */
         return false;
     return is_text || (type == TYPE_TEXT && strcmp(kind, "not UTF-8") != 0);
 }
@@ -423,6 +476,10 @@ static struct config comparable(const struct config *c, int type)
     struct config copy = *c;
     memset(copy.follow_vars, 0, sizeof copy.follow_vars);
     copy.nr_follow_vars = 0;
+    copy.exporters = 0; /* OTEL_SHIM_ALLOWED_EXPORTERS takes them away: see its own test */
+    copy.allowed_exporters = NULL;
+    if (type == TYPE_URL)
+        copy.zipkin.url = NULL;
     if (type == TYPE_BOOL) /* the specification: false, whatever the default */
         copy.follow_children = false;
     if (type == TYPE_ENDPOINT || type == TYPE_TRACES_ENDPOINT) {
@@ -444,7 +501,7 @@ static void check_bad_value(size_t variable, size_t bad)
     const char *sampler = type == TYPE_RATIO ? "OTEL_TRACES_SAMPLER=traceidratio" : "X=";
     struct config plain = comparable(LOAD(sampler), type);
     struct config got = comparable(LOAD(sampler, env), type);
-    bool usable = is_usable(type, kind);
+    bool usable = is_usable(name, type, kind);
     cr_assert_eq(nr_mistakes, !usable, "%s, %s: %u lines: %s", name, kind, nr_mistakes,
                  mistakes[0]);
     if (!usable) {
