@@ -8,9 +8,7 @@
  */
 #include "conn/conn_internal.h"
 
-#include <netinet/in.h>
 #include <stddef.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "context/request.h"
@@ -148,6 +146,7 @@ static void conn_free(struct conn *c)
     } else if (!(c->flags & CONN_GIVEN_UP)) {
         return;
     }
+    peer_forget(&c->peer);
     atomic_fetch_add_explicit(&c->generation, 1, memory_order_release);
     pool_give(&conn_pool, c->number);
 }
@@ -208,37 +207,6 @@ static bool is_stream_family(int domain)
     return domain == AF_INET || domain == AF_INET6 || domain == AF_UNIX;
 }
 
-static void keep_address(struct conn *c, const struct sockaddr *address, socklen_t len)
-{
-    if (address == NULL || len < sizeof address->sa_family)
-        return;
-    const void *bytes = address;
-    if (address->sa_family == AF_INET && len >= sizeof(struct sockaddr_in)) {
-        const struct sockaddr_in *in = bytes;
-        memcpy(c->peer, &in->sin_addr, sizeof in->sin_addr);
-        c->peer_port = ntohs(in->sin_port);
-    } else if (address->sa_family == AF_INET6 && len >= sizeof(struct sockaddr_in6)) {
-        const struct sockaddr_in6 *in6 = bytes;
-        memcpy(c->peer, &in6->sin6_addr, sizeof in6->sin6_addr);
-        c->peer_port = ntohs(in6->sin6_port);
-    } else if (address->sa_family != AF_UNIX) {
-        return;
-    }
-    c->family = (uint8_t)address->sa_family;
-    c->flags |= CONN_PEER_KNOWN;
-}
-
-bool conn_know_peer(struct conn *c)
-{
-    if (!(c->flags & (CONN_PEER_KNOWN | CONN_DETACHED))) {
-        struct sockaddr_storage address = { .ss_family = AF_UNSPEC };
-        socklen_t len = sizeof address;
-        if (getpeername(c->fd, (struct sockaddr *)(void *)&address, &len) == 0)
-            keep_address(c, (struct sockaddr *)(void *)&address, len);
-    }
-    return c->flags & CONN_PEER_KNOWN;
-}
-
 /* ---- what hooks tell ---- */
 
 void conn_socket_made(int fd, int domain, int type)
@@ -254,7 +222,7 @@ void conn_accepted(int fd, const struct sockaddr *address, socklen_t len)
 {
     struct conn *c = is_in_table(fd) ? attach(fd, CONN_SERVER) : NULL;
     if (c != NULL)
-        keep_address(c, address, len);
+        peer_set(&c->peer, address, len);
 }
 
 void conn_connecting(int fd, const struct sockaddr *address, socklen_t len)
@@ -274,7 +242,7 @@ void conn_connecting(int fd, const struct sockaddr *address, socklen_t len)
         return;
     if (!(c->flags & CONN_SPOKEN)) { /* a second connect() only asks for the first one's end */
         c->role = CONN_CLIENT;
-        keep_address(c, address, len);
+        peer_set(&c->peer, address, len);
         c->cookie = socket_cookie(fd);
         c->begun_for = request_current(&thread_state);
     }
@@ -399,21 +367,22 @@ struct conn *conn_begin_tls(int fd, enum conn_role role)
     struct conn *c = conn_behind(fd);
     if (c == NULL || (c->flags & CONN_GIVEN_UP)) {
         /* Given up as ciphertext, or never looked at. */
-        struct conn known = { 0 };
-        if (c != NULL)
-            known = *c;
-        if (c == NULL && socket_option(fd, SO_TYPE) != SOCK_STREAM)
+        struct peer peer = { .flags = 0 };
+        uint32_t begun_for = 0;
+        if (c != NULL) {
+            peer = c->peer;
+            begun_for = c->begun_for;
+            c->peer = (struct peer){ .flags = 0 }; /* moved */
+        } else if (socket_option(fd, SO_TYPE) != SOCK_STREAM) {
             return NULL;
-        c = attach(fd, role);
-        if (c == NULL)
-            return NULL;
-        if (known.flags & CONN_PEER_KNOWN) {
-            memcpy(c->peer, known.peer, sizeof c->peer);
-            c->peer_port = known.peer_port;
-            c->family = known.family;
-            c->begun_for = known.begun_for;
-            c->flags |= CONN_PEER_KNOWN;
         }
+        c = attach(fd, role);
+        if (c == NULL) {
+            peer_forget(&peer);
+            return NULL;
+        }
+        c->peer = peer;
+        c->begun_for = begun_for;
     }
     if (!conn_hold(c))
         return NULL;

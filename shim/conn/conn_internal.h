@@ -5,6 +5,7 @@
  *   stream.c    bytes in both directions through the parsers; requests and answers matched
  *   write.c     what goes out in place of the program's bytes
  *   exchange.c  one request and its response: the span
+ *   peer.c      who is at the other end
  *   pool.c      the blocks they lie in
  *
  * Three sizes of state: struct conn (always, while the fd is tracked), struct stream
@@ -18,6 +19,7 @@
 #define OTELSHIM_CONN_INTERNAL_H
 
 #include "conn/conn.h"
+#include "conn/peer.h"
 #include "conn/pool.h"
 #include "proto/http1.h"
 #include "proto/proxy.h"
@@ -34,13 +36,11 @@
 #define LARGE_HEAD_BYTES 16384u
 
 enum conn_flag {
-    CONN_TLS_ABOVE = 1u << 0,  /* plaintext comes from a TLS library */
-    CONN_DETACHED = 1u << 1,   /* there is no descriptor */
-    CONN_PEER_KNOWN = 1u << 2, /* family, peer, peer_port are filled */
-    CONN_PROXIED = 1u << 3,    /* peer is the PROXY header's source, not the socket's peer */
-    CONN_SPOKEN = 1u << 4,     /* first bytes were seen */
-    CONN_WRITING = 1u << 5,    /* between conn_write_begin and _end */
-    CONN_GIVEN_UP = 1u << 6,   /* nothing is parsed any more */
+    CONN_TLS_ABOVE = 1u << 0, /* plaintext comes from a TLS library */
+    CONN_DETACHED = 1u << 1,  /* there is no descriptor */
+    CONN_SPOKEN = 1u << 2,    /* first bytes were seen */
+    CONN_WRITING = 1u << 3,   /* between conn_write_begin and _end */
+    CONN_GIVEN_UP = 1u << 4,  /* nothing is parsed any more */
 };
 
 /* 64 bytes a connection with what an fd costs (its number here and its kind). */
@@ -53,12 +53,9 @@ struct conn {
     uint64_t cookie;             /* SO_COOKIE, 0 = not asked yet */
     uint32_t stream;             /* number of its struct stream, 0 = nothing is under way */
     uint32_t begun_for;          /* server request that was current when it was connected */
-    unsigned char peer[16];
-    uint16_t peer_port;
-    uint8_t family;      /* AF_INET, AF_INET6, AF_UNIX */
+    struct peer peer;
     uint8_t tls_version; /* number of a text, see conn_text */
     uint8_t tls_next;
-    uint8_t unused;
     atomic_ushort refs; /* descriptors that point here */
     int32_t fd;         /* one of them, for getsockopt */
     uint32_t number;    /* its own */
@@ -155,8 +152,6 @@ void conn_let_go(struct conn *c);
 void conn_give_up(struct conn *c);
 /* Whether the fd still is this connection, asked of the kernel. Not for detached ones. */
 bool conn_is_same_socket(struct conn *c);
-/* Peer of the socket; false when it is not known. Asks the kernel once. */
-bool conn_know_peer(struct conn *c);
 const char *conn_text(uint8_t number);
 
 /* stream.c */

@@ -4,9 +4,6 @@
  */
 #include "conn/exchange_attrs.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-
 #include "config.h"
 #include "proto/http_attrs.h"
 #include "proto/routes.h"
@@ -37,65 +34,19 @@ static bool is_tls(const struct conn *c)
     return c->flags & CONN_TLS_ABOVE;
 }
 
-/* Writes a number's digits; their count. */
-static size_t add_number(char *out, unsigned value)
-{
-    char digits[8];
-    size_t n = 0, at = 0;
-    do
-        digits[n++] = (char)('0' + value % 10);
-    while ((value /= 10) != 0);
-    while (n > 0)
-        out[at++] = digits[--n];
-    return at;
-}
-
-#define ADDRESS_TEXT INET6_ADDRSTRLEN
-
-/* glibc's goes by way of sprintf: 1,200 instructions. */
-static const char *inet_text(const unsigned char *address, char out[static ADDRESS_TEXT])
-{
-    size_t at = 0;
-    for (unsigned i = 0; i < 4; i++) {
-        if (i > 0)
-            out[at++] = '.';
-        at += add_number(out + at, address[i]);
-    }
-    out[at] = 0;
-    return out;
-}
-
-static const char *address_text(int family, const unsigned char *address,
-                                char out[static ADDRESS_TEXT])
-{
-    if (family == AF_INET)
-        return inet_text(address, out);
-    if (family != AF_INET6)
-        return NULL;
-    if (IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)(const void *)address))
-        return inet_text(address + 12, out);
-    return inet_ntop(family, address, out, ADDRESS_TEXT);
-}
-
 static const char *scheme_of(const struct conn *c)
 {
     return is_tls(c) ? "https" : "http";
 }
 
-/* What a client without a Host has connected to. */
-static struct text peer_host(struct conn *c, char room[static ADDRESS_TEXT])
-{
-    const char *address = conn_know_peer(c) ? address_text(c->family, c->peer, room) : NULL;
-    return (struct text){ address, address != NULL ? strlen(address) : 0 };
-}
-
 /* The absolute URL, unredacted. Its length. */
 static size_t absolute_url(struct conn *c, const struct exchange *e, char *out, size_t cap)
 {
-    char room[ADDRESS_TEXT];
+    char room[PEER_TEXT];
     struct text host = field(e, HTTP1_HOST);
-    if (host.len == 0 && !(e->flags & EXCHANGE_SERVER))
-        host = peer_host(c, room);
+    bool asks_peer = host.len == 0 && !(e->flags & EXCHANGE_SERVER) && peer_ask(&c->peer, c->fd);
+    if (asks_peer && c->peer.family != AF_UNIX) /* a path is no authority */
+        host = peer_address(&c->peer, room);
     return http_url_write(e->method, field(e, HTTP1_TARGET), scheme_of(c), host, out, cap);
 }
 
@@ -133,20 +84,21 @@ static void write_server_address(struct conn *c, const struct exchange *e, const
                                  struct span_writer *w)
 {
     bool is_server = e->flags & EXCHANGE_SERVER;
+    bool is_unix = peer_ask(&c->peer, c->fd) && c->peer.family == AF_UNIX;
     uint16_t port;
-    char room[ADDRESS_TEXT];
+    char room[PEER_TEXT];
     struct text authority = r->forwarded.host.len > 0     ? r->forwarded.host
                             : r->target.authority.len > 0 ? r->target.authority
                                                           : field(e, HTTP1_HOST);
     struct text host = http_authority_split(authority, &port);
-    if (host.len == 0 && !is_server) {
-        host = peer_host(c, room);
-        port = c->peer_port;
+    if (host.len == 0 && !is_server) { /* what it has connected to */
+        host = peer_address(&c->peer, room);
+        port = peer_port(&c->peer);
     }
     if (host.len == 0)
         return;
     struct text other = is_server ? r->forwarded.proto : r->target.scheme;
-    if (port == 0)
+    if (port == 0 && !is_unix)
         port = other.len > 0 ? url_default_port(other.at, other.len) : is_tls(c) ? 443 : 80;
     span_string(w, ATTR_SERVER_ADDRESS, host.at, host.len, RECORD_MAX_VALUE);
     if (port != 0)
@@ -156,19 +108,20 @@ static void write_server_address(struct conn *c, const struct exchange *e, const
 static void write_peer(struct conn *c, const struct exchange *e, const struct request *r,
                        struct span_writer *w)
 {
-    char room[ADDRESS_TEXT];
+    char room[PEER_TEXT];
     struct text client = r->forwarded.client;
-    const char *address = conn_know_peer(c) ? address_text(c->family, c->peer, room) : NULL;
-    if (address != NULL) {
-        size_t len = strlen(address);
-        if (!(c->flags & CONN_PROXIED)) {
-            span_string(w, ATTR_NETWORK_PEER_ADDRESS, address, len, RECORD_MAX_VALUE);
-            span_int(w, ATTR_NETWORK_PEER_PORT, c->peer_port);
-        }
-        if (client.len == 0)
-            client = (struct text){ address, len };
-    }
-    if ((e->flags & EXCHANGE_SERVER) && client.len > 0)
+    struct text address = peer_address(&c->peer, room);
+    if (address.len > 0)
+        span_string(w, ATTR_NETWORK_PEER_ADDRESS, address.at, address.len, RECORD_MAX_VALUE);
+    if (peer_port(&c->peer) != 0)
+        span_int(w, ATTR_NETWORK_PEER_PORT, peer_port(&c->peer));
+    if (c->peer.family == AF_UNIX)
+        span_string(w, ATTR_NETWORK_TRANSPORT, "unix", 4, 4);
+    if (!(e->flags & EXCHANGE_SERVER))
+        return;
+    if (client.len == 0)
+        client = peer_client(&c->peer, room);
+    if (client.len > 0)
         span_string(w, ATTR_CLIENT_ADDRESS, client.at, client.len, RECORD_MAX_VALUE);
 }
 

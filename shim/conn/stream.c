@@ -232,16 +232,6 @@ static void feed_http1(struct conn *c, enum proto_side side, const char *bytes, 
 
 /* ---- a PROXY header ahead of a server's first request ---- */
 
-static void keep_proxied(struct conn *c, const struct proxy *p)
-{
-    if (p->family == PROXY_UNKNOWN)
-        return;
-    c->family = p->family == PROXY_INET ? AF_INET : AF_INET6;
-    memcpy(c->peer, p->source, sizeof c->peer);
-    c->peer_port = p->source_port;
-    c->flags |= CONN_PROXIED | CONN_PEER_KNOWN;
-}
-
 /* Takes the PROXY header's bytes. False: more of it, or of what may be one, is to come. */
 static bool feed_proxy(struct conn *c, const char **bytes, size_t *len)
 {
@@ -286,7 +276,10 @@ static bool feed_proxy(struct conn *c, const char **bytes, size_t *len)
         conn_give_up(c);
         return false;
     }
-    keep_proxied(c, &s->proxy);
+    if (c->role == CONN_SERVER) {
+        peer_ask(&c->peer, c->fd); /* both are told: the socket's peer and the client */
+        peer_proxied(&c->peer, &s->proxy);
+    }
     http1_reset(&s->responses, PROTO_RESPONSES);
     return *len > 0;
 }

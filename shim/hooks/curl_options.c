@@ -28,6 +28,8 @@ bool curl_option_matters(CURLoption option)
     case CURLOPT_PUT:
     case CURLOPT_HTTPHEADER:
     case CURLOPT_CONNECT_ONLY:
+    case CURLOPT_UNIX_SOCKET_PATH:
+    case CURLOPT_ABSTRACT_UNIX_SOCKET:
     case CURLOPT_PREREQFUNCTION:
     case CURLOPT_PREREQDATA:
     case CURLOPT_RESOLVER_START_FUNCTION:
@@ -83,6 +85,16 @@ const char *curl_options_url(struct curl_options *o, size_t *len)
     memcpy(text + scheme_len, "://", 3);
     *len += scheme_len + 3;
     return text;
+}
+
+/* The one option replaces the other. A path that is too long, libcurl refuses as well. */
+static void set_socket(struct curl_options *o, const char *path, bool abstract)
+{
+    o->socket[0] = '@';
+    if (keep_text(o->socket + abstract, &o->socket_len, sizeof o->socket - abstract, path))
+        o->socket_len = 0;
+    else if (o->socket_len > 0)
+        o->socket_len = (uint16_t)(o->socket_len + abstract);
 }
 
 static void use_request(struct curl_options *o, enum curl_httpreq request)
@@ -147,6 +159,8 @@ void curl_option_set(struct curl_options *o, CURLoption option, void *value)
     case CURLOPT_CUSTOMREQUEST:
         o->method_cut = keep_text(o->method, &o->method_len, sizeof o->method, value);
         break;
+    case CURLOPT_UNIX_SOCKET_PATH: set_socket(o, value, false); break;
+    case CURLOPT_ABSTRACT_UNIX_SOCKET: set_socket(o, value, true); break;
     case CURLOPT_POSTFIELDS:
     case CURLOPT_COPYPOSTFIELDS: o->httpreq = CURL_REQ_POST; break;
     case CURLOPT_HTTPPOST:

@@ -92,6 +92,8 @@ static bool had_lookup(const struct curl_easy *e, const struct facts *f)
 {
     const char *host = f->url_text + f->url.host.at;
     const char *peer = NULL;
+    if (e->options.socket_len > 0)
+        return false;
     if (!url_host_is_numeric(host, f->url.host.len))
         return true;
     e->getinfo(e->easy, CURLINFO_PRIMARY_IP, &peer);
@@ -128,7 +130,12 @@ static void write_phases(struct span_writer *w, struct curl_easy *e, const struc
 static void write_peer(struct span_writer *w, const struct curl_easy *e)
 {
     const char *peer = NULL;
-    if (e->getinfo(e->easy, CURLINFO_PRIMARY_IP, &peer) == CURLE_OK && peer != NULL && peer[0]) {
+    e->getinfo(e->easy, CURLINFO_PRIMARY_IP, &peer);
+    if (e->options.socket_len > 0) { /* libcurl cuts its path, and tells the URL's port */
+        span_string(w, ATTR_NETWORK_PEER_ADDRESS, e->options.socket, e->options.socket_len,
+                    CURL_SOCKET_MAX);
+        span_string(w, ATTR_NETWORK_TRANSPORT, "unix", 4, 4);
+    } else if (peer != NULL && peer[0] != 0) {
         span_string(w, ATTR_NETWORK_PEER_ADDRESS, peer, strlen(peer), RECORD_MAX_VALUE);
         long port = info_long(e, CURLINFO_PRIMARY_PORT);
         if (port > 0)
@@ -145,7 +152,7 @@ static void write_url(struct span_writer *w, const struct curl_easy *e, const st
         span_string(w, ATTR_SERVER_ADDRESS, f->url_text + f->url.host.at, f->url.host.len,
                     RECORD_MAX_VALUE);
     uint16_t port = e->options.port != 0 ? e->options.port : f->url.port;
-    if (port == 0)
+    if (port == 0 && e->options.socket_len == 0)
         port = url_default_port(f->url_text + f->url.scheme.at, f->url.scheme.len);
     if (port != 0 && f->url.host.len > 0)
         span_int(w, ATTR_SERVER_PORT, port);

@@ -57,7 +57,8 @@
     ATTR(TLS_NEXT_PROTOCOL, "tls.next_protocol") \
     ATTR(TLS_CIPHER, "tls.cipher") \
     ATTR(HTTP_REQUEST_HEADER, "http.request.header.") /* of FIELD_NAMED_ARRAY: a key's beginning */ \
-    ATTR(HTTP_RESPONSE_HEADER, "http.response.header.")
+    ATTR(HTTP_RESPONSE_HEADER, "http.response.header.") \
+    ATTR(NETWORK_TRANSPORT, "network.transport")
 
 /* Span event names: EVENT(id suffix, text). */
 #define SEMCONV_EVENTS(EVENT)                        \

@@ -76,6 +76,15 @@ static int64_t int_field(const struct record *r, uint8_t key)
     return -1;
 }
 
+static bool has_key(const struct record *r, uint8_t key)
+{
+    struct field_view f;
+    for (size_t pos = 0; record_next_field(r, &pos, &f);)
+        if (f.key == key && (f.type == FIELD_STRING || f.type == FIELD_INT))
+            return true;
+    return false;
+}
+
 static void reads(struct conn *c, const char *text)
 {
     conn_read(c, text, strlen(text));
@@ -216,6 +225,38 @@ Test(conn, a_reset_ends_what_is_open_with_its_name)
     writes(c, GET);
     conn_read_ended(c, ECONNRESET);
     cr_assert(has_field(next_span(), ATTR_ERROR_TYPE, "ECONNRESET"));
+}
+
+Test(conn, a_unix_socket_has_a_path_and_no_port)
+{
+    struct sockaddr_un name = { .sun_family = AF_UNIX, .sun_path = "/run/app.sock" };
+    conn_socket_made(ends[1], AF_UNIX, SOCK_STREAM);
+    conn_connecting(ends[1], (struct sockaddr *)(void *)&name, sizeof name);
+    struct conn *c = conn_of_fd(ends[1]);
+    writes(c, "GET /a HTTP/1.0\r\n\r\n");
+    reads(c, OK);
+    const struct record *r = next_span();
+    cr_assert(has_field(r, ATTR_NETWORK_PEER_ADDRESS, "/run/app.sock"));
+    cr_assert(has_field(r, ATTR_NETWORK_TRANSPORT, "unix"));
+    cr_assert(has_field(r, ATTR_SERVER_ADDRESS, "/run/app.sock")); /* no Host */
+    cr_assert(!has_key(r, ATTR_SERVER_PORT));
+    cr_assert(!has_key(r, ATTR_NETWORK_PEER_PORT));
+    writes(c, "GET /a HTTP/1.0\r\nHost: shop.example\r\n\r\n");
+    reads(c, OK);
+    r = next_span();
+    cr_assert(has_field(r, ATTR_SERVER_ADDRESS, "shop.example"));
+    cr_assert(!has_key(r, ATTR_SERVER_PORT));
+}
+
+Test(conn, behind_a_proxy_header_peer_and_client_differ)
+{
+    struct conn *c = server();
+    reads(c, "PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n" GET);
+    writes(c, OK);
+    const struct record *r = next_span();
+    cr_assert(has_field(r, ATTR_CLIENT_ADDRESS, "1.2.3.4"));
+    cr_assert(!has_key(r, ATTR_NETWORK_PEER_ADDRESS)); /* a socketpair has no names */
+    cr_assert(has_field(r, ATTR_NETWORK_TRANSPORT, "unix"));
 }
 
 Test(conn, a_duplicate_keeps_the_connection_alive)

@@ -110,6 +110,37 @@ Test(curl_options, long_texts_are_cut_and_marked)
     expect_url("http://h/");
 }
 
+static void expect_socket(const char *expected)
+{
+    cr_expect(options.socket_len == strlen(expected) &&
+                  memcmp(options.socket, expected, options.socket_len) == 0,
+              "%.*s, expected %s", (int)options.socket_len, options.socket, expected);
+}
+
+Test(curl_options, the_last_unix_socket_wins)
+{
+    char longest[CURL_SOCKET_MAX + 1] = { 0 }, longer[CURL_SOCKET_MAX + 2] = { 0 };
+    memset(longest, 'x', sizeof longest - 1);
+    memset(longer, 'x', sizeof longer - 1);
+    expect_socket("");
+    set(CURLOPT_UNIX_SOCKET_PATH, "/run/a.sock");
+    expect_socket("/run/a.sock");
+    set(CURLOPT_ABSTRACT_UNIX_SOCKET, "b");
+    expect_socket("@b");
+    set(CURLOPT_UNIX_SOCKET_PATH, longest);
+    expect_socket(longest);
+    set(CURLOPT_UNIX_SOCKET_PATH, longer);
+    expect_socket("");
+    set(CURLOPT_ABSTRACT_UNIX_SOCKET, longest); /* no room for its @ */
+    expect_socket("");
+    set(CURLOPT_UNIX_SOCKET_PATH, "/run/a.sock");
+    set(CURLOPT_UNIX_SOCKET_PATH, NULL);
+    expect_socket("");
+    set(CURLOPT_UNIX_SOCKET_PATH, "/run/a.sock");
+    curl_options_reset(&options);
+    expect_socket("");
+}
+
 Test(curl_options, a_url_without_scheme_gets_libcurls)
 {
     set(CURLOPT_URL, "example.com:8080/x");

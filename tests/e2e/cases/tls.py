@@ -11,6 +11,7 @@ from http_case import PARENT, PARENT_ID, ANY_PORT, called, choose_ports, curl, h
 
 ALONE = {"OTEL_SHIM_PROCESS_SPAN": "never", "OTEL_SHIM_DISABLED_INSTRUMENTATIONS": "dns"}
 NO_PEER = {"network.peer.address": None, "network.peer.port": None, "client.address": None}
+SOCKETPAIR = {**NO_PEER, "network.transport": "unix"}  # no names, no ports
 
 
 def both(method, path, *, port, peer, query=None, tls="1.3", **fields):
@@ -33,7 +34,7 @@ def talked(run):
         raise Failure(f"{came} arrived, {sent} were sent")
 
 
-TALK = [both("POST", f"/{path}", host="example.test", port=443, peer=NO_PEER, size=3, body=body)
+TALK = [both("POST", f"/{path}", host="example.test", port=None, peer=SOCKETPAIR, size=3, body=body)
         for path, body in (("small", 10), ("record", 16384), ("large", 200000), ("again", 300))]
 
 
@@ -55,7 +56,7 @@ for one in ("openssl", "gnutls"):
          stdout="repeated: yes", check=talked,
          shim_env={**ALONE, "OTEL_SHIM_DISABLED_INSTRUMENTATIONS": f"dns,{one}"})
 
-EARLY = {"host": "example.test", "port": 443, "peer": NO_PEER, "size": 3}
+EARLY = {"host": "example.test", "port": None, "peer": SOCKETPAIR, "size": 3}
 early = both("GET", "/early", **EARLY)  # without our header: a trace of its own
 case("tls_openssl_sessions_used_again_and_early_data", ["$PROGRAMS/openssl_early", "$CERT", "$KEY"],
      prepare=choose_ports, vars={}, shim_env=ALONE, stdout="early(.|\n)*late", parallel=True,
