@@ -2,9 +2,7 @@
  * config_load(): the environment becomes one struct config.
  *
  * One pass copies what is ours (every OTEL_ variable, the context, LD_PRELOAD);
- * then the rows of schema.h are read in order, each by the function of its type.
- * A value that a type cannot read leaves the field as it stood: at its default,
- * or at what a more general variable said. A process without any of our
+ * then the rows of schema.h are read in order (values.c). A process without any of our
  * variables pays for one look at the first bytes of each of its variables.
  *
  * Constructor only: one thread, no malloc, no stdio. A forked child keeps it all.
@@ -16,280 +14,12 @@
 
 #include "arena.h"
 #include "load.h"
-#include "parse.h"
-#include "schema.h"
-#include "sdk/sampler.h"
-
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
-enum word_set {
-#define SET(id) WORDS_##id,
-    CONFIG_WORD_SETS(SET)
-#undef SET
-};
-
-/* A word that a variable may have as value. */
-struct word {
-    enum word_set set;
-    const char *text;
-    uint32_t value;
-    bool built;
-};
-
-static const struct word words[] = {
-#define BUILT true
-#define UNBUILT false
-#define WORD(set, text, value, built) { WORDS_##set, text, value, built },
-    CONFIG_WORDS(WORD)
-#undef WORD
-#undef UNBUILT
-#undef BUILT
-};
-
-struct variable {
-    const char *name;
-    bool (*load)(struct config *c, const struct variable *v, struct slice value);
-    size_t field; /* offset in struct config */
-    enum word_set words;
-};
-
-/* Where the rules say "as unset": says so and leaves the field alone. Always false. */
-static bool mistake(const struct variable *v, struct slice value, const char *fault,
-                    const char *used)
-{
-    char shown[SHOWN_BYTES];
-    text_shown(value, shown);
-    diag_config_mistake("%s=\"%s\" %s; using %s", v->name, shown, fault, used);
-    return false;
-}
-
-static void *field_of(struct config *c, const struct variable *v)
-{
-    return (char *)c + v->field;
-}
-
-static bool load_BOOL(struct config *c, const struct variable *v, struct slice value)
-{
-    bool on;
-    if (!parse_bool(value, &on))
-        mistake(v, value, "is neither true nor false", "false");
-    memcpy(field_of(c, v), &on, sizeof on);
-    return true;
-}
-
-static bool load_number(struct config *c, const struct variable *v, struct slice value,
-                        uint32_t min)
-{
-    uint32_t number;
-    memcpy(&number, field_of(c, v), sizeof number);
-    if (!parse_uint(value, min, PARSE_UINT_MAX, &number)) {
-        char shown[SHOWN_BYTES];
-        text_shown(value, shown);
-        diag_config_mistake("%s=\"%s\" is not a whole number from %u to %u; using %u", v->name,
-                            shown, min, PARSE_UINT_MAX, number);
-        return false;
-    }
-    memcpy(field_of(c, v), &number, sizeof number);
-    return true;
-}
-
-static bool load_MS(struct config *c, const struct variable *v, struct slice value)
-{
-    return load_number(c, v, value, 0);
-}
-
-static bool load_BYTES(struct config *c, const struct variable *v, struct slice value)
-{
-    return load_number(c, v, value, 1);
-}
-
-static bool load_COUNT(struct config *c, const struct variable *v, struct slice value)
-{
-    return load_number(c, v, value, 1);
-}
-
-/* Values are our own copies already: the field may point into them. */
-static bool load_PATH(struct config *c, const struct variable *v, struct slice value)
-{
-    memcpy(field_of(c, v), &value.at, sizeof value.at);
-    return true;
-}
-
-static bool load_NAMES(struct config *c, const struct variable *v, struct slice value)
-{
-    return load_PATH(c, v, value);
-}
-
-static bool load_TEXT(struct config *c, const struct variable *v, struct slice value)
-{
-    if (!utf8_is_valid(value.at, value.len))
-        return mistake(v, value, "is not UTF-8", "the default");
-    return load_PATH(c, v, value);
-}
-
-static const struct word *word_find(enum word_set set, struct slice text)
-{
-    for (size_t i = 0; i < COUNT(words); i++)
-        if (words[i].set == set && slice_is_nocase(text, words[i].text))
-            return &words[i];
-    return NULL;
-}
-
-static const char *word_of(enum word_set set, uint32_t value)
-{
-    for (size_t i = 0; i < COUNT(words); i++)
-        if (words[i].set == set && words[i].built && words[i].value == value)
-            return words[i].text;
-    return "the default";
-}
-
-/* *chosen is what holds otherwise. */
-static bool choose(const struct variable *v, struct slice value, uint32_t *chosen)
-{
-    const struct word *word = word_find(v->words, slice_trim(value));
-    if (word == NULL)
-        return mistake(v, value, "is not known", word_of(v->words, *chosen));
-    if (!word->built)
-        return mistake(v, value, "is not supported by this version", word_of(v->words, *chosen));
-    *chosen = word->value;
-    return true;
-}
-
-static bool load_CHOICE(struct config *c, const struct variable *v, struct slice value)
-{
-    uint32_t chosen;
-    memcpy(&chosen, field_of(c, v), sizeof chosen);
-    if (!choose(v, value, &chosen))
-        return false;
-    memcpy(field_of(c, v), &chosen, sizeof chosen);
-    return true;
-}
-
-static bool load_SAMPLER(struct config *c, const struct variable *v, struct slice value)
-{
-    uint32_t chosen = c->sampler | (c->sampler_parent_based ? SAMPLER_PARENT_BASED : 0);
-    if (!choose(v, value, &chosen))
-        return false;
-    c->sampler = (enum sampler_kind)(chosen & ~SAMPLER_PARENT_BASED);
-    c->sampler_parent_based = chosen & SAMPLER_PARENT_BASED;
-    return true;
-}
-
-/* Means something to the ratio samplers only, which no default names. */
-static bool load_RATIO(struct config *c, const struct variable *v, struct slice value)
-{
-    if (c->sampler != SAMPLER_RATIO)
-        return true;
-    if (!parse_ratio(value, &c->sampler_ratio))
-        return mistake(v, value, "is not a number from 0 to 1", "1.0");
-    return true;
-}
-
-/*
- * A list of words. `none` empties it; words not understood are left out; a list
- * in which nothing was understood counts as unset. A word that the specification
- * knows and we do not is understood: who asks for b3 alone does not get W3C.
- */
-static bool load_FLAGS(struct config *c, const struct variable *v, struct slice value)
-{
-    struct slice item, first_bad = { "", 0 }, rest = value;
-    uint32_t flags = 0;
-    unsigned bad = 0, understood = 0;
-    bool none = false;
-    while (parse_list_next(&rest, &item)) {
-        const struct word *word = word_find(v->words, item);
-        if ((word == NULL || !word->built) && bad++ == 0)
-            first_bad = item;
-        if (word == NULL)
-            continue;
-        understood++;
-        flags |= word->built ? word->value : 0;
-        none |= strcmp(word->text, "none") == 0;
-    }
-    if (bad > 0) {
-        char shown[SHOWN_BYTES];
-        text_shown(first_bad, shown);
-        diag_config_mistake("%s: \"%s\" is not supported by this version%s; %s", v->name, shown,
-                            bad > 1 ? ", nor are others of the list" : "",
-                            understood ? "left out" : "the default holds");
-    }
-    if (understood == 0)
-        return false;
-    if (none)
-        flags = 0;
-    memcpy(field_of(c, v), &flags, sizeof flags);
-    return true;
-}
-
-static bool load_URL(struct config *c, const struct variable *v, struct slice value)
-{
-    const char *url = url_checked(v->name, value);
-    memcpy(field_of(c, v), &url, sizeof url);
-    return true;
-}
-
-static bool load_ENDPOINT(struct config *c, const struct variable *v, struct slice value)
-{
-    load_endpoint(c, v->name, value, true);
-    return true;
-}
-
-static bool load_TRACES_ENDPOINT(struct config *c, const struct variable *v, struct slice value)
-{
-    load_endpoint(c, v->name, value, false);
-    return true;
-}
-
-static bool load_HEADERS(struct config *c, const struct variable *v, struct slice value)
-{
-    load_headers(c, v->name, value);
-    return true;
-}
-
-static bool load_ATTRIBUTES(struct config *c, const struct variable *v, struct slice value)
-{
-    load_attributes(c, v->name, value);
-    return true;
-}
-
-/* Looked up by config_url_filter(), with names that depend on the instrumentation. */
-static bool load_PATTERNS(struct config *c, const struct variable *v, struct slice value)
-{
-    (void)c, (void)v, (void)value;
-    return true;
-}
-
-static bool load_NOT_READ(struct config *c, const struct variable *v, struct slice value)
-{
-    (void)c;
-    return mistake(v, value, "is not read by this version", "the default");
-}
-
-/* Rows that stand in the table before what they mean does. */
-static bool is_unbuilt(const struct variable *v)
-{
-    static const char *const names[] = {
-#define NAME(name) name,
-        CONFIG_UNBUILT_VARIABLES(NAME)
-#undef NAME
-            NULL
-    };
-    for (size_t i = 0; names[i] != NULL; i++)
-        if (strcmp(names[i], v->name) == 0)
-            return true;
-    return false;
-}
-
-static const struct variable variables[] = {
-#define VAR(name, type, field, set, default_text, effect) \
-    { name, load_##type, offsetof(struct config, field), WORDS_##set },
-    CONFIG_VARIABLES(VAR)
-#undef VAR
-};
+#include "table.h"
 
 /* Constructor only. The struct lies in .bss: no memory to ask for, none to fail. */
 static struct config loaded;
 const struct config *config;
+struct setting config_settings[CONFIG_MAX_ROWS];
 
 static void set_defaults(struct config *c)
 {
@@ -315,9 +45,8 @@ static void set_defaults(struct config *c)
     c->exit_timeout_ms = 2000;
 }
 
-/* What one pass over the environment found. Values are our copies. */
+/* What one pass over the environment could not keep. */
 struct found {
-    const char *values[COUNT(variables)];
     unsigned too_many, too_long;
 };
 
@@ -357,10 +86,11 @@ static void keep_variable(struct config *c, struct found *found, const char *ent
     if (copy == NULL)
         return;
     c->follow_vars[c->nr_follow_vars++] = copy;
-    for (size_t i = 0; i < COUNT(variables); i++) {
-        const char *value = value_of(copy, variables[i].name);
-        if (value != NULL && found->values[i] == NULL) /* as getenv: the first one holds */
-            found->values[i] = value;
+    for (unsigned i = 0; i < config_nr_rows; i++) {
+        const char *value = value_of(copy, config_rows[i].name);
+        struct setting *s = &config_settings[i];
+        if (value != NULL && s->text == NULL) /* as getenv: the first one holds */
+            *s = (struct setting){ value, config_rows[i].name, SOURCE_ENVIRONMENT, 0, false };
     }
 }
 
@@ -394,9 +124,9 @@ static void keep_entry(struct config *c, struct found *found, const char *entry)
 /* The name of an entry, for a message: those that we read whole, any other as a value. */
 static const char *shown_name(const char *entry, char shown[static SHOWN_BYTES])
 {
-    for (size_t i = 0; i < COUNT(variables); i++)
-        if (value_of(entry, variables[i].name) != NULL)
-            return variables[i].name;
+    for (unsigned i = 0; i < config_nr_rows; i++)
+        if (value_of(entry, config_rows[i].name) != NULL)
+            return config_rows[i].name;
     text_shown(slice_until(slice_of(entry), (size_t)(strchr(entry, '=') - entry)), shown);
     return shown;
 }
@@ -417,89 +147,28 @@ static void report_unread(char *const envp[], const struct found *found)
                             found->too_many);
 }
 
-/* A plugin's path, or its file's name without `.so`. */
-static bool is_plugin_name(struct slice item, const char *path)
+/* Text to fields, in the table's order. */
+static void read_rows(struct config *c)
 {
-    const char *slash = strrchr(path, '/');
-    struct slice file = slice_of(slash != NULL ? slash + 1 : path);
-    if (slice_is(item, path))
-        return true;
-    if (file.len > 3 && memcmp(file.at + file.len - 3, ".so", 3) == 0)
-        file.len -= 3;
-    return item.len == file.len && memcmp(item.at, file.at, file.len) == 0;
-}
-
-bool config_exporter_is_allowed(const struct config *c, const char *name, bool is_plugin)
-{
-    struct slice item, rest;
-    if (c->allowed_exporters == NULL)
-        return !is_plugin;
-    rest = slice_of(c->allowed_exporters);
-    while (parse_list_next(&rest, &item))
-        if (is_plugin ? is_plugin_name(item, name) : slice_is_nocase(item, name))
-            return true;
-    return false;
-}
-
-/* Takes those away that OTEL_SHIM_ALLOWED_EXPORTERS does not name by any of their words. */
-static void allow_exporters(struct config *c)
-{
-    uint32_t allowed = 0;
-    const char *refused = NULL;
-    for (size_t i = 0; i < COUNT(words); i++)
-        if (words[i].set == WORDS_EXPORTER && config_exporter_is_allowed(c, words[i].text, false))
-            allowed |= words[i].value;
-    for (size_t i = 0; i < COUNT(words) && refused == NULL; i++)
-        if (words[i].set == WORDS_EXPORTER && (words[i].value & c->exporters & ~allowed) != 0)
-            refused = words[i].text;
-    if (refused != NULL)
-        diag_config_mistake("OTEL_SHIM_ALLOWED_EXPORTERS does not name %s; it is not used",
-                            refused);
-    c->exporters &= allowed;
-    if (c->exporter_plugins != NULL)
-        c->exporters |= EXPORTER_PLUGINS;
-}
-
-/* What two variables say together. `batch_set`: the batch size was asked for. */
-static void settle(struct config *c, bool batch_set)
-{
-    if (c->bsp.max_export_batch_size > c->bsp.max_queue_size) {
-        if (batch_set)
-            diag_config_mistake("OTEL_BSP_MAX_EXPORT_BATCH_SIZE=%u is more than "
-                                "OTEL_BSP_MAX_QUEUE_SIZE; using %u",
-                                c->bsp.max_export_batch_size, c->bsp.max_queue_size);
-        c->bsp.max_export_batch_size = c->bsp.max_queue_size;
+    for (unsigned i = 0; i < config_nr_rows; i++) {
+        struct setting *s = &config_settings[i];
+        if (s->text != NULL)
+            s->refused = !row_load(c, &config_rows[i], s);
     }
-    allow_exporters(c);
-    sampler_prepare(c);
-}
-
-static bool load_value(struct config *c, const struct variable *v, struct slice value)
-{
-    return is_unbuilt(v) ? load_NOT_READ(c, v, value) : v->load(c, v, value);
 }
 
 const struct config *config_load(char *const envp[])
 {
     struct config *c = &loaded;
     struct found found = { .too_many = 0 };
-    bool batch_set = false;
     set_defaults(c);
+    memset(config_settings, 0, sizeof config_settings);
     config = c; /* from here on mistakes go where OTEL_SHIM_LOG_FILE says */
     for (size_t i = 0; envp != NULL && envp[i] != NULL; i++)
         keep_entry(c, &found, envp[i]);
-    for (size_t i = 0; i < COUNT(variables); i++) {
-        const struct variable *v = &variables[i];
-        if (found.values[i] == NULL)
-            continue;
-        bool good = load_value(c, v, slice_of(found.values[i]));
-        if (v->field == offsetof(struct config, log_level) && v->load == load_CHOICE)
-            c->log_level_set = good;
-        if (v->field == offsetof(struct config, bsp.max_export_batch_size))
-            batch_set = good;
-    }
+    read_rows(c);
     report_unread(envp, &found);
-    settle(c, batch_set);
+    settle(c);
     return c;
 }
 

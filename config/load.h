@@ -23,6 +23,9 @@ void load_endpoint(struct config *c, const char *variable, struct slice value, b
 /* endpoint.c: a copy of a URL that is used as it is; NULL after reporting what is none. */
 const char *url_checked(const char *variable, struct slice value);
 
+/* settle.c: what rows say together. */
+void settle(struct config *c);
+
 /* urls.c: the value of a variable that was set at start and is kept by name, or NULL. */
 const char *config_variable(const struct config *c, const char *name);
 
