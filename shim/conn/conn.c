@@ -358,6 +358,16 @@ struct conn *conn_of_fd(int fd)
     return likely(c != NULL) ? c : classify(fd);
 }
 
+bool conn_answers(struct conn_answer *a, int fd)
+{
+    struct conn *c = conn_behind(fd);
+    if (c == NULL || c->role != CONN_SERVER)
+        return false;
+    a->conn = c;
+    a->generation = conn_generation(c);
+    return true;
+}
+
 /* ---- TLS ---- */
 
 struct conn *conn_begin_tls(int fd, enum conn_role role)

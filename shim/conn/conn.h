@@ -11,6 +11,7 @@
  *     if (n > 0 && (c = conn_of_fd(fd)) != NULL) conn_read(c, buf, n);
  *
  *     struct conn_write w;
+ *     if (conn_answers(&a, fd)) -> write as usual, then conn_answered(&a, iov, nr, n, errno)
  *     if (!conn_write_begin(&w, c, iov, nr, may_inject)) -> write as usual, tell nothing
  *     if (w.edited) n = writev(fd, out, conn_write_pieces(&w, iov, nr, out, max));
  *     else          n = the program's own call
@@ -161,6 +162,19 @@ struct conn_write {
  */
 bool conn_write_begin(struct conn_write *w, struct conn *c, const struct iovec *iov, int nr_iov,
                       bool may_inject);
+/*
+ * The same for answers of a server, into which nothing of ours goes: nothing is looked at
+ * before the call, so that the kernel is the first to read the program's memory.
+ * conn_answers() keeps the connection for afterwards; false: as above. It reads, no more:
+ * may be called in any process, with no guard. conn_answered() gets what the call returned.
+ */
+struct conn_answer {
+    struct conn *conn;
+    uint32_t generation;
+};
+bool conn_answers(struct conn_answer *a, int fd);
+void conn_answered(const struct conn_answer *a, const struct iovec *iov, int nr_iov, ssize_t n,
+                   int error);
 /* The edited bytes as an iovec of at most `max` entries; their number. `max` must be at
  * least nr_iov + CONN_EDIT_PIECES + 1. */
 int conn_write_pieces(const struct conn_write *w, struct iovec *out, int max);

@@ -3,7 +3,7 @@
  *
  * A client's request head is parsed before its write, because the header must be in
  * the very same system call; everything else after it, when it is known how much the
- * kernel took. A short write leaves a remainder of two kinds: program bytes before
+ * kernel took. Answers of servers are not looked at before at all. A short write leaves a remainder of two kinds: program bytes before
  * our place (edit.at), or bytes of ours (edit.done); the next write goes on with it.
  */
 #include "conn/conn_internal.h"
@@ -25,15 +25,15 @@ static enum proto_side side_out(const struct conn *c)
     return c->role == CONN_SERVER ? PROTO_RESPONSES : PROTO_REQUESTS;
 }
 
-/* Feeds program bytes [from, to) of the write. */
-static void feed_range(struct conn *c, const struct conn_write *w, size_t from, size_t to)
+/* Feeds program bytes [from, to) of a write. */
+static void feed_range(struct conn *c, const struct iovec *iov, int nr_iov, size_t from, size_t to)
 {
     size_t at = 0;
-    for (int i = 0; i < w->nr_iov && at < to; i++) {
-        size_t len = w->iov[i].iov_len;
+    for (int i = 0; i < nr_iov && at < to; i++) {
+        size_t len = iov[i].iov_len;
         size_t first = from > at ? from - at : 0, last = to - at < len ? to - at : len;
         if (first < last && !(c->flags & CONN_GIVEN_UP))
-            stream_feed(c, side_out(c), (const char *)w->iov[i].iov_base + first, last - first);
+            stream_feed(c, side_out(c), (const char *)iov[i].iov_base + first, last - first);
         at += len;
     }
 }
@@ -195,17 +195,23 @@ static void wrote(struct conn *c, const struct conn_write *w, size_t taken)
 {
     if (taken < w->fed) {
         stream_unread_head(c, true);
-        feed_range(c, w, 0, taken);
+        feed_range(c, w->iov, w->nr_iov, 0, taken);
     } else if (taken > w->fed) {
-        feed_range(c, w, w->fed, taken);
+        feed_range(c, w->iov, w->nr_iov, w->fed, taken);
     } else {
         stream_feed(c, side_out(c), "", 0); /* the head was all: its end is not told yet */
     }
 }
 
+/* The program will try again, or find its own mistake. */
+static bool is_for_now(int error)
+{
+    return error == EAGAIN || error == EINTR || error == ENOBUFS || error == EFAULT;
+}
+
 static void failed(struct conn *c, const struct conn_write *w, int error)
 {
-    if (error == EAGAIN || error == EINTR || error == ENOBUFS || error == EFAULT) {
+    if (is_for_now(error)) {
         if (w->fed > 0) {
             stream_of(c)->edit.kind = EDIT_NONE;
             stream_unread_head(c, false); /* it comes again, or never */
@@ -271,6 +277,21 @@ ssize_t conn_write_end(struct conn_write *w, ssize_t sent, int *error)
     stream_settle(c);
     conn_let_go(c);
     return sent;
+}
+
+void conn_answered(const struct conn_answer *a, const struct iovec *iov, int nr_iov, ssize_t n,
+                   int error)
+{
+    struct conn *c = a->conn;
+    if (n == 0 || (n < 0 && is_for_now(error)) || conn_generation(c) != a->generation ||
+        !conn_hold(c))
+        return;
+    if (n > 0)
+        feed_range(c, iov, nr_iov, 0, (size_t)n);
+    else
+        stream_finish(c, PROTO_RESPONSES, error);
+    stream_settle(c);
+    conn_let_go(c);
 }
 
 void conn_written_unseen(struct conn *c, size_t n)

@@ -1,6 +1,7 @@
 /*
- * Bytes that go out. A write on a watched connection is looked at before and after;
- * where our header goes in, the bytes leave in one sendmsg or writev all the same.
+ * Bytes that go out. A write on a watched connection is looked at before and after, a
+ * server's answer only after; where our header goes in, the bytes leave in one sendmsg
+ * or writev all the same.
  */
 #include "hooks/socket.h"
 
@@ -43,6 +44,27 @@ static __attribute__((noinline)) ssize_t after_write(struct conn_write *w, ssize
     return n;
 }
 
+/* A server's answer goes out as it is; what it is, is asked afterwards. */
+static inline bool is_answer(struct conn_answer *a, int fd, int flags)
+{
+    return !(flags & MSG_OOB) && conn_answers(a, fd);
+}
+
+static __attribute__((noinline)) ssize_t after_answer(const struct conn_answer *a, int fd,
+                                                      const struct iovec *iov, int nr_iov,
+                                                      ssize_t n)
+{
+    struct call call;
+    int saved_errno = errno;
+    enum socket_entry entry = socket_enter(&call);
+    if (entry == SOCKET_ON)
+        conn_answered(a, iov, nr_iov, n, saved_errno);
+    else if (entry == SOCKET_QUIET)
+        conn_used_below(fd);
+    socket_leave(&call, entry, saved_errno);
+    return n;
+}
+
 static ssize_t write_edited(const struct conn_write *w, int fd)
 {
     struct iovec out[ONE_EDITED];
@@ -69,6 +91,9 @@ static struct iovec iovec_of(const void *buf, size_t len)
 static __attribute__((noinline)) ssize_t watched_write(int fd, const void *buf, size_t len)
 {
     struct iovec iov = iovec_of(buf, len);
+    struct conn_answer a;
+    if (is_answer(&a, fd, 0))
+        return after_answer(&a, fd, &iov, 1, LIBC(write)(fd, buf, len));
     struct conn_write w;
     if (!before_write(&w, fd, &iov, 1, 0))
         return LIBC(write)(fd, buf, len);
@@ -97,6 +122,9 @@ static bool table_is_readable(const struct iovec *iov, long nr_iov)
 
 static __attribute__((noinline)) ssize_t watched_writev(int fd, const struct iovec *iov, int nr_iov)
 {
+    struct conn_answer a;
+    if (is_answer(&a, fd, 0))
+        return after_answer(&a, fd, iov, nr_iov, LIBC(writev)(fd, iov, nr_iov));
     struct conn_write w;
     if (!table_is_readable(iov, nr_iov) || !before_write(&w, fd, iov, nr_iov, 0))
         return LIBC(writev)(fd, iov, nr_iov);
@@ -115,6 +143,9 @@ static __attribute__((noinline)) ssize_t watched_send(int fd, const void *buf, s
                                                       int flags)
 {
     struct iovec iov = iovec_of(buf, len);
+    struct conn_answer a;
+    if (is_answer(&a, fd, flags))
+        return after_answer(&a, fd, &iov, 1, LIBC(send)(fd, buf, len, flags));
     struct conn_write w;
     if (!before_write(&w, fd, &iov, 1, flags))
         return LIBC(send)(fd, buf, len, flags);
@@ -139,6 +170,10 @@ static __attribute__((noinline)) ssize_t watched_sendto(int fd, const void *buf,
                                                         socklen_t address_len)
 {
     struct iovec iov = iovec_of(buf, len);
+    struct conn_answer a;
+    if (is_answer(&a, fd, flags))
+        return after_answer(&a, fd, &iov, 1,
+                            LIBC(sendto)(fd, buf, len, flags, address, address_len));
     struct conn_write w;
     if (!before_write(&w, fd, &iov, 1, flags))
         return LIBC(sendto)(fd, buf, len, flags, address, address_len);
@@ -156,6 +191,12 @@ EXPORT ssize_t sendto(int fd, const void *buf, size_t len, int flags, __CONST_SO
 static __attribute__((noinline)) ssize_t watched_sendmsg(int fd, const struct msghdr *msg,
                                                          int flags)
 {
+    struct conn_answer a;
+    if (is_answer(&a, fd, flags)) {
+        ssize_t n = LIBC(sendmsg)(fd, msg, flags);
+        return after_answer(&a, fd, n >= 0 ? msg->msg_iov : NULL,
+                            n >= 0 ? (int)msg->msg_iovlen : 0, n);
+    }
     struct conn_write w;
     int saved_errno = errno;
     bool readable = mem_is_readable(msg, sizeof *msg);
