@@ -50,9 +50,8 @@ static inline bool is_answer(struct conn_answer *a, int fd, int flags)
     return !(flags & MSG_OOB) && conn_answers(a, fd);
 }
 
-static __attribute__((noinline)) ssize_t after_answer(const struct conn_answer *a, int fd,
-                                                      const struct iovec *iov, int nr_iov,
-                                                      ssize_t n)
+static __attribute__((noinline)) ssize_t
+after_answer(const struct conn_answer *a, int fd, const struct iovec *iov, int nr_iov, ssize_t n)
 {
     struct call call;
     int saved_errno = errno;
@@ -194,8 +193,8 @@ static __attribute__((noinline)) ssize_t watched_sendmsg(int fd, const struct ms
     struct conn_answer a;
     if (is_answer(&a, fd, flags)) {
         ssize_t n = LIBC(sendmsg)(fd, msg, flags);
-        return after_answer(&a, fd, n >= 0 ? msg->msg_iov : NULL,
-                            n >= 0 ? (int)msg->msg_iovlen : 0, n);
+        return after_answer(&a, fd, n >= 0 ? msg->msg_iov : NULL, n >= 0 ? (int)msg->msg_iovlen : 0,
+                            n);
     }
     struct conn_write w;
     int saved_errno = errno;

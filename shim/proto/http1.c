@@ -4,9 +4,12 @@
  * One state per thing that is awaited, so that it stops and goes on at any byte.
  * Within a state runs of bytes are taken at once: names by a table, values eight
  * bytes at a time, bodies by their length. A line that came whole passes through
- * its states without returning.
+ * its states without returning, a head that came whole (http1_whole.c) is not read by
+ * states at all.
  */
 #include "http1_internal.h"
+
+_Static_assert(START == HTTP1_AT_START && BEGUN == HTTP1_AT_BEGIN, "as http1.h says");
 
 /* ---- first line ---- */
 
@@ -108,8 +111,7 @@ static int read_target(struct http1 *p, struct cursor *c)
 
 static const char version[] = "HTTP/1.";
 
-/* "HTTP/1.1 200" and the byte behind, all at once; false: step by step. */
-static bool read_status_whole(struct http1 *p, struct cursor *c)
+bool http1_status_read(struct http1 *p, struct cursor *c)
 {
     const char *at = c->at;
     if (c->end - at < 13 || memcmp(at, version, sizeof version - 1) != 0 || at[8] != ' ')
@@ -128,7 +130,7 @@ static bool read_status_whole(struct http1 *p, struct cursor *c)
 
 static int read_version(struct http1 *p, struct cursor *c)
 {
-    if (p->side == PROTO_RESPONSES && p->index == 0 && read_status_whole(p, c))
+    if (p->side == PROTO_RESPONSES && p->index == 0 && http1_status_read(p, c))
         return GO_ON;
     for (; c->at < c->end; c->at++, p->index++) {
         if (p->index == sizeof version - 1) {
@@ -301,16 +303,21 @@ static int response_head_done(struct http1 *p)
     return PROTO_HEAD;
 }
 
+int http1_head_done(struct http1 *p, uint32_t head_bytes)
+{
+    p->head_bytes = head_bytes;
+    if ((p->flags & HTTP1_CHUNKED) && ((p->flags & HTTP1_HAS_LENGTH) || p->minor == 0))
+        return http1_bad(p);
+    return p->side == PROTO_REQUESTS ? request_head_done(p) : response_head_done(p);
+}
+
 static int blank_line_done(struct http1 *p, const struct cursor *c)
 {
     if (p->seen & SEEN_TRAILER) {
         p->state = START;
         return PROTO_END;
     }
-    p->head_bytes = http1_offset(c);
-    if ((p->flags & HTTP1_CHUNKED) && ((p->flags & HTTP1_HAS_LENGTH) || p->minor == 0))
-        return http1_bad(p);
-    return p->side == PROTO_REQUESTS ? request_head_done(p) : response_head_done(p);
+    return http1_head_done(p, http1_offset(c));
 }
 
 /* Headers that are here whole; most of all bytes of heads are read by this loop. Stops at
@@ -407,6 +414,15 @@ static int read_head(struct http1 *p, struct cursor *c)
 
 /* ---- the whole ---- */
 
+static int begin_head(struct http1 *p, struct cursor *c)
+{
+    begin_message(p, c);
+    int told = http1_head_read(p, c);
+    if (told == GO_ON)
+        begin_message(p, c);
+    return told;
+}
+
 static int complete(struct http1 *p)
 {
     bool connect = p->side == PROTO_REQUESTS && p->method == HTTP_CONNECT;
@@ -422,8 +438,7 @@ static int step(struct http1 *p, struct cursor *c)
     case BEGUN:
         if (c->at == c->end)
             return PROTO_MORE;
-        begin_message(p, c);
-        return GO_ON;
+        return begin_head(p, c);
     case BODY:
     case CLOSE_BODY:
     case CHUNK_SIZE:
@@ -496,11 +511,6 @@ void http1_tunnel_refused(struct http1 *p)
 {
     if (p->state == TUNNEL_MAYBE)
         p->state = START;
-}
-
-bool http1_at_message_start(const struct http1 *p)
-{
-    return p->state == START;
 }
 
 uint64_t http1_body_ahead(const struct http1 *p)

@@ -182,7 +182,23 @@ void http1_tunnel_refused(struct http1 *p);
 /* Whether the next byte can only begin a message: no bytes of one, or of the empty lines
  * before one, have been taken. All state is then what http1_reset makes of it but for
  * env, store, owner and the numbers for the caller: it need not be kept. */
-bool http1_at_message_start(const struct http1 *p);
+#define HTTP1_AT_START 0u /* http1.state */
+#define HTTP1_AT_BEGIN 2u
+static inline bool http1_at_message_start(const struct http1 *p)
+{
+    return p->state == HTTP1_AT_START;
+}
+/*
+ * Instead of PROTO_BEGIN, for who has done already what is to be done then: the byte that
+ * comes next begins a message. False: it does not, or feed must find out (empty lines).
+ */
+static inline bool http1_begin(struct http1 *p, char next)
+{
+    if (p->state != HTTP1_AT_START || (p->side == PROTO_REQUESTS && (next == '\r' || next == '\n')))
+        return false;
+    p->state = HTTP1_AT_BEGIN;
+    return true;
+}
 /* Bytes of body that come next for certain, as they stand in the stream; UINT64_MAX up to
  * the close, 0 inside heads and chunk lines. */
 uint64_t http1_body_ahead(const struct http1 *p);

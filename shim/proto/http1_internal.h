@@ -1,6 +1,7 @@
 /*
- * Shared by http1.c (the machine), http1_body.c (its states within a body),
- * http1_fields.c (headers and the store) and http1_scan.c (a look at a whole head).
+ * Shared by http1.c (the machine), http1_whole.c (its way through a head that is here whole),
+ * http1_body.c (its states within a body), http1_fields.c (headers and the store) and
+ * http1_scan.c (a look at a whole head).
  */
 #ifndef OTELSHIM_PROTO_HTTP1_INTERNAL_H
 #define OTELSHIM_PROTO_HTTP1_INTERNAL_H
@@ -226,6 +227,13 @@ static inline int http1_bad(struct http1 *p)
     return PROTO_BAD;
 }
 
+/* http1.c: "HTTP/1.1 200" and the byte behind, all at once; false: step by step. */
+bool http1_status_read(struct http1 *p, struct cursor *c);
+/* http1.c: all of the head is read; what comes next. PROTO_HEAD, INTERIM or BAD. */
+int http1_head_done(struct http1 *p, uint32_t head_bytes);
+/* http1_whole.c: the head that begins at c->at, if it is here whole and plain: what
+ * http1_head_done says of it. GO_ON: not so; nothing is taken, begin again step by step. */
+int http1_head_read(struct http1 *p, struct cursor *c);
 /* http1_body.c: the steps of a body's states, from BODY to CHUNK_LF. */
 int http1_body_step(struct http1 *p, struct cursor *c);
 

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 /* METHOD(name): known to the conventions (1.44, http.request.method), 7 bytes at most. */
@@ -31,19 +32,31 @@ enum http_method {
 
 #define HTTP_METHOD_MAX_KNOWN 7u /* bytes of the longest */
 
+/* Up to 7 letters in one word; the same letters give the same word. */
+static inline uint64_t http_method_word(const char *method, size_t len)
+{
+    uint32_t first, last;
+    if (len < sizeof first)
+        return len == 0 ? 0
+                        : (uint64_t)(unsigned char)method[0] |
+                              (uint64_t)(unsigned char)method[len / 2] << 8 * (len / 2) |
+                              (uint64_t)(unsigned char)method[len - 1] << 8 * (len - 1);
+    memcpy(&first, method, sizeof first);
+    memcpy(&last, method + len - sizeof last, sizeof last);
+    return first | (uint64_t)last << 8 * (len - sizeof last);
+}
+
 /* Exact, case-sensitive match. */
 static inline enum http_method http_method_of(const char *method, size_t len)
 {
-    static const char known[HTTP_METHOD_COUNT][8] = {
-#define X(name) [HTTP_##name] = #name,
-        HTTP_METHODS(X)
+    if (len > HTTP_METHOD_MAX_KNOWN)
+        return HTTP_OTHER;
+    uint64_t word = http_method_word(method, len);
+#define X(name) \
+    if (word == http_method_word(#name, sizeof #name - 1)) \
+        return HTTP_##name;
+    HTTP_METHODS(X)
 #undef X
-    };
-    for (unsigned i = 1; len <= HTTP_METHOD_MAX_KNOWN && i < HTTP_METHOD_COUNT; i++) {
-        if (known[i][0] == method[0] && strlen(known[i]) == len &&
-            memcmp(known[i], method, len) == 0)
-            return (enum http_method)i;
-    }
     return HTTP_OTHER;
 }
 

@@ -1,0 +1,122 @@
+/*
+ * A head that lies in the buffer whole, as nearly all do: read line by line, without the
+ * machine's states between. Takes nothing that the machine would not take in the same way;
+ * whatever is unusual (a fold, a lone LF before the blank line, what is bad) is left to it.
+ */
+#include "http1_internal.h"
+
+/* The first line; the next one's first byte, NULL: not here, or nothing for us. */
+static const char *request_line_read(struct http1 *p, const char *at, const char *end,
+                                     uint8_t *line_end)
+{
+    struct request_line line;
+    if (!http1_request_line_is_whole(at, end, &line))
+        return NULL;
+    http1_method_read(p, at, (size_t)(line.method_end - at));
+    http1_target_read(p, line.target, (size_t)(line.target_end - line.target));
+    p->minor = line.minor;
+    *line_end = line.line_end;
+    return line.next;
+}
+
+static const char *status_line_read(struct http1 *p, struct cursor *c, uint8_t *line_end)
+{
+    struct cursor line = *c;
+    if (!http1_status_read(p, &line))
+        return NULL;
+    const char *at = find_line_end(line.at, c->end);
+    if (c->end - at < 2 || (*at != '\n' && (at[0] != '\r' || at[1] != '\n')))
+        return NULL;
+    *line_end = *at == '\n' ? 1 : 2;
+    return at + *line_end;
+}
+
+#ifdef __SSE2__
+#define LOOK_BYTES 32u
+
+/* A bit for each of 32 bytes: those up to `most`. */
+static inline unsigned up_to(__m128i a, __m128i b, __m128i most)
+{
+    unsigned low = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(a, most), a));
+    unsigned high = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(b, most), b));
+    return low | high << 16;
+}
+
+static inline unsigned equal_to(__m128i a, __m128i b, __m128i byte)
+{
+    unsigned low = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(a, byte));
+    unsigned high = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(b, byte));
+    return low | high << 16;
+}
+
+/*
+ * As line_is_whole, for the plainest of lines: its colon is among 32 bytes that are all here,
+ * and it ends with CR LF. One look for both in half of the instructions; whether the next
+ * line folds it is for the caller to see.
+ */
+static inline bool line_is_plain(const char *at, const char *end, struct line *line)
+{
+    if ((size_t)(end - at) < LOOK_BYTES)
+        return false;
+    __m128i a = _mm_loadu_si128((const __m128i_u *)at);
+    __m128i b = _mm_loadu_si128((const __m128i_u *)(at + 16));
+    unsigned colons = equal_to(a, b, _mm_set1_epi8(':'));
+    unsigned controls = up_to(a, b, _mm_set1_epi8(' ' - 1));
+    unsigned blanks = up_to(a, b, _mm_set1_epi8(' '));
+    /* In the bytes before the first colon there is no other end of a name. */
+    if (colons == 0 || (blanks & (colons ^ (colons - 1))) != 0)
+        return false;
+    line->colon = at + __builtin_ctz(colons);
+    line->stop =
+        controls != 0 ? at + __builtin_ctz(controls) : find_below(at + LOOK_BYTES, end, ' ');
+    line->next = line->stop + 2;
+    return line->colon != at && end - line->stop >= 3 && line->stop[0] == '\r' &&
+           line->stop[1] == '\n';
+}
+#else
+static inline bool line_is_plain(const char *at, const char *end, struct line *line)
+{
+    return line_is_whole(at, end, line);
+}
+#endif
+
+/* The headers; behind the blank line, NULL: as above. */
+static const char *headers_read(struct http1 *p, const char *at, const char *end, const char *base)
+{
+    bool captures = p->store != NULL && p->env != NULL && p->env->capture != NULL;
+    struct line line;
+    while (at < end && *at != '\r') {
+        if (!line_is_plain(at, end, &line) && !line_is_whole(at, end, &line))
+            return NULL;
+        const char *name = at;
+        at = line.next;
+        if (*at == ' ' || *at == '\t')
+            return NULL;
+        if ((captures || http1_may_be_header(name, (size_t)(line.colon - name))) &&
+            !http1_field_read(p, name, &line, (uint32_t)(name - base)))
+            return NULL;
+    }
+    return end - at >= 2 && at[1] == '\n' ? at + 2 : NULL;
+}
+
+int http1_head_read(struct http1 *p, struct cursor *c)
+{
+    const char *at = c->at, *end = c->end;
+    uint8_t line_end = 0;
+    if ((size_t)(end - at) > HTTP1_MAX_HEAD)
+        end = at + HTTP1_MAX_HEAD;
+    struct cursor head = { at, end, at, 0 };
+    at = p->side == PROTO_REQUESTS ? request_line_read(p, at, end, &line_end)
+                                   : status_line_read(p, &head, &line_end);
+    if (at == NULL)
+        return GO_ON;
+    if (p->store != NULL) {
+        p->store->insert_at = (uint32_t)(at - head.base);
+        p->store->line_end = line_end;
+    }
+    at = headers_read(p, at, end, head.base);
+    if (at == NULL)
+        return GO_ON;
+    c->at = at;
+    return http1_head_done(p, (uint32_t)(at - head.base));
+}
