@@ -16,7 +16,7 @@ build='gcc libc6-dev make
     libprotobuf-c-dev protobuf-c-compiler libpcre2-dev libsqlite3-dev zlib1g-dev'
 demo='curl sqlite3 python3 openssl nginx-light|nginx-core|nginx-full|nginx'
 test='g++ libcriterion-dev protobuf-compiler curl sqlite3 python3 nginx-light|nginx-core|nginx-full|nginx
-    apache2-bin apache2-utils lighttpd haproxy gunicorn wget wrk nodejs ruby ruby-webrick
+    apache2-bin apache2-utils lighttpd haproxy tinyproxy systemd gunicorn wget wrk nodejs ruby ruby-webrick
     default-jdk-headless|openjdk-17-jdk-headless|openjdk-21-jdk-headless
     openssl libssl-dev libgnutls28-dev php-cli php-sqlite3 perl libdbd-sqlite3-perl redis-server git bash
     findutils util-linux procps binutils'
@@ -25,7 +25,7 @@ fuzz='clang libclang-rt-14-dev' # what Debian 12's clang links for sanitizers an
 bench='valgrind gcc libsqlite3-dev sqlite3 python3 util-linux
     nginx-light|nginx-core|nginx-full|nginx nodejs wrk redis-server redis-tools openssl curl'
 
-units='nginx.service redis-server.service lighttpd.service haproxy.service'
+units='nginx.service redis-server.service lighttpd.service haproxy.service tinyproxy.service'
 policy=/usr/sbin/policy-rc.d
 
 groups=${*:-build test}
