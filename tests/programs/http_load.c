@@ -1,12 +1,14 @@
+/* libs: -lssl -lcrypto */
 /*
  * Asks a web server many things at once, each with an id of its own, and sees
  * that each answer is the one to its question.
  *
- *     http_load PORT CONNECTIONS REQUESTS FIRST_ID PATH [traceparent]
+ *     http_load PORT CONNECTIONS REQUESTS FIRST_ID PATH [traceparent] [tls]
  *
  * Request N is GET PATH?id=N, its answer's body must be "id=N\n". With
  * `traceparent`, request N comes from span N+1 of trace N+1 (as hexadecimal
- * numbers), so that a reader of the spans knows what is true. Connections are
+ * numbers), so that a reader of the spans knows what is true. With `tls` the server's
+ * certificate is not looked at. Connections are
  * kept open; one that the server closes between two answers is opened anew.
  * Prints `right=N wrong=N`; exit status 1 if not all were right.
  */
@@ -16,7 +18,9 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/ssl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +38,7 @@ struct connection {
     long id; /* of the question that waits for its answer; -1: none */
     char in[BUFFER];
     size_t used;
+    SSL *tls;      /* NULL: plain */
     bool answered; /* has brought an answer: may be closed by the server */
 };
 
@@ -42,6 +47,7 @@ static struct pollfd fds[MAX_CONNECTIONS];
 static struct sockaddr_in address = { .sin_family = AF_INET };
 static const char *path;
 static bool with_parent;
+static SSL_CTX *tls; /* NULL: plain connections */
 static long next_id, last_id, right, wrong, under_way;
 
 static void die(const char *what)
@@ -58,7 +64,31 @@ static void open_connection(int i)
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     fds[i] = (struct pollfd){ .fd = fd, .events = POLLIN };
     connections[i].used = 0;
+    if (tls != NULL) {
+        connections[i].tls = SSL_new(tls);
+        SSL_set_fd(connections[i].tls, fd);
+        if (SSL_connect(connections[i].tls) != 1)
+            die("TLS handshake");
+    }
     connections[i].answered = false;
+}
+
+static ssize_t send_some(int i, const char *text, size_t len)
+{
+    if (connections[i].tls != NULL)
+        return SSL_write(connections[i].tls, text, (int)len);
+    return send(fds[i].fd, text, len, MSG_NOSIGNAL);
+}
+
+/* 0: the connection is at its end, or broken; `no_data`: nothing for us came (a ticket). */
+static ssize_t receive_some(int i, char *to, size_t room, bool *no_data)
+{
+    *no_data = false;
+    if (connections[i].tls == NULL)
+        return recv(fds[i].fd, to, room, 0);
+    int n = SSL_read(connections[i].tls, to, (int)room);
+    *no_data = n <= 0 && SSL_get_error(connections[i].tls, n) == SSL_ERROR_WANT_READ;
+    return n;
 }
 
 static void put_question(int i)
@@ -69,8 +99,7 @@ static void put_question(int i)
         snprintf(parent, sizeof parent, "traceparent: 00-%032lx-%016lx-01\r\n", id + 1, id + 1);
     int len = snprintf(text, sizeof text, "GET %s?id=%ld HTTP/1.1\r\nHost: 127.0.0.1\r\n%s\r\n",
                        path, id, parent);
-    if (send(fds[i].fd, text, (size_t)len, MSG_NOSIGNAL) != len && errno != EPIPE &&
-        errno != ECONNRESET)
+    if (send_some(i, text, (size_t)len) != len && errno != EPIPE && errno != ECONNRESET)
         die("send");
 }
 
@@ -129,6 +158,8 @@ static void take_answer(int i)
 
 static void closed(int i)
 {
+    SSL_free(connections[i].tls);
+    connections[i].tls = NULL;
     close(fds[i].fd);
     fds[i].fd = -1;
     if (connections[i].id < 0)
@@ -148,7 +179,10 @@ static void readable(int i)
     struct connection *c = &connections[i];
     if (c->used == BUFFER - 1)
         die("an answer too long");
-    ssize_t n = recv(fds[i].fd, c->in + c->used, BUFFER - 1 - c->used, 0);
+    bool no_data;
+    ssize_t n = receive_some(i, c->in + c->used, BUFFER - 1 - c->used, &no_data);
+    if (no_data)
+        return;
     if (n <= 0) {
         closed(i);
         return;
@@ -156,6 +190,17 @@ static void readable(int i)
     c->used += (size_t)n;
     if (c->id >= 0)
         take_answer(i);
+}
+
+static SSL_CTX *with_tls(void)
+{
+    SSL_CTX *made = SSL_CTX_new(TLS_client_method());
+    if (made == NULL)
+        die("TLS");
+    /* A session ticket makes the socket readable, too: then a read may come back empty. */
+    SSL_CTX_clear_mode(made, SSL_MODE_AUTO_RETRY);
+    signal(SIGPIPE, SIG_IGN);
+    return made;
 }
 
 int main(int argc, char **argv)
@@ -168,7 +213,11 @@ int main(int argc, char **argv)
     next_id = atol(argv[4]);
     last_id = next_id + atol(argv[3]);
     path = argv[5];
-    with_parent = argc > 6;
+    for (int i = 6; i < argc; i++) {
+        with_parent |= strcmp(argv[i], "traceparent") == 0;
+        if (strcmp(argv[i], "tls") == 0)
+            tls = with_tls();
+    }
     if (count > MAX_CONNECTIONS)
         return 2;
     for (int i = 0; i < count; i++) {
@@ -185,7 +234,9 @@ int main(int argc, char **argv)
         }
         for (int i = 0; i < count; i++)
             if (fds[i].fd >= 0 && fds[i].revents != 0)
-                readable(i);
+                do
+                    readable(i);
+                while (connections[i].tls != NULL && SSL_pending(connections[i].tls) > 0);
     }
     printf("right=%ld wrong=%ld\n", right, wrong);
     return wrong != 0;

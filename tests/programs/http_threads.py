@@ -3,8 +3,9 @@
 An application server of the threaded kind: one thread per connection, one
 connection to the upstream per thread, kept open (http.client, then SQLite).
 
-    http_threads.py PORT [UPSTREAM_PORT]        ends at SIGINT
+    http_threads.py PORT [UPSTREAM_PORT [CERT KEY CA]]        ends at SIGINT
 
+With a certificate it speaks TLS, and to its upstream, too.
 /hello  /echo (the body)  /status/N  /slow/MS  /bytes/N  /chunks/N  /sql
 /chain?QUERY (asks the upstream for /leaf?QUERY)  /leaf?QUERY (answers QUERY)
 /lookup (a getaddrinfo)  /run (a child process)  /urllib?QUERY (as /chain, by urllib)
@@ -17,6 +18,7 @@ import os
 import socket
 import socketserver
 import sqlite3
+import ssl
 import subprocess
 import sys
 import threading
@@ -25,6 +27,8 @@ import urllib.request
 
 PORT = int(sys.argv[1])
 UPSTREAM = int(sys.argv[2]) if len(sys.argv) > 2 else 0
+CERT, KEY, CA = sys.argv[3:6] if len(sys.argv) > 5 else (None, None, None)
+TRUST = ssl.create_default_context(cafile=CA) if CA else None
 local = threading.local()
 workers = concurrent.futures.ThreadPoolExecutor(8)
 
@@ -32,7 +36,8 @@ workers = concurrent.futures.ThreadPoolExecutor(8)
 def upstream(target, body=None):
     """A thread's own connection; opened anew when the upstream has closed it."""
     if not hasattr(local, "connection"):
-        local.connection = http.client.HTTPConnection("127.0.0.1", UPSTREAM, timeout=20)
+        local.connection = http.client.HTTPSConnection("localhost", UPSTREAM, timeout=20, context=TRUST) if TRUST \
+            else http.client.HTTPConnection("127.0.0.1", UPSTREAM, timeout=20)
     try:
         local.connection.request("POST" if body else "GET", target, body)
         return local.connection.getresponse().read()
@@ -128,6 +133,11 @@ class Server(socketserver.ThreadingTCPServer):
 
 if __name__ == "__main__":
     with Server(("127.0.0.1", PORT), Handler) as server:
+        if CERT:
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(CERT, KEY)
+            # The handshake is the connection's own thread's, at its first read.
+            server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         try:
             server.serve_forever()
         except KeyboardInterrupt:

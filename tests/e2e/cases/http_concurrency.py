@@ -13,18 +13,25 @@ from http_case import ASYNCIO, NODE, THREADS, apache, haproxy, nginx, program, s
 CONNECTIONS = 64
 # Twice as many: with and without a caller's traceparent.
 MANY, SOME = (10000, 3200) if FULL else (200, 200)
-FRONT = "server { listen 127.0.0.1:$PORT1; location /front { proxy_pass http://app/%s; proxy_http_version 1.1; " \
+FRONT = "server { listen 127.0.0.1:$PORT1{tls}; location /front { proxy_pass {scheme}://app/{path}; proxy_http_version 1.1; " \
         "proxy_set_header Connection ''; } } upstream app { server 127.0.0.1:$PORT2; keepalive 64; }"
-LEAF = "server { listen 127.0.0.1:$PORT3 backlog=1024; location /leaf { return 200 \"$$args\\n\"; } }"
+LEAF = "server { listen 127.0.0.1:$PORT3 backlog=1024{tls}; location /leaf { return 200 \"$$args\\n\"; } }"
+TLS = " ssl; ssl_certificate $CERT; ssl_certificate_key $KEY"
 
 
 # The servers end when all has been sent: an exit does not wait for a collector that pauses.
 SETTLED = {"what": "settled", "settled": "$SPANS"}
 
 
-def leaf():
+def site(text, tls, path=""):
+    for name, by in (("tls", TLS if tls else ""), ("scheme", "https" if tls else "http"), ("path", path)):
+        text = text.replace("{" + name + "}", by)
+    return text
+
+
+def leaf(tls):
     """The last upstream: another nginx, with directories of its own."""
-    one, files = nginx(LEAF, ["$PORT3"], connections=2048)
+    one, files = nginx(site(LEAF, tls), ["$PORT3"], connections=2048)
     one["name"], one["argv"][2] = "leaf", "$TMP/leaf.conf"
     text = files["nginx.conf"].replace("$TMP/nginx", "$TMP/leaf").replace("access_log $TMP/leaf.access.log seen", "access_log off")
     one["logs"] = []
@@ -38,7 +45,7 @@ def quiet(pair):
 
 
 def load(connections, requests, first_id, *more):
-    return {"what": "load" + " with a caller" * bool(more), "timeout": 600, "run": [
+    return {"what": "load" + " with a caller" * ("traceparent" in more), "timeout": 600, "run": [
         "$PROGRAMS/http_load", "$PORT1", str(connections), str(requests), str(first_id), "/front", *more]}
 
 
@@ -47,7 +54,8 @@ def counted(requests, spans_each, right_share):
     def check(run):
         counts, lines = parents.report(run.spans)
         # A kept connection that the server closes just as it is asked again: asked anew on another one.
-        total = sum(counts.values()) - sum("http.response.status_code" not in s["attributes"] for s in run.spans)
+        total = sum(counts.values()) - sum(
+            parents.id_of(s) is not None and "http.response.status_code" not in s["attributes"] for s in run.spans)
         run.notes += [f"of {total} spans {line}" if i == 0 else line for i, line in enumerate(lines)]
         if total != 2 * requests * spans_each:
             raise Failure(f"{total} spans of {2 * requests} requests, {spans_each} each expected")
@@ -56,22 +64,23 @@ def counted(requests, spans_each, right_share):
     return check
 
 
-def crowd(name, front, app, right_share, requests=SOME, connections=CONNECTIONS, **options):
+def crowd(name, front, app, right_share, requests=SOME, connections=CONNECTIONS, tls=False, **options):
     """spans: front server and client, application server and client, leaf's server: 5."""
-    (one, files), (last, last_files) = front, leaf()
+    (one, files), (last, last_files) = front, leaf(tls)
+    how = ["tls"] if tls else []
     serve(name, [last, app, one], [
-        load(connections, requests, 0), load(connections, requests, requests, "traceparent"), SETTLED],
+        load(connections, requests, 0, *how), load(connections, requests, requests, "traceparent", *how), SETTLED],
           site={**files, **last_files}, golden=None, check=counted(requests, 5, right_share), timeout=600, slack=300,
           stdout=f"(right={requests} wrong=0(.|\n)*){{2}}== done",
           shim_env={"OTEL_BSP_SCHEDULE_DELAY": "200", "OTEL_SHIM_EXIT_TIMEOUT": "20000"}, **options)
 
 
-def app(argv):
-    return program("app", argv, "$PORT2", "$PORT3")
+def app(argv, *more):
+    return program("app", argv, "$PORT2", "$PORT3", *more)
 
 
-def nginx_to(path):
-    return quiet(nginx(FRONT % path, connections=2048))
+def nginx_to(path, tls=False):
+    return quiet(nginx(site(FRONT, tls, path), connections=2048))
 
 
 HAPROXY = ("frontend f\n    bind 127.0.0.1:$PORT1\n    http-request set-path /chain\n    default_backend b\n"
@@ -79,6 +88,9 @@ HAPROXY = ("frontend f\n    bind 127.0.0.1:$PORT1\n    http-request set-path /ch
 APACHE = "Listen 127.0.0.1:$PORT1\nProxyPass /front http://127.0.0.1:$PORT2/chain\nStartServers 70\n"
 
 crowd("crowd_nginx_threads_upstream", nginx_to("chain"), app(THREADS), 0.999, MANY)
+# TLS on each of the three ways.
+crowd("crowd_nginx_threads_upstream_tls", nginx_to("chain", True), app(THREADS, "$CERT", "$KEY", "$CA"), 0.999,
+      MANY, tls=True)
 crowd("crowd_haproxy_threads_upstream", quiet(haproxy(HAPROXY)), app(THREADS), 0)
 crowd("crowd_haproxy_of_two_threads", quiet(haproxy(HAPROXY, 2)), app(THREADS), 0)
 for mpm in ("event", "prefork"):
