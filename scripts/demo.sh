@@ -24,7 +24,8 @@ note() { printf '%s%s%s\n' "$dim" "$1" "$plain" >&2; }
 # Shows a command as one types it, then runs it with the traces on stderr.
 traced() {
     printf '%s\n' "$ otelshim run --console -- $1" >&2
-    (cd "$work" && "$BUILD/otelshim" run --console -- bash -c "$1") || true
+    # shellcheck disable=SC2086  # options, for the test that wants the spans as well
+    (cd "$work" && "$BUILD/otelshim" run ${DEMO_OPTIONS:-} --console -- bash -c "$1") || true
 }
 
 # The program is a server and stays untraced: what follows is its clients' view.
