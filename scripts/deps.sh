@@ -16,7 +16,8 @@ build='gcc libc6-dev make
     libprotobuf-c-dev protobuf-c-compiler libpcre2-dev libsqlite3-dev zlib1g-dev'
 demo='curl sqlite3 python3 openssl nginx-light|nginx-core|nginx-full|nginx'
 test='g++ libcriterion-dev protobuf-compiler curl sqlite3 python3 nginx-light|nginx-core|nginx-full|nginx
-    apache2-bin apache2-utils lighttpd haproxy tinyproxy systemd gunicorn wget wrk nodejs ruby ruby-webrick
+    libnginx-mod-stream apache2-bin apache2-utils lighttpd haproxy tinyproxy systemd gunicorn wget wrk nodejs
+    ruby ruby-webrick socat openbsd-inetd
     default-jdk-headless|openjdk-17-jdk-headless|openjdk-21-jdk-headless
     openssl libssl-dev libgnutls28-dev php-cli php-sqlite3 perl libdbd-sqlite3-perl redis-server git bash
     findutils util-linux procps binutils'

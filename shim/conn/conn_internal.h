@@ -1,12 +1,13 @@
 /*
  * What the files of this room share.
  *
- *   conn.c      descriptors: what is behind an fd, from its making to its close
- *   stream.c    bytes in both directions through the parsers; requests and answers matched
- *   write.c     what goes out in place of the program's bytes
- *   exchange.c  one request and its response: the span
- *   peer.c      who is at the other end
- *   pool.c      the blocks they lie in
+ *   conn.c         descriptors: what is behind an fd, from its making to its close
+ *   stream.c       bytes in both directions through the parsers; requests and answers matched
+ *   write.c        what goes out in place of the program's bytes
+ *   proxy_ahead.c  a PROXY header before the first request
+ *   exchange.c     one request and its response: the span
+ *   peer.c         who is at the other end
+ *   pool.c         the blocks they lie in
  *
  * Three sizes of state: struct conn (always, while the fd is tracked), struct stream
  * (while anything is under way on it), struct exchange (a request that is not yet
@@ -83,7 +84,7 @@ struct stream {
     uint32_t oldest, newest; /* exchanges in the order of their requests, 0 = none */
     uint32_t prepared;       /* made before its request was written, not in the queue */
     uint8_t nr_exchanges;
-    uint8_t in_proxy;   /* a PROXY header is being read */
+    uint8_t in_proxy;   /* inside a PROXY header */
     uint8_t prefix_len; /* of first bytes that may be a PROXY header */
     char prefix[PROXY_DETECT_MAX];
 };
@@ -158,6 +159,8 @@ const char *conn_text(uint8_t number);
 struct stream *stream_get(struct conn *c);
 /* Gives the stream back when nothing is under way. */
 void stream_settle(struct conn *c);
+/* The same behind what may stand ahead of HTTP. */
+void stream_feed_http1(struct conn *c, enum proto_side side, const char *bytes, size_t len);
 /* Bytes of one direction; `bytes` NULL: unseen. */
 void stream_feed(struct conn *c, enum proto_side side, const char *bytes, size_t len);
 /* A direction has ended. `error`: an errno, 0 = in order. */
@@ -171,6 +174,18 @@ size_t stream_feed_head(struct conn *c, const char *bytes, size_t len, bool *com
 /* The head that was fed before its write did not go out, or only in part: the parser
  * stands before it again. `keep`: the exchange stays for its second reading. */
 void stream_unread_head(struct conn *c, bool keep);
+
+/*
+ * proxy_ahead.c: takes the bytes of a PROXY header, or of what may be one, ahead of the first
+ * request. True: more bytes are there, or it was none; they are HTTP's.
+ */
+bool proxy_ahead_feed(struct conn *c, const char **bytes, size_t *len);
+/* All of the header that proxy_ahead_look saw is out, and what was fed behind it. */
+void proxy_ahead_passed(struct conn *c);
+/* What a client is about to write: DONE: HTTP begins, or goes on, behind *len bytes of PROXY
+ * header (0: there is none); MORE: the write ends inside it; BAD: not to be followed. */
+enum proxy_result proxy_ahead_look(const struct conn *c, const struct iovec *iov, int nr,
+                                   size_t *len);
 
 /* exchange.c */
 struct exchange *exchange_take(const struct conn *c, bool server);

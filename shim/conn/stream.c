@@ -200,7 +200,7 @@ static bool is_inside_head(const struct stream *s)
     return s->newest != 0 && !(exchange_at(s->newest)->flags & EXCHANGE_STARTED);
 }
 
-static void feed_http1(struct conn *c, enum proto_side side, const char *bytes, size_t len)
+void stream_feed_http1(struct conn *c, enum proto_side side, const char *bytes, size_t len)
 {
     struct stream *s = stream_get(c);
     bool ok = s != NULL;
@@ -230,74 +230,20 @@ static void feed_http1(struct conn *c, enum proto_side side, const char *bytes, 
         s->first_byte_mono_ns = clock_mono_ns();
 }
 
-/* ---- a PROXY header ahead of a server's first request ---- */
-
-/* Takes the PROXY header's bytes. False: more of it, or of what may be one, is to come. */
-static bool feed_proxy(struct conn *c, const char **bytes, size_t *len)
-{
-    struct stream *s = stream_get(c);
-    if (s == NULL || *bytes == NULL) {
-        conn_give_up(c);
-        return false;
-    }
-    if (!s->in_proxy) {
-        char start[PROXY_DETECT_MAX];
-        size_t more = *len < sizeof start - s->prefix_len ? *len : sizeof start - s->prefix_len;
-        memcpy(start, s->prefix, s->prefix_len);
-        memcpy(start + s->prefix_len, *bytes, more);
-        enum proxy_guess guess = proxy_detect(start, s->prefix_len + more);
-        size_t kept = s->prefix_len;
-        if (guess == PROXY_UNSURE) {
-            memcpy(s->prefix, start, kept + more);
-            s->prefix_len = (uint8_t)(kept + more);
-            return false;
-        }
-        c->flags |= CONN_SPOKEN;
-        s->prefix_len = 0;
-        if (guess == PROXY_NO) {
-            if (kept > 0)
-                feed_http1(c, PROTO_REQUESTS, start, kept);
-            return !(c->flags & CONN_GIVEN_UP);
-        }
-        memset(&s->proxy, 0, sizeof s->proxy);
-        s->in_proxy = true;
-        size_t taken;
-        if (kept > 0)
-            proxy_feed(&s->proxy, start, kept, &taken); /* the signature: no end, no error */
-    }
-    size_t taken = 0;
-    enum proxy_result result = proxy_feed(&s->proxy, *bytes, *len, &taken);
-    *bytes += taken;
-    *len -= taken;
-    if (result == PROXY_MORE)
-        return false;
-    s->in_proxy = false;
-    if (result == PROXY_BAD) {
-        conn_give_up(c);
-        return false;
-    }
-    if (c->role == CONN_SERVER) {
-        peer_ask(&c->peer, c->fd); /* both are told: the socket's peer and the client */
-        peer_proxied(&c->peer, &s->proxy);
-    }
-    http1_reset(&s->responses, PROTO_RESPONSES);
-    return *len > 0;
-}
-
 void stream_feed(struct conn *c, enum proto_side side, const char *bytes, size_t len)
 {
     if (unlikely(atomic_load_explicit(&c->doomed, memory_order_relaxed)))
         return;
-    if (unlikely(side == PROTO_REQUESTS && c->role == CONN_SERVER)) {
+    if (side == PROTO_REQUESTS && unlikely(!(c->flags & CONN_SPOKEN))) {
+        /* Only these two can begin a PROXY header: "PROXY" or the binary signature. */
+        bool may_begin = bytes != NULL && len > 0 && (*bytes == 'P' || *bytes == '\r');
         const struct stream *s = stream_of(c);
-        bool first = !(c->flags & CONN_SPOKEN);
-        /* Only these two can begin one: "PROXY" or the binary signature. */
-        bool maybe = first && bytes != NULL && (s != NULL || *bytes == 'P' || *bytes == '\r');
-        if ((maybe || (s != NULL && s->in_proxy)) && !feed_proxy(c, &bytes, &len))
+        bool goes_on = s != NULL && (s->in_proxy || s->prefix_len > 0);
+        if ((may_begin || goes_on) && !proxy_ahead_feed(c, &bytes, &len))
             return;
     }
     c->flags |= CONN_SPOKEN;
-    feed_http1(c, side, bytes, len);
+    stream_feed_http1(c, side, bytes, len);
 }
 
 /* ---- ends ---- */

@@ -56,26 +56,44 @@ static void take_edit(struct conn_write *w, struct stream *s)
     w->edited = true;
 }
 
-/* A client is about to write what should be a request's head. */
+/* Feeds the head that begins `ahead` bytes into the write. True: it is complete. */
+static bool feed_head(struct conn_write *w, struct conn *c, size_t ahead)
+{
+    bool complete = false;
+    w->fed = ahead;
+    for (int i = 0; i < w->nr_iov && !complete && !(c->flags & CONN_GIVEN_UP); i++) {
+        size_t len = w->iov[i].iov_len, before = ahead < len ? ahead : len;
+        const char *bytes = (const char *)w->iov[i].iov_base + before;
+        ahead -= before;
+        len -= before;
+        if (!mem_is_readable(bytes, len < HTTP1_MAX_HEAD ? len : HTTP1_MAX_HEAD))
+            conn_give_up(c); /* the real call will say EFAULT, or write what is before */
+        else if (len > 0)
+            w->fed += stream_feed_head(c, bytes, len, &complete);
+    }
+    return complete && !(c->flags & CONN_GIVEN_UP);
+}
+
+/* A client is about to write what should be a request's head, or a PROXY header and one. */
 static void prepare_head(struct conn_write *w, struct conn *c, bool may_inject)
 {
     struct stream *s = stream_get(c);
     if (s == NULL || (c->flags & CONN_GIVEN_UP) || s->edit.kind != EDIT_NONE ||
         !http1_at_message_start(&s->requests))
         return;
-    bool complete = false;
-    for (int i = 0; i < w->nr_iov && !complete && !(c->flags & CONN_GIVEN_UP); i++) {
-        size_t len = w->iov[i].iov_len;
-        if (!mem_is_readable(w->iov[i].iov_base, len < HTTP1_MAX_HEAD ? len : HTTP1_MAX_HEAD)) {
-            conn_give_up(c); /* the real call will say EFAULT, or write what is before */
-            return;
-        }
-        w->fed += stream_feed_head(c, w->iov[i].iov_base, len, &complete);
-    }
-    if (c->flags & CONN_GIVEN_UP)
+    size_t ahead;
+    enum proxy_result proxied = proxy_ahead_look(c, w->iov, w->nr_iov, &ahead);
+    if (proxied == PROXY_MORE)
+        return; /* its bytes are fed when they are out */
+    if (proxied == PROXY_BAD) {
+        conn_give_up(c);
         return;
-    if (complete && may_inject && ((c->flags & CONN_TLS_ABOVE) || conn_is_same_socket(c)))
-        exchange_plan_edit(exchange_at(s->newest), &s->edit);
+    }
+    if (!feed_head(w, c, ahead) || !may_inject ||
+        !((c->flags & CONN_TLS_ABOVE) || conn_is_same_socket(c)))
+        return;
+    exchange_plan_edit(exchange_at(s->newest), &s->edit);
+    s->edit.at += (uint32_t)ahead;
 }
 
 /* Whether the first bytes of an unknown connection are ours to follow. */
@@ -87,6 +105,8 @@ static bool learn_role(struct conn *c, const struct iovec *iov)
     if (!mem_is_readable(iov->iov_base, looked_at))
         return false;
     enum proto_guess guess = http1_detect(iov->iov_base, iov->iov_len);
+    if (guess == PROTO_UNLIKE && proxy_detect(iov->iov_base, iov->iov_len) != PROXY_NO)
+        guess = PROTO_LIKELY_REQUEST;
     if (guess != PROTO_LIKELY_REQUEST && guess != PROTO_UNSURE)
         return false;
     c->role = CONN_CLIENT;
@@ -132,7 +152,6 @@ bool conn_write_begin(struct conn_write *w, struct conn *c, const struct iovec *
             conn_let_go(c);
             return false;
         }
-        c->flags |= CONN_SPOKEN;
         if (c->stream != 0)
             take_edit(w, stream_of(c));
     }
@@ -193,6 +212,8 @@ static size_t program_bytes(const struct conn_write *w, size_t sent, struct edit
 /* The program's bytes [0, taken) are out. */
 static void wrote(struct conn *c, const struct conn_write *w, size_t taken)
 {
+    if (w->fed > 0 && taken >= w->fed && !(c->flags & CONN_SPOKEN))
+        proxy_ahead_passed(c);
     if (taken < w->fed) {
         stream_unread_head(c, true);
         feed_range(c, w->iov, w->nr_iov, 0, taken);

@@ -61,8 +61,11 @@ Test(peer, what_is_not_known_or_too_short_has_no_text)
     char room[PEER_TEXT];
     struct sockaddr_in in = { .sin_family = AF_INET };
     struct sockaddr other = { .sa_family = AF_APPLETALK };
-    struct peer none[] = { { .flags = 0 }, peer_of(NULL, 0), peer_of(&in, 1),
-                           peer_of(&in, sizeof in - 1), peer_of(&other, sizeof other) };
+    struct peer none[] = { { .flags = 0 },
+                           peer_of(NULL, 0),
+                           peer_of(&in, 1),
+                           peer_of(&in, sizeof in - 1),
+                           peer_of(&other, sizeof other) };
     for (unsigned i = 0; i < sizeof none / sizeof *none; i++) {
         cr_assert_eq(none[i].flags, 0);
         expect(peer_address(&none[i], room), "");
