@@ -42,6 +42,7 @@ enum resource_detector {
 };
 enum console_format { CONSOLE_TREE, CONSOLE_JSON };
 enum sampler_kind { SAMPLER_ALWAYS_ON, SAMPLER_ALWAYS_OFF, SAMPLER_RATIO };
+enum id_generator { ID_RANDOM, ID_XRAY };
 enum propagator { PROPAGATE_TRACECONTEXT = 1 << 0, PROPAGATE_BAGGAGE = 1 << 1 };
 enum otlp_protocol { OTLP_HTTP_PROTOBUF, OTLP_HTTP_JSON, OTLP_GRPC };
 enum otlp_compression { OTLP_COMPRESSION_NONE, OTLP_COMPRESSION_GZIP };
@@ -82,6 +83,12 @@ struct config {
     uint64_t sampler_bound; /* of trace ids that the root sampler takes, sdk/sampler.h */
     bool sampler_all;       /* the root sampler takes every trace */
     uint32_t propagators;   /* enum propagator */
+    enum id_generator id_generator;
+
+    struct {
+        uint32_t value_length; /* characters of an attribute's value; UINT32_MAX = no limit */
+        uint32_t attributes, events, links, event_attributes, link_attributes;
+    } limits; /* of one span */
 
     struct {
         uint32_t schedule_delay_ms, export_timeout_ms; /* timeout 0 = no limit */

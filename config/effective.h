@@ -10,8 +10,8 @@
 enum config_source { SOURCE_DEFAULT, SOURCE_PROFILE, SOURCE_ENVIRONMENT, SOURCE_FILE };
 
 struct config_effective {
-    const char *name;  /* the variable */
-    const char *text;  /* as it was given; NULL: the default, which schema.h tells in words */
+    const char *name; /* the variable */
+    const char *text; /* as it was given; NULL: the default, which schema.h tells in words */
     enum config_source source;
     const char *where; /* "FILE:LINE:COLUMN: key" of SOURCE_FILE, else NULL */
     unsigned line;

@@ -34,6 +34,9 @@ static void set_defaults(struct config *c)
     c->sampler_parent_based = true;
     c->sampler_ratio = 1;
     c->propagators = PROPAGATE_TRACECONTEXT | PROPAGATE_BAGGAGE;
+    c->limits.value_length = UINT32_MAX;
+    c->limits.attributes = c->limits.events = c->limits.links = 128;
+    c->limits.event_attributes = c->limits.link_attributes = 128;
     c->bsp.schedule_delay_ms = 5000;
     c->bsp.export_timeout_ms = 30000;
     c->bsp.max_queue_size = 2048;

@@ -19,6 +19,7 @@
     TYPE(MS, "whole milliseconds") \
     TYPE(COUNT, "whole number over 0") \
     TYPE(BYTES, "whole number of bytes, over 0") \
+    TYPE(LIMIT, "whole number") \
     TYPE(TEXT, "text (UTF-8)") \
     TYPE(PATH, "path") \
     TYPE(CHOICE, "word") \
@@ -42,6 +43,7 @@
     SET(DETECTOR) \
     SET(CONSOLE_FORMAT) \
     SET(SAMPLER) \
+    SET(ID_GENERATOR) \
     SET(PROPAGATOR) \
     SET(PROTOCOL) \
     SET(COMPRESSION) \
@@ -92,6 +94,8 @@
     WORD(SAMPLER, "parentbased_jaeger_remote", 0, UNBUILT) \
     WORD(SAMPLER, "jaeger_remote", 0, UNBUILT) \
     WORD(SAMPLER, "xray", 0, UNBUILT) \
+    WORD(ID_GENERATOR, "random", ID_RANDOM, BUILT) \
+    WORD(ID_GENERATOR, "xray", ID_XRAY, BUILT) \
     WORD(PROPAGATOR, "tracecontext", PROPAGATE_TRACECONTEXT, BUILT) \
     WORD(PROPAGATOR, "baggage", PROPAGATE_BAGGAGE, BUILT) \
     WORD(PROPAGATOR, "none", 0, BUILT) \
@@ -161,6 +165,28 @@
         "Which traces are recorded") \
     VAR("OTEL_TRACES_SAMPLER_ARG", RATIO, sampler_ratio, NONE, "1.0", \
         "Share of traces for the traceidratio samplers") \
+    VAR("OTEL_PYTHON_ID_GENERATOR", CHOICE, id_generator, ID_GENERATOR, "random", \
+        "Read where OTEL_SHIM_ID_GENERATOR is not set") \
+    VAR("OTEL_SHIM_ID_GENERATOR", CHOICE, id_generator, ID_GENERATOR, "the one above", \
+        "How trace ids are made: xray = the first 32 bits are the time in seconds, as AWS X-Ray " \
+        "wants them") \
+    VAR("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", LIMIT, limits.value_length, NONE, "no limit", \
+        "Characters of an attribute's value that are kept (the bounds of docs/LIMITS.md hold " \
+        "all the same)") \
+    VAR("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", LIMIT, limits.value_length, NONE, \
+        "the one above", "As above, for spans") \
+    VAR("OTEL_ATTRIBUTE_COUNT_LIMIT", LIMIT, limits.attributes, NONE, "128", \
+        "Attributes of a span that are kept, at most 128; others are counted as dropped") \
+    VAR("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", LIMIT, limits.attributes, NONE, "the one above", \
+        "As above, for spans") \
+    VAR("OTEL_SPAN_EVENT_COUNT_LIMIT", LIMIT, limits.events, NONE, "128", \
+        "Events of a span that are kept, at most 128; others are counted as dropped") \
+    VAR("OTEL_SPAN_LINK_COUNT_LIMIT", LIMIT, limits.links, NONE, "128", \
+        "Links of a span that are kept, at most 128; others are counted as dropped") \
+    VAR("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", LIMIT, limits.event_attributes, NONE, "128", \
+        "Attributes of an event that are kept (events of this version have none)") \
+    VAR("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", LIMIT, limits.link_attributes, NONE, "128", \
+        "Attributes of a link that are kept (links of this version have none)") \
     VAR("OTEL_PROPAGATORS", FLAGS, propagators, PROPAGATOR, "tracecontext,baggage", \
         "Headers and variables that carry the context on") \
     VAR("OTEL_BSP_SCHEDULE_DELAY", MS, bsp.schedule_delay_ms, NONE, "5000", \

@@ -38,10 +38,12 @@ static void allow_exporters(struct config *c)
     uint32_t allowed = 0;
     const char *refused = NULL;
     for (size_t i = 0; config_words[i].text != NULL; i++)
-        if (config_words[i].set == WORDS_EXPORTER && config_exporter_is_allowed(c, config_words[i].text, false))
+        if (config_words[i].set == WORDS_EXPORTER &&
+            config_exporter_is_allowed(c, config_words[i].text, false))
             allowed |= config_words[i].value;
     for (size_t i = 0; config_words[i].text != NULL && refused == NULL; i++)
-        if (config_words[i].set == WORDS_EXPORTER && (config_words[i].value & c->exporters & ~allowed) != 0)
+        if (config_words[i].set == WORDS_EXPORTER &&
+            (config_words[i].value & c->exporters & ~allowed) != 0)
             refused = config_words[i].text;
     if (refused != NULL)
         diag_config_mistake("OTEL_SHIM_ALLOWED_EXPORTERS does not name %s; it is not used",
@@ -67,4 +69,3 @@ void settle(struct config *c)
     allow_exporters(c);
     sampler_prepare(c);
 }
-

@@ -34,8 +34,8 @@ struct setting {
     const char *text;  /* NULL: nothing, the default holds */
     const char *where; /* how messages name it: the variable, or "FILE:LINE:COLUMN: key" */
     enum config_source source;
-    unsigned line;     /* of the file */
-    bool refused;      /* could not be read */
+    unsigned line; /* of the file */
+    bool refused;  /* could not be read */
 };
 
 struct row {

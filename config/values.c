@@ -20,7 +20,7 @@ const struct word config_words[] = {
 #undef WORD
 #undef UNBUILT
 #undef BUILT
-    { 0 }
+        { 0 }
 };
 
 static bool is_strict(const struct setting *s)
@@ -77,6 +77,11 @@ static bool load_MS(struct config *c, const struct row *v, const struct setting 
 static bool load_BYTES(struct config *c, const struct row *v, const struct setting *s)
 {
     return load_number(c, v, s, 1);
+}
+
+static bool load_LIMIT(struct config *c, const struct row *v, const struct setting *s)
+{
+    return load_number(c, v, s, 0);
 }
 
 static bool load_COUNT(struct config *c, const struct row *v, const struct setting *s)

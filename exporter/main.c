@@ -38,6 +38,8 @@ static int exporter_open(const struct config *c, const struct exporter_host *hos
      * locale says. "C" is built in: no file is read. */
     uselocale(newlocale(LC_ALL_MASK, "C", NULL));
     resource_detect(&exporter.resource, c, host);
+    span_view_limit(&(struct span_limits){ c->limits.attributes, c->limits.events, c->limits.links,
+                                           c->limits.value_length });
     if (c->exporters & EXPORTER_OTLP)
         open_sink(&otlp_sink, c);
     if (c->exporters & EXPORTER_CONSOLE)

@@ -28,6 +28,22 @@ static const struct text event_names[EVENT_COUNT] = {
 #undef X
 };
 
+/* Background thread; a forked child sets them again when it opens its exporter. */
+static struct span_limits limits = { VIEW_MAX_ATTRIBUTES, VIEW_MAX_EVENTS, VIEW_MAX_LINKS,
+                                     UINT32_MAX };
+
+static uint32_t at_most(uint32_t value, uint32_t bound)
+{
+    return value < bound ? value : bound;
+}
+
+void span_view_limit(const struct span_limits *wanted)
+{
+    limits = (struct span_limits){ at_most(wanted->attributes, VIEW_MAX_ATTRIBUTES),
+                                   at_most(wanted->events, VIEW_MAX_EVENTS),
+                                   at_most(wanted->links, VIEW_MAX_LINKS), wanted->value_chars };
+}
+
 struct attribute_key attribute_key(const struct field_view *attribute, size_t *pos)
 {
     struct attribute_key key = { .begin = attribute_names[attribute->key] };
@@ -71,7 +87,27 @@ static void repair_string(struct span_view *view, struct field_view *field)
 {
     struct text text = valid_text(view, field->data, field->len);
     field->data = text.data;
-    field->len = (uint16_t)text.len;
+    field->len = (uint16_t)utf8_prefix(text.data, text.len, limits.value_chars);
+}
+
+/* Cuts each text behind the first `kept` bytes, in the view's room: a list that was repaired
+ * lies there already and only shrinks, any other is copied for the first time. */
+static void cut_string_array(struct span_view *view, struct field_view *field, size_t kept)
+{
+    unsigned char *room = view->repaired + view->repaired_bytes;
+    bool copied = field->data >= view->repaired && field->data < room;
+    unsigned char *start = copied ? room - field->len : room, *at = start + kept;
+    struct text text;
+    memmove(start, field->data, kept);
+    for (size_t pos = kept; string_array_next(field, &pos, &text);) {
+        uint16_t bytes = (uint16_t)utf8_prefix(text.data, text.len, limits.value_chars);
+        memmove(at + sizeof bytes, text.data, bytes);
+        memcpy(at, &bytes, sizeof bytes);
+        at += sizeof bytes + bytes;
+    }
+    field->data = start;
+    field->len = (uint16_t)(at - start);
+    view->repaired_bytes = (uint32_t)(at - view->repaired);
 }
 
 /* Whole texts only; a cut last one is left out. */
@@ -132,14 +168,23 @@ static void take_named(struct span_view *view, struct field_view field)
     size_t pos = 0;
     struct text end;
     if (field.key == ATTR_NONE || field.key >= ATTR_COUNT ||
-        !string_array_next(&field, &pos, &end) || end.len == 0 ||
-        view->nr_attributes == VIEW_MAX_ATTRIBUTES) {
+        !string_array_next(&field, &pos, &end) || end.len == 0) {
         view->dropped_attributes++;
         return;
     }
     repair_string_array(view, &field);
+    if (limits.value_chars != UINT32_MAX) {
+        pos = 0;
+        string_array_next(&field, &pos, &end);
+        cut_string_array(view, &field, pos);
+    }
     struct field_view *before = find_named(view, &field);
-    *(before != NULL ? before : &view->attributes[view->nr_attributes++]) = field;
+    if (before != NULL)
+        *before = field;
+    else if (view->nr_attributes < limits.attributes)
+        view->attributes[view->nr_attributes++] = field;
+    else
+        view->dropped_attributes++;
 }
 
 /* `slots[key]` is the attribute's place plus one, 0 while it was not seen. */
@@ -147,14 +192,17 @@ static void take_attribute(struct span_view *view, struct field_view field,
                            uint8_t slots[static ATTR_COUNT])
 {
     if (field.key == ATTR_NONE || field.key >= ATTR_COUNT || !payload_is_sound(&field) ||
-        (slots[field.key] == 0 && view->nr_attributes == VIEW_MAX_ATTRIBUTES)) {
+        (slots[field.key] == 0 && view->nr_attributes == limits.attributes)) {
         view->dropped_attributes++;
         return;
     }
-    if (field.type == FIELD_STRING)
+    if (field.type == FIELD_STRING) {
         repair_string(view, &field);
-    else if (field.type == FIELD_STRING_ARRAY)
+    } else if (field.type == FIELD_STRING_ARRAY) {
         repair_string_array(view, &field);
+        if (limits.value_chars != UINT32_MAX)
+            cut_string_array(view, &field, 0);
+    }
     if (slots[field.key] == 0)
         slots[field.key] = (uint8_t)++view->nr_attributes;
     view->attributes[slots[field.key] - 1] = field;
@@ -165,7 +213,7 @@ static void take_event(struct span_view *view, const struct field_view *field,
 {
     uint64_t mono_ns;
     if (field->key == EVENT_NONE || field->key >= EVENT_COUNT || field->len != sizeof mono_ns ||
-        view->nr_events == VIEW_MAX_EVENTS) {
+        view->nr_events == limits.events) {
         view->dropped_events++;
         return;
     }
@@ -176,7 +224,7 @@ static void take_event(struct span_view *view, const struct field_view *field,
 
 static void take_link(struct span_view *view, const struct field_view *field)
 {
-    if (field->len != sizeof(struct record_link) || view->nr_links == VIEW_MAX_LINKS) {
+    if (field->len != sizeof(struct record_link) || view->nr_links == limits.links) {
         view->dropped_links++;
         return;
     }

@@ -39,6 +39,14 @@ struct span_view {
     unsigned char repaired[UTF8_REPAIR_GROWTH * RECORD_MAX_BYTES];
 };
 
+/* What the configuration says about every span (OTEL_SPAN_*_LIMIT). */
+struct span_limits {
+    uint32_t attributes, events, links; /* those beyond are left out and counted */
+    uint32_t value_chars;               /* UINT32_MAX: no limit; lists: of each text */
+};
+/* Holds for all views from now on. Background thread, before the first one. */
+void span_view_limit(const struct span_limits *limits);
+
 /* Whether it has a sound header and ids, so that it can be sent. */
 bool record_is_span(const struct record *record);
 

@@ -54,6 +54,18 @@ bool utf8_is_well_formed(const unsigned char *s, size_t len)
     return true;
 }
 
+size_t utf8_prefix(const unsigned char *s, size_t len, size_t chars)
+{
+    if (len <= chars) /* a character is a byte at least */
+        return len;
+    size_t i = 0;
+    for (; i < len; i++) {
+        if (!is_tail(s[i]) && chars-- == 0)
+            break;
+    }
+    return i;
+}
+
 size_t utf8_repair(const unsigned char *s, size_t len, unsigned char *out)
 {
     unsigned char *at = out;

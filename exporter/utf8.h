@@ -14,6 +14,8 @@
 /* Bytes of the well-formed sequence at `s` (room of `len` bytes), 0 if there is none. */
 size_t utf8_sequence(const unsigned char *s, size_t len);
 bool utf8_is_well_formed(const unsigned char *s, size_t len);
+/* Bytes of the first `chars` characters (code points) of well-formed text. */
+size_t utf8_prefix(const unsigned char *s, size_t len, size_t chars);
 /* Copies `s`, each byte that belongs to no sequence replaced by U+FFFD. `out` has
  * room for UTF8_REPAIR_GROWTH * len. Returns the bytes written. */
 size_t utf8_repair(const unsigned char *s, size_t len, unsigned char *out);

@@ -1,6 +1,10 @@
-/* The seed of a thread's ids: from the kernel; where it has none yet, mixed from clock and thread. */
+/*
+ * The seed of a thread's ids: from the kernel; where it has none yet, mixed from clock and
+ * thread. And trace ids that begin with the time.
+ */
 #include "sdk/id.h"
 
+#include <endian.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,4 +24,12 @@ void id_seed(struct thread_state *t)
     }
     t->random[0] |= t->random[0] == 0;
     errno = saved_errno;
+}
+
+void id_put_time(uint64_t ids[static 3])
+{
+    struct timespec now = { 0, 0 };
+    clock_gettime(CLOCK_REALTIME, &now);
+    uint32_t seconds = htobe32((uint32_t)now.tv_sec);
+    memcpy(ids, &seconds, sizeof seconds);
 }

@@ -37,6 +37,10 @@ static inline uint64_t id_random(struct thread_state *t)
     return id;
 }
 
+/* Puts the time of day in front of a new trace id, as AWS X-Ray wants it; the rest of it
+ * is random all the same, which is what the W3C's random flag asks for. */
+void id_put_time(uint64_t ids[static 3]);
+
 /* A trace id (never 0 in its second half, which samplers look at) and a span id
  * (never 0) of a new root; the state stays in registers. */
 static inline void id_random_root(struct thread_state *t, uint64_t ids[static 3])

@@ -49,6 +49,8 @@ begin(struct span *span, const struct instrumentation *instr, enum span_kind kin
     } else {
         uint64_t ids[3]; /* trace id, span id */
         id_random_root(t, ids);
+        if (unlikely(config->id_generator == ID_XRAY))
+            id_put_time(ids);
         memcpy(context->trace_id, ids, sizeof context->trace_id);
         memcpy(context->span_id, &ids[2], sizeof context->span_id);
         sampled = sampler_samples_root(config, context->trace_id);

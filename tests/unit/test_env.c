@@ -369,6 +369,29 @@ Test(env, plugins_are_allowed_by_path_or_file_name)
     cr_assert(config_exporter_is_allowed(LOAD(), "console", false));
 }
 
+Test(env, limits_fall_back_to_the_general_ones)
+{
+    const struct config *c = LOAD();
+    cr_assert_eq(c->limits.value_length, UINT32_MAX);
+    cr_assert_eq(c->limits.attributes, 128);
+    cr_assert_eq(c->limits.links, 128);
+    c = LOAD("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT=-1", "OTEL_ATTRIBUTE_COUNT_LIMIT=0",
+             "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT=7", "OTEL_SPAN_EVENT_COUNT_LIMIT=1",
+             "OTEL_SPAN_LINK_COUNT_LIMIT=2", "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT=3",
+             "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT=4");
+    cr_assert_eq(nr_mistakes, 1);
+    cr_assert_eq(c->limits.attributes, 0);
+    cr_assert_eq(c->limits.value_length, 7);
+    cr_assert_eq(c->limits.events, 1);
+    cr_assert_eq(c->limits.links, 2);
+    cr_assert_eq(c->limits.event_attributes, 3);
+    cr_assert_eq(c->limits.link_attributes, 4);
+    cr_assert_eq(
+        LOAD("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT=7", "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT=9")
+            ->limits.value_length,
+        9);
+}
+
 Test(env, batch_is_at_most_the_queue)
 {
     cr_assert_eq(LOAD("OTEL_BSP_MAX_QUEUE_SIZE=10")->bsp.max_export_batch_size, 10);

@@ -187,6 +187,77 @@ Test(record, more_fields_than_a_span_may_have_are_counted)
     cr_assert_eq(view.dropped_links, 200 - VIEW_MAX_LINKS);
 }
 
+static void limit(uint32_t attributes, uint32_t events, uint32_t links, uint32_t chars)
+{
+    span_view_limit(&(struct span_limits){ attributes, events, links, chars });
+}
+
+Test(record, attributes_over_the_limit_are_counted_but_old_ones_may_change)
+{
+    struct made_record *r = record_begin(1, 2, 0);
+    limit(2, 128, 128, UINT32_MAX);
+    record_text(r, ATTR_URL_FULL, "old");
+    named(r, "x", "old");
+    record_text(r, ATTR_URL_PATH, "left out");
+    named(r, "y", "left out");
+    record_text(r, ATTR_URL_FULL, "new");
+    named(r, "x", "new");
+    cr_assert(take(r));
+    cr_assert_eq(view.nr_attributes, 2);
+    cr_assert_eq(view.dropped_attributes, 2);
+    cr_assert(is_text(text_of(&view.attributes[0]), "new"));
+    size_t pos;
+    struct text value;
+    attribute_key(&view.attributes[1], &pos);
+    cr_assert(string_array_next(&view.attributes[1], &pos, &value) && is_text(value, "new"));
+    limit(0, 0, 0, 0);
+    cr_assert(take(r));
+    cr_assert_eq(view.nr_attributes, 0);
+    cr_assert_eq(view.dropped_attributes, 6);
+}
+
+Test(record, limits_over_the_bounds_are_the_bounds)
+{
+    struct made_record *r = record_begin(1, 2, 0);
+    limit(UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX);
+    char name[12];
+    for (unsigned i = 0; i < VIEW_MAX_ATTRIBUTES + 10; i++) {
+        snprintf(name, sizeof name, "n%u", i);
+        named(r, name, "v");
+    }
+    cr_assert(take(r));
+    cr_assert_eq(view.nr_attributes, VIEW_MAX_ATTRIBUTES);
+}
+
+Test(record, values_are_cut_after_characters_and_keys_are_not)
+{
+    static const char *const answers[] = { "\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80x", "\xFF\xFE\xFD!",
+                                           "ab", NULL };
+    static const char *const cut[] = { "\xC3\xA4\xE2\x82\xAC", "\xEF\xBF\xBD\xEF\xBF\xBD", "ab" };
+    struct made_record *r = record_begin(1, 2, 0);
+    limit(128, 128, 128, 2);
+    record_name(r, "names stay");
+    record_text(r, ATTR_URL_FULL, "\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80");
+    record_int(r, ATTR_PROCESS_PID, 123456);
+    record_texts(r, ATTR_DNS_ANSWERS, answers);
+    record_texts(r, ATTR_HTTP_REQUEST_HEADER, answers + 2); /* repaired nowhere: copied */
+    named(r, "x-long-\xFF", "value");
+    cr_assert(take(r));
+    cr_assert(is_text(view.name, "names stay"));
+    cr_assert(is_text(text_of(&view.attributes[0]), "\xC3\xA4\xE2\x82\xAC"));
+    cr_assert_eq(view.attributes[1].len, 8);
+    size_t pos = 0;
+    struct text text;
+    for (unsigned i = 0; i < 3; i++)
+        cr_assert(string_array_next(&view.attributes[2], &pos, &text) && is_text(text, cut[i]));
+    cr_assert_not(string_array_next(&view.attributes[2], &pos, &text));
+    struct attribute_key key = attribute_key(&view.attributes[4], &pos);
+    cr_assert(is_text(key.end, "x-long-\xEF\xBF\xBD"));
+    cr_assert(string_array_next(&view.attributes[4], &pos, &text) && is_text(text, "va"));
+    cr_assert_eq(view.dropped_attributes, 0);
+    cr_assert_leq(view.repaired_bytes, sizeof view.repaired);
+}
+
 /* What encodes longest: bytes to be repaired everywhere, as many things as fit. */
 Test(record, the_largest_span_fits_its_bound)
 {

@@ -1,6 +1,8 @@
 /* Spans: what lies in the ring after start, end and commit. */
+#include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "config.h"
 #include "context/context.h"
@@ -279,4 +281,19 @@ Test(span, ids_differ_between_spans_and_are_never_zero)
         last = id;
         span_abandon(&span);
     }
+}
+
+Test(span, xray_trace_ids_begin_with_the_time_and_are_random_behind)
+{
+    char *env[] = { (char[]){ "OTEL_SHIM_ID_GENERATOR=xray" }, NULL };
+    struct span a, b;
+    uint32_t seconds;
+    config_load(env);
+    span_start_with_parent(&a, &instr, SPAN_CLIENT, NULL);
+    span_start_with_parent(&b, &instr, SPAN_CLIENT, NULL);
+    memcpy(&seconds, a.context.trace_id, sizeof seconds);
+    seconds = ntohl(seconds);
+    cr_assert(seconds <= time(NULL) && seconds + 60 > time(NULL));
+    cr_assert_neq(memcmp(a.context.trace_id + 4, b.context.trace_id + 4, 12), 0);
+    cr_assert_eq(a.context.flags, 3);
 }
