@@ -8,6 +8,7 @@
  */
 #include "conn/conn_internal.h"
 
+#include <sched.h>
 #include <stddef.h>
 #include <unistd.h>
 
@@ -58,19 +59,31 @@ static void relax(void)
 #endif
 }
 
-bool conn_hold_for_write(struct conn *c)
+enum hold { HELD, GIVEN_UP, BUSY };
+
+static enum hold try_hold(struct conn *c)
 {
     for (unsigned i = 0; i < CONN_HOLD_TRIES; i++) {
         unsigned char nobody = 0;
         if (atomic_compare_exchange_strong_explicit(&c->held, &nobody, 1, memory_order_acquire,
                                                     memory_order_relaxed)) {
             if (likely(!(c->flags & CONN_GIVEN_UP)))
-                return true;
+                return HELD;
             atomic_store_explicit(&c->held, 0, memory_order_release);
-            return false;
+            return GIVEN_UP;
         }
         relax();
     }
+    return BUSY;
+}
+
+bool conn_hold_for_write(struct conn *c)
+{
+    enum hold hold = try_hold(c);
+    if (likely(hold == HELD))
+        return true;
+    if (hold == GIVEN_UP)
+        return false;
     atomic_store(&c->doomed, 1);
     diag_drop(DROP_CONTENDED, 1);
     return false;
@@ -457,6 +470,31 @@ bool conn_is_given_up(const struct conn *c)
 struct conn *conn_still(struct conn *c, uint32_t generation)
 {
     return c != NULL && conn_generation(c) == generation ? c : NULL;
+}
+
+/* Another thread may be at it, or this one, under the signal handler that ends the process. */
+static void tell_open(struct conn *c)
+{
+    enum hold hold = BUSY;
+    for (unsigned i = 0; i < CONN_END_YIELDS && (hold = try_hold(c)) == BUSY; i++)
+        sched_yield();
+    if (hold == BUSY)
+        diag_drop(DROP_CONTENDED, 1);
+    if (hold != HELD)
+        return;
+    stream_tell_open(c);
+    conn_let_go(c);
+}
+
+void conn_tell_open(void)
+{
+    if (conn_fd_limit == 0)
+        return;
+    for (uint32_t number = 1; number < pool_end(&conn_pool); number++) {
+        struct conn *c = conn_at(number);
+        if (c->stream != 0 && !(c->flags & CONN_GIVEN_UP))
+            tell_open(c);
+    }
 }
 
 void conn_fork_child(void)

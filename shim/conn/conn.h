@@ -47,6 +47,7 @@
 #define CONN_MAX_FDS (1u << 18) /* fds beyond it are ignored */
 #define CONN_MAX_DETACHED 4096u /* TLS sessions over memory buffers */
 #define CONN_HOLD_TRIES 128u    /* looks at a connection that another thread holds */
+#define CONN_END_YIELDS 4u      /* times that an ending process lets that thread run */
 #define CONN_MAX_PIPELINED 16u  /* requests of one connection that wait for answers */
 #define CONN_MAX_IOV 24u        /* entries of a writev that our header can join */
 #define CONN_EDIT_PIECES 5u     /* texts that one edit puts in */
@@ -85,6 +86,13 @@ void conn_init(const struct instrumentation *http);
 /* Forked child, first use; its parent: a child may answer in its place. */
 void conn_fork_child(void);
 void conn_forked(void);
+
+/*
+ * The process ends, in order: requests that are open are told with what is known, as if
+ * their connections were closed now. These go on as they are: other threads may still be at
+ * them, until the kernel ends them. May be called again, for what was begun since.
+ */
+void conn_tell_open(void);
 
 /* ---- what a descriptor is ---- */
 

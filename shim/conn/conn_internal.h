@@ -167,6 +167,8 @@ void stream_feed(struct conn *c, enum proto_side side, const char *bytes, size_t
 void stream_finish(struct conn *c, enum proto_side side, int error);
 /* The connection goes: every exchange ends. */
 void stream_end(struct conn *c, int error);
+/* Tells what is open, and leaves everything as it is. */
+void stream_tell_open(struct conn *c);
 /* Forgets without spans: they are another process's, or nothing can be said. */
 void stream_drop(struct conn *c);
 /* Requests parser, request side only, up to the head's end: bytes taken. Sets *complete. */
@@ -204,8 +206,10 @@ const char *exchange_errno_text(int error);
 uint16_t exchange_forks(void);
 /* The request's head is complete: excluded, or a span. */
 void exchange_start(struct conn *c, struct exchange *e, const struct http1 *request);
-/* Tells the span. `error`: NULL or an error.type. */
+/* Tells the span, once, and nobody works for the request any more. `error`: NULL or an error.type. */
 void exchange_end(struct conn *c, struct exchange *e, const char *error);
+/* Tells the span alone: it may be a parent still. */
+void exchange_tell(struct conn *c, struct exchange *e, const char *error);
 /* Forgets the span. */
 void exchange_abandon(struct exchange *e);
 /* Our bytes for an edit, from its `done` on; their number of pieces. */

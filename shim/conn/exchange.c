@@ -400,6 +400,11 @@ void exchange_abandon(struct exchange *e)
 void exchange_end(struct conn *c, struct exchange *e, const char *error)
 {
     request_close(e->flags & EXCHANGE_SERVER ? e->request : 0);
+    exchange_tell(c, e, error);
+}
+
+void exchange_tell(struct conn *c, struct exchange *e, const char *error)
+{
     if (!e->span.open)
         return;
     struct span_writer w;

@@ -288,6 +288,27 @@ void stream_end(struct conn *c, int error)
     }
 }
 
+/* As stream_end with error 0 would tell them. */
+void stream_tell_open(struct conn *c)
+{
+    const struct stream *s = stream_of(c);
+    struct http1 answer; /* a copy: the parser goes on */
+    uint16_t forks = exchange_forks();
+    if (s == NULL || s->oldest == 0)
+        return;
+    answer = s->responses;
+    bool ends_with_close = http1_finish(&answer) == PROTO_END;
+    for (struct exchange *e = exchange_at(s->oldest); e != NULL; e = exchange_at(e->next)) {
+        bool oldest = e->number == s->oldest;
+        bool aborted = c->role == CONN_SERVER && e->forks == forks && !(oldest && ends_with_close);
+        if (oldest)
+            e->response_body_bytes = s->responses.body_bytes;
+        if (e->number == s->newest && !(e->flags & EXCHANGE_REQUEST_DONE))
+            e->request_body_bytes = s->requests.body_bytes;
+        exchange_tell(c, e, aborted ? EXCHANGE_ABORTED : NULL);
+    }
+}
+
 /* ---- a head before its write ---- */
 
 size_t stream_feed_head(struct conn *c, const char *bytes, size_t len, bool *complete_head)

@@ -1,8 +1,8 @@
 /*
  * The ways a process ends: what is recorded goes out before, within bounds.
  *
- * exit() and return from main are two steps. Before any exit handler runs, the
- * process span is told and everything is flushed: only now may the exporter still
+ * exit() and return from main are two steps. Before any exit handler runs, requests that
+ * are open and the process span are told and everything is flushed: only now may the exporter still
  * be loaded, later the program's own handlers take OpenSSL down (measured: loaded
  * in a handler, curl_global_init crashed curl(1)). Then a handler, registered when
  * the exporter had opened its libraries and so run before they are torn down,
@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "conn/conn.h"
 #include "hooks/core.h"
 #include "hooks/process.h"
 #include "process_state.h"
@@ -40,11 +41,18 @@ static bool this_process_ends(void)
     return core_is_on(&instr_exit) && (int)syscall(SYS_getpid) == process_state->pid;
 }
 
+/* Requests first: the process span may be their parent. */
+static void tell_what_is_open(int status)
+{
+    conn_tell_open();
+    process_span_end(status & 0xff);
+}
+
 static void before_handlers(int status)
 {
     int saved_errno = errno;
     if (this_process_ends()) {
-        process_span_end(status & 0xff);
+        tell_what_is_open(status);
         worker_flush();
     }
     errno = saved_errno;
@@ -54,7 +62,7 @@ static void end_of_process(int status)
 {
     int saved_errno = errno;
     if (this_process_ends()) {
-        process_span_end(status & 0xff);
+        tell_what_is_open(status);
         worker_end_of_process();
     }
     errno = saved_errno;
@@ -84,7 +92,7 @@ void worker_exit_handlers(void)
 
 void worker_process_ends(int exit_code)
 {
-    process_span_end(exit_code);
+    tell_what_is_open(exit_code);
 }
 
 /* The program's own main; written before it runs, by the only thread. */

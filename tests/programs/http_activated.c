@@ -21,9 +21,8 @@ static void answer(const char *head)
 {
     char text[4096];
     int line = (int)strcspn(head, "\r\n");
-    int size = snprintf(text, sizeof text,
-                        "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s %.*s\n", line + 7,
-                        is_promised() ? "right" : "wrong", line, head);
+    int size = snprintf(text, sizeof text, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s %.*s\n",
+                        line + 7, is_promised() ? "right" : "wrong", line, head);
     if (write(CONNECTION, text, (size_t)size) != size)
         exit(1);
 }

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "config.h"
-#include "conn/conn.h"
+#include "conn/conn_internal.h"
 #include "context/process_context.h"
 #include "context/request.h"
 #include "no_hooks.h"
@@ -217,6 +217,74 @@ Test(conn, a_body_up_to_the_close_ends_with_it)
     cr_assert_not_null(r);
     cr_assert_eq(r->flags & RECORD_ERROR, 0);
     cr_assert_eq(int_field(r, ATTR_HTTP_RESPONSE_BODY_SIZE), 4);
+}
+
+Test(conn, what_is_open_at_the_end_is_told_once_and_goes_on)
+{
+    struct conn *s = server();
+    struct conn *c = client();
+    reads(s, "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nPOST /2 HTTP/1.1\r\nContent-Length: 5\r\n\r\nabc");
+    uint32_t request = request_current(&thread_state);
+    writes(c, GET);
+    writes(s, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab");
+    conn_tell_open();
+    conn_tell_open();
+    const struct record *told[3] = { next_span(), next_span(), next_span() };
+    cr_assert_null(next_span());
+    cr_assert(has_field(told[0], ATTR_URL_PATH, "/1"));
+    cr_assert(has_field(told[0], ATTR_ERROR_TYPE, "aborted"));
+    cr_assert_eq(int_field(told[0], ATTR_HTTP_RESPONSE_STATUS_CODE), 200);
+    cr_assert_eq(int_field(told[0], ATTR_HTTP_RESPONSE_BODY_SIZE), 2);
+    cr_assert(has_field(told[1], ATTR_URL_PATH, "/2"));
+    cr_assert(has_field(told[1], ATTR_ERROR_TYPE, "aborted"));
+    cr_assert_eq(int_field(told[1], ATTR_HTTP_RESPONSE_STATUS_CODE), -1);
+    cr_assert_eq(int_field(told[1], ATTR_HTTP_REQUEST_BODY_SIZE), 3);
+    cr_assert_eq(told[2]->kind, SPAN_CLIENT);
+    cr_assert_eq(told[2]->flags & RECORD_ERROR, 0);
+    cr_assert_arr_eq(told[2]->parent_span_id, told[0]->span_id, 8);
+
+    /* Other threads go on until the kernel ends them; a request begun since is told, too. */
+    cr_assert(request_is_open(request));
+    writes(s, "cde");
+    cr_assert(!request_is_open(request));
+    reads(c, OK);
+    cr_assert_null(next_span());
+    writes(c, GET);
+    conn_tell_open();
+    cr_assert_eq(next_span()->kind, SPAN_CLIENT);
+}
+
+Test(conn, an_answer_that_the_end_completes_is_no_error)
+{
+    struct conn *c = server();
+    reads(c, "GET / HTTP/1.0\r\n\r\n");
+    writes(c, "HTTP/1.0 200 OK\r\n\r\nsome");
+    conn_tell_open();
+    const struct record *r = next_span();
+    cr_assert_eq(r->flags & RECORD_ERROR, 0);
+    cr_assert_eq(int_field(r, ATTR_HTTP_RESPONSE_BODY_SIZE), 4);
+}
+
+Test(conn, what_another_thread_holds_at_the_end_is_counted)
+{
+    uint64_t before = diag_dropped(DROP_CONTENDED);
+    struct conn *c = server();
+    reads(c, GET);
+    atomic_store(&c->held, 1);
+    conn_tell_open();
+    cr_assert_null(next_span());
+    cr_assert_eq(diag_dropped(DROP_CONTENDED), before + 1);
+    atomic_store(&c->held, 0);
+    writes(c, OK); /* not given up for it */
+    cr_assert_not_null(next_span());
+}
+
+Test(conn, a_forked_child_tells_nothing_of_its_parents)
+{
+    reads(server(), GET);
+    conn_fork_child();
+    conn_tell_open();
+    cr_assert_null(next_span());
 }
 
 Test(conn, a_reset_ends_what_is_open_with_its_name)

@@ -149,7 +149,6 @@ one, files = lighttpd()
 hostile("lighttpd", [one], LARGE, files)
 one, files = haproxy("frontend f\n    bind 127.0.0.1:$PORT1\n    default_backend b\nbackend b\n"
                      "    server s 127.0.0.1:$PORT2\n")
-hostile("haproxy_and_what_is_behind", [program("app", THREADS, "$PORT2"), one], LARGE, files,
-        orphans=True)  # requests that are open when HAProxy stops are not told
+hostile("haproxy_and_what_is_behind", [program("app", THREADS, "$PORT2"), one], LARGE, files)
 hostile("python_threads", [program("app", THREADS, "$PORT1")], LARGE)
 hostile("node", [program("node", NODE, "$PORT1")], LARGE, needs=["node"], sanitized=False)
