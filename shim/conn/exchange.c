@@ -103,9 +103,7 @@ static struct http1_store *grow(void *owner, struct http1_store *store, size_t m
     if (number == POOL_NONE)
         return NULL;
     struct http1_store *bigger = http1_store_init(pool_at(pool, number), pool->block_bytes);
-    uint16_t cap = bigger->cap;
-    memcpy(bigger, store, http1_store_bytes(store));
-    bigger->cap = cap;
+    http1_store_move(bigger, store);
     give_large(e);
     e->large = number;
     e->is_large = large;

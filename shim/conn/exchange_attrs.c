@@ -178,8 +178,8 @@ static void write_client_url(struct conn *c, const struct exchange *e, struct sp
 
 static struct text captured_name(const struct http1_store *head, unsigned i)
 {
-    return (struct text){ http1_store_text(head, head->captured[i].name),
-                          head->captured[i].name.len };
+    struct http1_text name = http1_captured_at(head, i)->name;
+    return (struct text){ http1_store_text(head, name), name.len };
 }
 
 /* One attribute for all headers with the name of number `first`. */
@@ -194,7 +194,7 @@ static void write_header(const struct http1_store *head, unsigned first, enum at
     span_list_add(w, &list, name.at, name.len, HTTP1_MAX_NAME);
     for (unsigned i = first; i < head->nr_captured; i++) {
         struct text other = captured_name(head, i);
-        struct http1_text value = head->captured[i].value;
+        struct http1_text value = http1_captured_at(head, i)->value;
         if (other.len != name.len || memcmp(other.at, name.at, name.len) != 0)
             continue;
         span_list_add(w, &list, secret ? redacted : http1_store_text(head, value),

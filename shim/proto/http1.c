@@ -43,9 +43,9 @@ static void begin_message(struct http1 *p, struct cursor *c)
     p->index = 0;
     p->field = HEADER_OTHER;
     if (p->store != NULL) {
-        uint16_t cap = p->store->cap;
-        memset(p->store, 0, offsetof(struct http1_store, captured)); /* nr_captured is before */
-        p->store->cap = cap;
+        uint16_t room = p->store->room;
+        memset(p->store, 0, sizeof *p->store);
+        p->store->room = p->store->cap = room;
     }
     p->state = p->side == PROTO_REQUESTS ? METHOD : VERSION;
     c->before = 0;

@@ -68,14 +68,21 @@ struct http1_text {
     uint16_t at, len;
 };
 
+/* A header that is kept because env->capture says so. */
+struct http1_captured {
+    struct http1_text name; /* in lower case */
+    struct http1_text value;
+};
+
 /*
- * What is kept of one head. Holds offsets only: may be moved or copied by memcpy
- * (http1_store_bytes) between two feeds. Lent by the caller at PROTO_BEGIN, emptied
- * when the message's first byte is taken, taken back whenever the caller likes.
- * Fields that found no room are cut or missing, never wrong.
+ * What is kept of one head. Holds offsets only: may be moved between two feeds
+ * (http1_store_move). Lent by the caller at PROTO_BEGIN, emptied when the message's first
+ * byte is taken, taken back whenever the caller likes. Fields that found no room are cut or
+ * missing, never wrong.
  */
 struct http1_store {
-    uint16_t cap; /* bytes of room in text; the caller's */
+    uint16_t room; /* bytes of text[]: texts from its beginning, captured ones from its end */
+    uint16_t cap;  /* of them for texts */
     uint16_t used;
     uint16_t cut;           /* HTTP1_FIELD_BIT: the value was longer than what is kept */
     uint16_t seen;          /* HTTP1_FIELD_BIT: the header was there, kept or not */
@@ -86,20 +93,24 @@ struct http1_store {
     uint32_t insert_at;      /* right behind the first line's end */
     uint32_t traceparent_at; /* the first traceparent's value; 0: none, or a folded one */
     struct http1_text fields[HTTP1_FIELD_COUNT]; /* len 0: not there */
-    struct {
-        struct http1_text name; /* in lower case */
-        struct http1_text value;
-    } captured[HTTP1_MAX_CAPTURED]; /* in the head's order */
     char text[];
 };
 
 /* Makes an empty store of `bytes` of memory aligned to 4 (at least sizeof(struct
  * http1_store), at most UINT16_MAX are used). */
 struct http1_store *http1_store_init(void *memory, size_t bytes);
-/* Bytes in use, from its beginning: what a copy must hold (then set the copy's cap). */
+/* Bytes in use: what another store must have for the same content. */
 static inline size_t http1_store_bytes(const struct http1_store *store)
 {
-    return sizeof *store + store->used;
+    return sizeof *store + store->used + (size_t)(store->room - store->cap);
+}
+/* Copies all content to `to`, an empty one of at least so many bytes. */
+void http1_store_move(struct http1_store *to, const struct http1_store *from);
+/* The captured header of number `i`, in the head's order. */
+static inline struct http1_captured *http1_captured_at(const struct http1_store *store, unsigned i)
+{
+    const char *end = store->text + store->room;
+    return (struct http1_captured *)(uintptr_t)end - (i + 1);
 }
 static inline const char *http1_store_text(const struct http1_store *store, struct http1_text t)
 {
@@ -113,8 +124,9 @@ struct http1_env {
      * bytes. NULL: none. Cost: called for every header that is no framing header. */
     bool (*capture)(const char *name, size_t len);
     /*
-     * A value needs `more` bytes of room that the store does not have. Returns a store
-     * with the same content and that room (the old one is the caller's again), or NULL.
+     * A value needs `more` bytes of room that the store does not have. Returns a store with
+     * the same content (http1_store_move) and that room, the old one is the caller's again;
+     * or NULL.
      * Called inside feed; the function pointer may be NULL.
      */
     struct http1_store *(*grow)(void *owner, struct http1_store *store, size_t more);

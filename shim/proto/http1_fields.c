@@ -107,8 +107,18 @@ struct http1_store *http1_store_init(void *memory, size_t bytes)
     struct http1_store *store = memory;
     size_t room = bytes - sizeof *store;
     memset(store, 0, sizeof *store);
-    store->cap = room < UINT16_MAX ? (uint16_t)room : UINT16_MAX;
+    store->room = (uint16_t)((room < UINT16_MAX ? room : UINT16_MAX) & ~(size_t)3);
+    store->cap = store->room;
     return store;
+}
+
+void http1_store_move(struct http1_store *to, const struct http1_store *from)
+{
+    uint16_t room = to->room, captured = (uint16_t)(from->room - from->cap);
+    memcpy(to, from, sizeof *from + from->used);
+    to->room = room;
+    to->cap = (uint16_t)(room - captured);
+    memcpy(to->text + to->cap, from->text + from->cap, captured);
 }
 
 /* Bytes of `len` that find room at the store's end; it may be another store afterwards. */
@@ -127,7 +137,7 @@ static size_t make_room(struct http1 *p, size_t len)
 /* The text that is being read: the last one in the store. */
 static struct http1_text *current(struct http1 *p)
 {
-    return p->field == HEADER_OTHER ? &p->store->captured[p->store->nr_captured].value
+    return p->field == HEADER_OTHER ? &http1_captured_at(p->store, p->store->nr_captured)->value
                                     : &p->store->fields[p->field];
 }
 
@@ -212,13 +222,16 @@ static void capture_open(struct http1 *p, const char *name, size_t len)
         return;
     for (size_t i = 0; i < len; i++)
         lower[i] = name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] | 0x20) : name[i];
-    if (!p->env->capture(lower, len) || make_room(p, len) < len)
+    size_t need = sizeof(struct http1_captured) + len;
+    if (!p->env->capture(lower, len) || make_room(p, need) < need)
         return;
     struct http1_store *store = p->store;
-    store->captured[store->nr_captured].name = (struct http1_text){ store->used, (uint16_t)len };
+    struct http1_captured *captured = http1_captured_at(store, store->nr_captured);
+    store->cap = (uint16_t)(store->cap - sizeof *captured);
+    captured->name = (struct http1_text){ store->used, (uint16_t)len };
     memcpy(store->text + store->used, lower, len);
     store->used = (uint16_t)(store->used + len);
-    store->captured[store->nr_captured].value = (struct http1_text){ store->used, 0 };
+    captured->value = (struct http1_text){ store->used, 0 };
     p->seen |= SEEN_CAPTURING;
 }
 
@@ -379,7 +392,7 @@ static void capture_close(struct http1 *p)
             store->used = (uint16_t)(store->used + put);
         }
         uint16_t len = store->used > from ? (uint16_t)(store->used - from) : 0;
-        store->captured[store->nr_captured].value = (struct http1_text){ from, len };
+        http1_captured_at(store, store->nr_captured)->value = (struct http1_text){ from, len };
     }
     store->nr_captured++;
 }

@@ -93,10 +93,9 @@ static inline void transcript_put_head(struct transcript *t)
             transcript_put(t, " %s:cut", names[i]);
     }
     for (unsigned i = 0; i < s->nr_captured; i++) {
-        transcript_put(t, " [%.*s]", (int)s->captured[i].name.len,
-                       http1_store_text(s, s->captured[i].name));
-        transcript_put_text(t, "", http1_store_text(s, s->captured[i].value),
-                            s->captured[i].value.len);
+        const struct http1_captured *c = http1_captured_at(s, i);
+        transcript_put(t, " [%.*s]", (int)c->name.len, http1_store_text(s, c->name));
+        transcript_put_text(t, "", http1_store_text(s, c->value), c->value.len);
     }
 }
 
