@@ -9,9 +9,10 @@
  *   peer.c         who is at the other end
  *   pool.c         the blocks they lie in
  *
- * Three sizes of state: struct conn (always, while the fd is tracked), struct stream
- * (while anything is under way on it), struct exchange (a request that is not yet
- * answered). Stream and exchange together are 1 KB.
+ * Two sizes of state: struct conn (always, while the fd is tracked), and while anything is
+ * under way a block of a struct stream with its first struct exchange (a request that is
+ * not yet answered): 1 KB with the connection. Requests that are pipelined behind it have
+ * blocks of their own.
  *
  * Functions here that take a struct conn expect it held (conn_hold), but for those
  * that say otherwise.
@@ -28,9 +29,9 @@
 /* Bounds, each a row in docs/LIMITS.md. */
 #define CONN_MAX (CONN_MAX_FDS + CONN_MAX_DETACHED) /* connections tracked at a time */
 #define STREAM_MAX 32768u                           /* connections with anything under way */
-#define EXCHANGE_MAX 32768u                         /* requests without an answer */
-#define EXCHANGE_BYTES 664u
-#define STREAM_BYTES 360u
+#define EXCHANGE_MAX 8192u                          /* requests that wait behind another one */
+#define STREAM_BYTES 328u
+#define EXCHANGE_BYTES 624u
 #define HEAD_MAX 2048u /* exchanges whose head needs more room */
 #define HEAD_BYTES 4096u
 #define LARGE_HEAD_MAX 64u
@@ -84,6 +85,7 @@ struct stream {
     uint32_t oldest, newest; /* exchanges in the order of their requests, 0 = none */
     uint32_t prepared;       /* made before its request was written, not in the queue */
     uint8_t nr_exchanges;
+    uint8_t has_own;    /* the exchange in its block is in use */
     uint8_t in_proxy;   /* inside a PROXY header */
     uint8_t prefix_len; /* of first bytes that may be a PROXY header */
     char prefix[PROXY_DETECT_MAX];
@@ -123,7 +125,8 @@ struct exchange {
     };
 };
 _Static_assert(sizeof(struct exchange) <= EXCHANGE_BYTES, "exchange fits its block");
-_Static_assert(STREAM_BYTES + EXCHANGE_BYTES <= 1024, "1 KB while a request is open");
+_Static_assert(STREAM_BYTES + EXCHANGE_BYTES + sizeof(uint32_t) + 64 <= 1024,
+               "1 KB while a request is open, with the pool's link and the connection");
 
 extern struct pool conn_pool, stream_pool, exchange_pool;
 /* Whose spans messages become; constructor only. */
@@ -133,9 +136,14 @@ static inline struct stream *stream_of(const struct conn *c)
 {
     return c->stream != 0 ? pool_at(&stream_pool, c->stream) : NULL;
 }
+/* Numbers up to STREAM_MAX are those of the streams in whose blocks they lie. */
 static inline struct exchange *exchange_at(uint32_t number)
 {
-    return number != 0 ? pool_at(&exchange_pool, number) : NULL;
+    if (number == 0)
+        return NULL;
+    if (number > STREAM_MAX)
+        return pool_at(&exchange_pool, number - STREAM_MAX);
+    return (struct exchange *)(void *)((char *)pool_at(&stream_pool, number) + STREAM_BYTES);
 }
 
 /*
@@ -190,8 +198,9 @@ enum proxy_result proxy_ahead_look(const struct conn *c, const struct iovec *iov
                                    size_t *len);
 
 /* exchange.c */
-struct exchange *exchange_take(const struct conn *c, bool server);
-void exchange_give(struct exchange *e);
+/* One of the stream's, in its block if that is free. NULL: all are in use. */
+struct exchange *exchange_take(struct stream *s, uint32_t stream_number, bool server);
+void exchange_give(struct stream *s, struct exchange *e);
 /* Lends the exchange's store to the parser, empty. */
 void exchange_lend(struct exchange *e, struct http1 *request);
 /* An answer begins: room for its captured headers, if any are wanted. */
@@ -219,7 +228,7 @@ unsigned exchange_edit_pieces(const struct exchange *e, const struct edit *edit,
 /* What is to be edited into the head that the exchange has just started with. */
 void exchange_plan_edit(struct exchange *e, struct edit *edit);
 /* A server request has become the oldest one of its connection: it is a parent now. */
-void exchange_becomes_parent(struct exchange *e);
+void exchange_becomes_parent(const struct conn *c, struct exchange *e);
 void exchange_init(void);
 
 #endif

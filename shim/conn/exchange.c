@@ -19,7 +19,7 @@
 #include "proto/http_attrs.h"
 
 /* Any thread; a forked child gives back what its copy holds. */
-struct pool exchange_pool = POOL(EXCHANGE_BYTES, 128, EXCHANGE_MAX);
+struct pool exchange_pool = POOL(EXCHANGE_BYTES, 16, EXCHANGE_MAX);
 static struct pool head_pool = POOL(HEAD_BYTES, 16, HEAD_MAX);
 static struct pool large_head_pool = POOL(LARGE_HEAD_BYTES, 4, LARGE_HEAD_MAX);
 
@@ -57,15 +57,22 @@ const char *exchange_errno_text(int error)
 
 /* ---- memory ---- */
 
-struct exchange *exchange_take(const struct conn *c, bool server)
+static uint32_t take_behind(void)
 {
-    (void)c;
     uint32_t number = pool_take(&exchange_pool);
-    if (number == POOL_NONE) {
-        diag_drop(DROP_TABLE_FULL, 1);
+    if (number != POOL_NONE)
+        return STREAM_MAX + number;
+    diag_drop(DROP_TABLE_FULL, 1);
+    return 0;
+}
+
+struct exchange *exchange_take(struct stream *s, uint32_t stream_number, bool server)
+{
+    uint32_t number = s->has_own ? take_behind() : stream_number;
+    if (number == 0)
         return NULL;
-    }
-    struct exchange *e = pool_at(&exchange_pool, number);
+    s->has_own = true;
+    struct exchange *e = exchange_at(number);
     memset(e, 0, offsetof(struct exchange, memory));
     e->number = number;
     e->flags = server ? EXCHANGE_SERVER : 0;
@@ -80,14 +87,17 @@ static void give_large(struct exchange *e)
     e->large = 0;
 }
 
-void exchange_give(struct exchange *e)
+void exchange_give(struct stream *s, struct exchange *e)
 {
     give_large(e);
     if (e->answer != 0)
         pool_give(&head_pool, e->answer);
     carried_give(&e->tracestate);
     carried_give(&e->baggage);
-    pool_give(&exchange_pool, e->number);
+    if (e->number <= STREAM_MAX)
+        s->has_own = false;
+    else
+        pool_give(&exchange_pool, e->number - STREAM_MAX);
 }
 
 /* A head that needs more than the exchange has: http1_env.grow. */
@@ -202,7 +212,7 @@ static void start_server(struct exchange *e)
     span_start_with_parent(&e->span, conn_http, SPAN_SERVER, has_caller ? &caller : NULL);
 }
 
-void exchange_becomes_parent(struct exchange *e)
+void exchange_becomes_parent(const struct conn *c, struct exchange *e)
 {
     static const struct span_context nobody;
     struct span_context caller;
@@ -212,8 +222,8 @@ void exchange_becomes_parent(struct exchange *e)
         return;
     /* One that is excluded is nobody's parent, but threads may be at it all the same. */
     bool has_caller = !excluded && read_caller(e, &caller);
-    e->request = request_open(excluded ? &nobody : &e->span.context, has_caller ? &caller : NULL,
-                              target_of(e));
+    e->request = request_open(c->stream, excluded ? &nobody : &e->span.context,
+                              has_caller ? &caller : NULL, target_of(e));
     request_turn(&thread_state, e->request);
 }
 

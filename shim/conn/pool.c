@@ -63,6 +63,17 @@ uint32_t pool_take(struct pool *pool)
     return used + 1;
 }
 
+bool pool_reach_slow(struct pool *pool, uint32_t number)
+{
+    uint32_t used = atomic_load_explicit(&pool->used, memory_order_relaxed);
+    for (uint32_t chunk = used / pool->per_chunk; chunk <= (number - 1) / pool->per_chunk; chunk++)
+        if (!have_chunk(pool, chunk)) /* searches go over all numbers below */
+            return false;
+    while (used < number && !atomic_compare_exchange_weak(&pool->used, &used, number))
+        ;
+    return true;
+}
+
 void pool_give(struct pool *pool, uint32_t number)
 {
     uint64_t head = atomic_load_explicit(&pool->free, memory_order_relaxed), next;

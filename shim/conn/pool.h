@@ -8,6 +8,7 @@
 #define OTELSHIM_CONN_POOL_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,6 +33,14 @@ struct pool {
 /* A block's number, POOL_NONE when all are in use or there is no memory. */
 uint32_t pool_take(struct pool *pool);
 void pool_give(struct pool *pool, uint32_t number);
+
+/* For a pool whose numbers its user gives out (1 to max): whether the block is there. */
+bool pool_reach_slow(struct pool *pool, uint32_t number);
+static inline bool pool_reach(struct pool *pool, uint32_t number)
+{
+    return number <= atomic_load_explicit(&pool->used, memory_order_acquire) ||
+           pool_reach_slow(pool, number);
+}
 
 /* The block of a number that was given out once. */
 static inline void *pool_at(const struct pool *pool, uint32_t number)

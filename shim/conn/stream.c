@@ -11,7 +11,7 @@
 #include "diag.h"
 
 /* Any thread; a forked child gives back what its copy holds. */
-struct pool stream_pool = POOL(STREAM_BYTES, 128, STREAM_MAX);
+struct pool stream_pool = POOL(STREAM_BYTES + EXCHANGE_BYTES, 128, STREAM_MAX);
 
 struct stream *stream_get(struct conn *c)
 {
@@ -91,9 +91,9 @@ static void complete(struct conn *c, struct stream *s, const char *error)
 {
     struct exchange *e = pop(s);
     exchange_end(c, e, error);
-    exchange_give(e);
+    exchange_give(s, e);
     if (s->oldest != 0)
-        exchange_becomes_parent(exchange_at(s->oldest));
+        exchange_becomes_parent(c, exchange_at(s->oldest));
 }
 
 void stream_drop(struct conn *c)
@@ -107,11 +107,11 @@ void stream_drop(struct conn *c)
             exchange_end(c, e, NULL);
         else
             exchange_abandon(e);
-        exchange_give(e);
+        exchange_give(s, e);
     }
     if (s->prepared != 0) {
         exchange_abandon(exchange_at(s->prepared));
-        exchange_give(exchange_at(s->prepared));
+        exchange_give(s, exchange_at(s->prepared));
     }
     give_stream(c);
 }
@@ -128,7 +128,7 @@ static bool request_begins(struct conn *c, struct stream *s)
 {
     struct exchange *e = exchange_at(s->prepared);
     if (e == NULL && s->nr_exchanges < CONN_MAX_PIPELINED)
-        e = exchange_take(c, c->role == CONN_SERVER);
+        e = exchange_take(s, c->stream, c->role == CONN_SERVER);
     if (e == NULL)
         return false;
     s->prepared = 0;
@@ -149,7 +149,7 @@ static bool request_event(struct conn *c, struct stream *s, enum proto_event eve
             if (s->first_byte_mono_ns != 0)
                 span_set_start(&e->span, s->first_byte_mono_ns);
             if (s->oldest == e->number)
-                exchange_becomes_parent(e);
+                exchange_becomes_parent(c, e);
             else if (e->flags & EXCHANGE_SERVER)
                 request_unopened();
         }
@@ -195,6 +195,19 @@ static bool response_event(struct conn *c, struct stream *s, enum proto_event ev
     }
 }
 
+static bool happened(struct conn *c, struct stream *s, enum proto_side side, enum proto_event event)
+{
+    return side == PROTO_REQUESTS ? request_event(c, s, event) : response_event(c, s, event);
+}
+
+/* Bytes that nobody has seen. */
+static bool unseen(struct conn *c, struct stream *s, enum proto_side side, size_t len)
+{
+    enum proto_event event =
+        http1_feed_unseen(side == PROTO_REQUESTS ? &s->requests : &s->responses, len);
+    return event == PROTO_MORE || happened(c, s, side, event);
+}
+
 static bool is_inside_head(const struct stream *s)
 {
     return s->newest != 0 && !(exchange_at(s->newest)->flags & EXCHANGE_STARTED);
@@ -203,23 +216,24 @@ static bool is_inside_head(const struct stream *s)
 void stream_feed_http1(struct conn *c, enum proto_side side, const char *bytes, size_t len)
 {
     struct stream *s = stream_get(c);
-    bool ok = s != NULL;
-    while (ok) {
-        struct http1 *p = side == PROTO_REQUESTS ? &s->requests : &s->responses;
+    struct http1 *p = s == NULL ? NULL : side == PROTO_REQUESTS ? &s->requests : &s->responses;
+    bool ok = s != NULL && (bytes != NULL || unseen(c, s, side, len));
+    while (ok && bytes != NULL) {
         enum proto_event event;
-        if (bytes != NULL) {
-            size_t n = http1_feed(p, bytes, len, &event);
-            bytes += n;
-            len -= n;
-        } else {
-            event = http1_feed_unseen(p, len);
-            len = 0;
+        if (http1_at_message_start(p)) {
+            if (len == 0)
+                break; /* nothing is under way */
+            if (http1_begin(p, *bytes) && !happened(c, s, side, PROTO_BEGIN)) {
+                ok = false;
+                break;
+            }
         }
+        size_t n = http1_feed(p, bytes, len, &event);
+        bytes += n;
+        len -= n;
         if (event == PROTO_MORE)
             break;
-        ok = side == PROTO_REQUESTS ? request_event(c, s, event) : response_event(c, s, event);
-        if (bytes == NULL)
-            break;
+        ok = happened(c, s, side, event);
     }
     if (!ok) {
         conn_give_up(c);
@@ -344,7 +358,7 @@ void stream_unread_head(struct conn *c, bool keep)
             s->prepared = number;
         } else {
             exchange_abandon(e);
-            exchange_give(e);
+            exchange_give(s, e);
         }
     }
     http1_reset(&s->requests, PROTO_REQUESTS);

@@ -12,7 +12,7 @@ _Static_assert(sizeof(struct span_context) % sizeof(uint64_t) == 0, "copied by w
  * threads' own, so 0 and "one, and it is mine" stay true. */
 #define COUNTERS 1024u
 
-/* Any thread; emptied in a forked child. */
+/* By slot: taken by number (pool_reach). Any thread; emptied in a forked child. */
 struct pool request_pool = POOL(sizeof(struct request), 256, REQUEST_MAX_OPEN);
 /* Open requests by thread; opened by that thread, closed by any. */
 static _Atomic uint32_t open_of_thread[COUNTERS];
@@ -50,16 +50,17 @@ static _Atomic uint32_t *counter_of(uint32_t thread)
     return &open_of_thread[thread % COUNTERS];
 }
 
-uint32_t request_open(const struct span_context *context, const struct span_context *caller,
-                      uint64_t target)
+uint32_t request_open(uint32_t slot, const struct span_context *context,
+                      const struct span_context *caller, uint64_t target)
 {
     struct thread_state *t = &thread_state;
-    uint32_t number = pool_take(&request_pool);
-    if (number == POOL_NONE) {
+    if (!pool_reach(&request_pool, slot)) {
         request_unopened();
         return 0;
     }
-    struct request *r = pool_at(&request_pool, number);
+    struct request *r = pool_at(&request_pool, slot);
+    /* The handle was 0 before anything else changes. Pairs with the fences of readers. */
+    atomic_thread_fence(memory_order_release);
     uint64_t words[CONTEXT_WORDS], came[3] = { 0 };
     memcpy(words, context, sizeof words);
     if (caller != NULL) {
@@ -74,7 +75,7 @@ uint32_t request_open(const struct span_context *context, const struct span_cont
     atomic_store_explicit(&r->thread, thread_id(t), memory_order_relaxed);
     r->generation = (r->generation + 1) & (UINT32_MAX >> REQUEST_INDEX_BITS);
     r->generation += r->generation == 0;
-    uint32_t handle = r->generation << REQUEST_INDEX_BITS | (number - 1);
+    uint32_t handle = r->generation << REQUEST_INDEX_BITS | (slot - 1);
     atomic_fetch_add_explicit(counter_of(t->id), 1, memory_order_relaxed);
     uint64_t before = atomic_fetch_add_explicit(&requests, ONE_OPENED + 1, memory_order_relaxed);
     atomic_store_explicit(&r->opened, opens_of(before) + 1, memory_order_relaxed);
@@ -94,13 +95,12 @@ void request_close(uint32_t handle)
     if (handle == 0)
         return;
     struct request *r = request_at(handle);
-    uint32_t mine = handle;
-    if (!atomic_compare_exchange_strong(&r->handle, &mine, 0))
-        return;
+    if (atomic_load_explicit(&r->handle, memory_order_relaxed) != handle)
+        return; /* of a parent process */
+    atomic_store_explicit(&r->handle, 0, memory_order_release);
     uint32_t thread = atomic_load_explicit(&r->thread, memory_order_relaxed);
     atomic_fetch_sub_explicit(counter_of(thread), 1, memory_order_relaxed);
     atomic_fetch_sub_explicit(&requests, 1, memory_order_relaxed);
-    pool_give(&request_pool, (handle & (REQUEST_MAX_OPEN - 1)) + 1);
 }
 
 bool request_context(uint32_t handle, struct span_context *out)
@@ -325,8 +325,8 @@ void request_fork_child(void)
 {
     for (uint32_t number = 1; number < pool_end(&request_pool); number++) {
         struct request *r = pool_at(&request_pool, number);
-        if (atomic_exchange_explicit(&r->handle, 0, memory_order_relaxed) != 0)
-            pool_give(&request_pool, number);
+        if (atomic_load_explicit(&r->handle, memory_order_relaxed) != 0)
+            atomic_store_explicit(&r->handle, 0, memory_order_relaxed);
     }
     /* Threads stayed behind, but for this one; its number is not used again. */
     uint64_t both = atomic_load_explicit(&requests, memory_order_relaxed);

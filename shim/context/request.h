@@ -44,20 +44,21 @@
 #include "conn/pool.h"
 
 /* Bounds, rows in docs/LIMITS.md. */
-#define REQUEST_MAX_OPEN 16384u /* beyond it a request has a span, but is nobody's parent */
+#define REQUEST_MAX_OPEN 32768u /* as many as connections with anything under way */
 #define REQUEST_MAX_LINKS 8u    /* candidates that a span without a parent links to */
 
 /*
  * A request of this thread was read as far as its head: `context` is its span's,
  * `caller` what it came in with (NULL: nothing), `target` a hash of method and
- * target (request_target). 0: no room.
+ * target (request_target). `slot`, 1 to REQUEST_MAX_OPEN, is the caller's own until it is
+ * closed. 0: no memory; who asks then finds no such request.
  */
-uint32_t request_open(const struct span_context *context, const struct span_context *caller,
-                      uint64_t target);
+uint32_t request_open(uint32_t slot, const struct span_context *context,
+                      const struct span_context *caller, uint64_t target);
 /* The program has the head of a request that is not open yet (it is behind another one on
- * its connection), or never will be (table full): it may give work to threads. */
+ * its connection), or never will be (no memory): it may give work to threads. */
 void request_unopened(void);
-/* Its response is complete, or never will be. */
+/* Its response is complete, or never will be. One thread at a time for one handle. */
 void request_close(uint32_t handle);
 /* False when it is closed, or excluded: opened with an invalid context. */
 bool request_context(uint32_t handle, struct span_context *out);
@@ -115,11 +116,11 @@ void request_fork_child(void);
 
 /* ---- inline part ---- */
 
-#define REQUEST_INDEX_BITS 14u
+#define REQUEST_INDEX_BITS 15u
 
 struct request {
-    _Atomic uint32_t handle; /* 0: closed; the claimer's otherwise. Pairs see request.c */
-    uint32_t generation;     /* written while claimed */
+    _Atomic uint32_t handle; /* 0: closed; the slot's owner writes. Pairs see request.c */
+    uint32_t generation;     /* the slot's owner alone */
     _Atomic uint32_t thread; /* thread_state.id that read it */
     _Atomic uint32_t opened; /* its number among all that were */
     _Atomic uint64_t target;

@@ -11,7 +11,7 @@ static uint32_t opened(uint8_t mark)
     memset(&c, 0, sizeof c);
     memset(c.trace_id, mark, sizeof c.trace_id);
     memset(c.span_id, mark, sizeof c.span_id);
-    return request_open(&c, NULL, mark);
+    return request_open(mark, &c, NULL, mark);
 }
 
 /* The thread that one with this claim becomes. */
@@ -103,11 +103,25 @@ Test(request, candidates_are_the_newest_of_the_process_for_a_thread_that_reads_n
     cr_assert_eq(request_candidates(&other_reader, links, REQUEST_MAX_LINKS), 0);
 }
 
+Test(request, a_slot_that_is_used_again_gives_another_handle)
+{
+    uint32_t first = opened(9), second;
+    request_close(first);
+    second = opened(9);
+    cr_assert_neq(first, second);
+    cr_assert(!request_is_open(first));
+    request_close(first);
+    cr_assert(request_is_open(second), "closed is closed");
+    uint32_t last = request_open(REQUEST_MAX_OPEN, &(struct span_context){ 0 }, NULL, 0);
+    cr_assert(request_is_open(last));
+    cr_assert_eq(request_at(last), (struct request *)pool_at(&request_pool, REQUEST_MAX_OPEN));
+}
+
 Test(request, an_excluded_one_is_at_work_but_nobodys_parent)
 {
     struct span_context nobody = { 0 }, out;
     struct record_link links[REQUEST_MAX_LINKS];
-    uint32_t excluded = request_open(&nobody, NULL, 0);
+    uint32_t excluded = request_open(21, &nobody, NULL, 0);
     cr_assert_eq(request_current(&thread_state), excluded);
     cr_assert(!request_context(excluded, &out));
     cr_assert_eq(request_candidates(&thread_state, links, REQUEST_MAX_LINKS), 0);
