@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "target.h"
+
 /* Exit statuses of our own, those of env(1) and the shells. */
 enum cli_status { CLI_FAILED = 125, CLI_NOT_EXECUTABLE = 126, CLI_NOT_FOUND = 127 };
 
@@ -26,7 +28,7 @@ void cli_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* program.c: what will be run. */
 struct program {
     char path[4096];
-    const char *why_unseen; /* what keeps libotelshim.so out of it, NULL: nothing known */
+    struct target target;
 };
 /* Looks `name` up as execvp would. 0, CLI_NOT_FOUND or CLI_NOT_EXECUTABLE (said). */
 int program_find(const char *name, struct program *out);

@@ -15,30 +15,42 @@
 #include "cli.h"
 #include "transport/console_tree.h"
 
-/* OPTION(name, argument, variable, help) */
+/* OPTION(name, argument, variable, variable that would beat it, help) */
+/* clang-format off */
 #define RUN_OPTIONS(OPTION) \
-    OPTION("--exporter", "LIST", "OTEL_TRACES_EXPORTER", "otlp, console, none") \
-    OPTION("--endpoint", "URL", "OTEL_EXPORTER_OTLP_ENDPOINT", \
-           "the collector, default http://localhost:4318") \
-    OPTION("--service", "NAME", "OTEL_SERVICE_NAME", "default: the executable's name") \
-    OPTION("--sampler", "NAME", "OTEL_TRACES_SAMPLER", \
-           "always_on, always_off, traceidratio=0.1, parentbased_...") \
-    OPTION("--disable", "LIST", "OTEL_SHIM_DISABLED_INSTRUMENTATIONS", \
-           "instrumentations that are off: curl, sqlite3, dns, process") \
-    OPTION("--exclude-urls", "LIST", "OTEL_SHIM_EXCLUDED_URLS", \
-           "regular expressions of URLs without spans") \
-    OPTION("--log-level", "LEVEL", "OTEL_LOG_LEVEL", "none, error, warn, info, debug, trace")
+    OPTION("--endpoint", "URL", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", \
+        "the collector, default http://localhost:4318") \
+    OPTION("--protocol", "NAME", "OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", \
+        "how to speak to it, default http/protobuf") \
+    OPTION("--exporter", "LIST", "OTEL_TRACES_EXPORTER", "", \
+        "otlp, console, none, ... (`otelshim config --list`)") \
+    OPTION("--service", "NAME", "OTEL_SERVICE_NAME", "", "default: the executable's name") \
+    OPTION("--resource", "LIST", "OTEL_RESOURCE_ATTRIBUTES", "", \
+        "attributes of the resource: team=a,host.name=b") \
+    OPTION("--sampler", "NAME", "OTEL_TRACES_SAMPLER", "", \
+        "always_on, always_off, traceidratio=0.1, parentbased_...") \
+    OPTION("--propagators", "LIST", "OTEL_PROPAGATORS", "", "default tracecontext,baggage") \
+    OPTION("--disable", "LIST", "OTEL_SHIM_DISABLED_INSTRUMENTATIONS", "", \
+        "instrumentations that are off: curl, sqlite3, dns, process, http") \
+    OPTION("--exclude", "LIST", "OTEL_SHIM_EXCLUDED_URLS", "", \
+        "regular expressions of URLs without spans") \
+    OPTION("--routes", "LIST", "OTEL_SHIM_HTTP_ROUTES", "", "routes of a server: /user/{id},auto") \
+    OPTION("--log-level", "LEVEL", "OTEL_LOG_LEVEL", "", "none, error, warn, info, debug, trace") \
+    OPTION("--log-file", "FILE", "OTEL_SHIM_LOG_FILE", "", "where otelshim's own log goes") \
+    OPTION("--env", "K=V", "", "", "any other variable for the program; may be repeated")
+/* clang-format on */
 
 static const struct option {
-    const char *name, *argument, *variable, *help;
+    const char *name, *argument, *variable, *beaten_by, *help;
 } options[] = {
-#define OPTION(name, argument, variable, help) { name, argument, variable, help },
+#define OPTION(name, argument, variable, beaten_by, help) \
+    { name, argument, variable, beaten_by, help },
     RUN_OPTIONS(OPTION)
 #undef OPTION
 };
 
 struct run {
-    bool console, exporter_given;
+    bool console, strict, exporter_given;
     char **program;
 };
 
@@ -47,52 +59,80 @@ static void help(FILE *to)
     fputs("usage: otelshim run [OPTIONS] [--] PROGRAM [ARGUMENTS]\n\n"
           "Runs PROGRAM with libotelshim.so preloaded. Its output and exit status are its own.\n\n"
           "  --console              prints the spans of all its processes on stderr at its end;\n"
-          "                         needs no collector\n",
+          "                         needs no collector\n"
+          "  --strict               refuses to run a program that cannot be seen (statically\n"
+          "                         linked, set-user-ID, ...); without it one line says so\n",
           to);
     for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
         fprintf(to, "  %-15s%-8s%s\n", options[i].name, options[i].argument, options[i].help);
-    fputs("\nEach option sets the variable of its meaning (see `otelshim config --list`), which\n"
-          "holds for the program's children, too. Exit status: the program's; 125 if otelshim\n"
-          "itself fails, 126 if PROGRAM cannot be run, 127 if it is not found.\n",
-          to);
+    fputs(
+        "\nEach option sets the variable of its meaning (see `otelshim config --list`), which\n"
+        "holds for the program's children, too. `otelshim doctor PROGRAM` tells what will be\n"
+        "seen, `otelshim check` whether the configuration is right. Exit status: the program's;\n"
+        "125 if otelshim itself fails or refuses, 126 if PROGRAM cannot be run, 127 if it is not\n"
+        "found.\n",
+        to);
 }
 
-/* `traceidratio=0.1` is two variables; a collector given here beats one from outside. */
-static void set_variable(struct run *run, const struct option *option, const char *value)
+/* K=V as it stands. False after saying what is wrong with it. */
+static bool set_any(const char *pair)
+{
+    const char *equals = strchr(pair, '=');
+    char name[256];
+    if (equals == NULL || equals == pair || (size_t)(equals - pair) >= sizeof name) {
+        cli_say("run: --env %s is not of the form NAME=VALUE", pair);
+        return false;
+    }
+    memcpy(name, pair, (size_t)(equals - pair));
+    name[equals - pair] = '\0';
+    return setenv(name, equals + 1, 1) == 0;
+}
+
+/* What is given here beats the more special variable from outside. */
+static bool set_variable(struct run *run, const struct option *option, const char *value)
 {
     const char *equals = strchr(value, '=');
-    if (strcmp(option->name, "--sampler") == 0 && equals != NULL) {
+    if (*option->variable == '\0')
+        return set_any(value);
+    if (*option->beaten_by != '\0')
+        unsetenv(option->beaten_by);
+    run->exporter_given |= strcmp(option->name, "--exporter") == 0;
+    if (strcmp(option->name, "--sampler") == 0 && equals != NULL) { /* NAME=ARG: two variables */
         char name[64];
         snprintf(name, sizeof name, "%.*s", (int)(equals - value), value);
-        setenv(option->variable, name, 1);
         setenv("OTEL_TRACES_SAMPLER_ARG", equals + 1, 1);
-        return;
+        return setenv(option->variable, name, 1) == 0;
     }
-    if (strcmp(option->name, "--endpoint") == 0)
-        unsetenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
-    run->exporter_given |= strcmp(option->name, "--exporter") == 0;
-    setenv(option->variable, value, 1);
+    return setenv(option->variable, value, 1) == 0;
 }
 
-/* --name VALUE or --name=VALUE. Arguments used up, 0 if `argv[0]` is no such option. */
+/* --name VALUE or --name=VALUE. Arguments used up; 0 after saying what is wrong. */
 static int read_option(struct run *run, int argc, char *argv[])
 {
     for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
         size_t len = strlen(options[i].name);
         if (strncmp(argv[0], options[i].name, len) != 0)
             continue;
-        if (argv[0][len] == '=') {
-            set_variable(run, &options[i], argv[0] + len + 1);
-            return 1;
-        }
+        if (argv[0][len] == '=')
+            return set_variable(run, &options[i], argv[0] + len + 1) ? 1 : 0;
+        if (argv[0][len] == '\0' && argc > 1)
+            return set_variable(run, &options[i], argv[1]) ? 2 : 0;
         if (argv[0][len] != '\0')
             continue;
-        if (argc < 2)
-            return 0;
-        set_variable(run, &options[i], argv[1]);
-        return 2;
+        cli_say("run: %s lacks its %s; see otelshim run --help", argv[0], options[i].argument);
+        return 0;
     }
+    cli_say("run: there is no option `%s`; see otelshim run --help", argv[0]);
     return 0;
+}
+
+/* The options without a value. */
+static bool read_switch(struct run *run, const char *argument)
+{
+    bool console = strcmp(argument, "--console") == 0, strict = strcmp(argument, "--strict") == 0;
+    run->console |= console;
+    run->strict |= strict;
+    return console || strict;
 }
 
 /* -1: go on and run; else the exit status. */
@@ -105,12 +145,8 @@ static int read_arguments(struct run *run, int argc, char *argv[])
             help(stdout);
             return 0;
         }
-        if (strcmp(argv[0], "--console") == 0)
-            run->console = true;
-        else if (!last && (used = read_option(run, argc, argv)) == 0) {
-            cli_say("run: `%s` is no option or lacks its value; see otelshim run --help", argv[0]);
+        if (!last && !read_switch(run, argv[0]) && (used = read_option(run, argc, argv)) == 0)
             return CLI_FAILED;
-        }
         argc -= used;
         argv += used;
         if (last)
@@ -198,6 +234,30 @@ static void ask_for_console(const struct run *run)
     free(both);
 }
 
+/* Says what will not be seen. False: it is not to be run. */
+static bool warn(const struct run *run, const struct target *target)
+{
+    const char *name = run->program[0];
+    bool by_script = target->scripts > 0;
+    if (*target->why == '\0')
+        return true;
+    if (run->strict) {
+        cli_say("%s: not run (--strict): %s%s%s%s; %s", name, by_script ? "its interpreter " : "",
+                by_script ? target->loaded : "", by_script ? ": " : "", target->why,
+                target->advice);
+        return false;
+    }
+    cli_say("%s: %s%s%s%s; it runs %s; `otelshim doctor %s` says what to do", name,
+            by_script ? "its interpreter " : "", by_script ? target->loaded : "",
+            by_script ? ": " : "", target->why,
+            target->preload == PRELOAD_TAKEN ? "all the same"
+            : target->preload == PRELOAD_IGNORED
+                ? "without telemetry (programs that it starts may have some)"
+                : "without telemetry",
+            name);
+    return true;
+}
+
 int cli_run(int argc, char *argv[])
 {
     struct run run = { .console = false };
@@ -207,9 +267,10 @@ int cli_run(int argc, char *argv[])
         return status;
     if ((status = program_find(run.program[0], &program)) != 0)
         return status;
-    if (program.why_unseen != NULL)
-        cli_say("%s: %s; it runs without telemetry (programs that it starts may have some)",
-                run.program[0], program.why_unseen);
+    if (!warn(&run, &program.target))
+        return CLI_FAILED;
+    if (program.target.preload == PRELOAD_HARMFUL)
+        return become(&program, run.program); /* its loader would take offence at LD_PRELOAD */
     if (!preload())
         return CLI_FAILED;
     if (!run.console)

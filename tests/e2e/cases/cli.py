@@ -19,7 +19,7 @@ def shell(text):
 case("cli_run_sends_what_the_preload_sends", ["$OTELSHIM", "run", "--", "$PROGRAMS/exit_in_flight"], **RUN, **TREE)
 case("cli_run_options_set_variables",
      shell("$OTELSHIM run --service=named --sampler traceidratio=1 --log-level debug --disable curl,sqlite3 "
-           "--exclude-urls=a,b --exporter otlp --endpoint \"$$COLLECTOR\" $PROGRAMS/exit_in_flight"), **RUN, **TREE,
+           "--exclude=a,b --exporter otlp --endpoint \"$$COLLECTOR\" $PROGRAMS/exit_in_flight"), **RUN, **TREE,
      shim_env={"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://127.0.0.1:$CLOSED_PORT/",
                "OTEL_EXPORTER_OTLP_ENDPOINT": None, "COLLECTOR": "http://127.0.0.1:$SINK_PORT"},
      check=lambda run: expect(all(s["resource"]["service.name"] == "named" for s in run.spans), "service.name"))
@@ -79,7 +79,7 @@ case("cli_directory_is_no_program", ["$OTELSHIM", "run", "/tmp"], exit=126, gold
 case("cli_unknown_option", ["$OTELSHIM", "run", "--bogus", "true"], exit=125, golden="none", **RUN, stderr="--bogus")
 case("cli_no_program", ["$OTELSHIM", "run", "--console"], exit=125, golden="none", **RUN, stderr="no program given")
 case("cli_static_program_is_run_and_told_of", ["$OTELSHIM", "run", "/sbin/ldconfig", "--version"], golden="none", **RUN,
-     stdout="^ldconfig", stderr="^otelshim: /sbin/ldconfig: it is statically linked")
+     stdout="^ldconfig", stderr="^otelshim: /sbin/ldconfig: it is statically linked \(static-PIE\)")
 
 # ---------------------------------------------------------------- the list of variables
 case("cli_documentation_is_the_table_that_is_read",
