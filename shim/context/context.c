@@ -142,8 +142,11 @@ void context_fork_child(const struct span_context *at_fork)
     p->span.open = false;
     p->start_mono_ns = clock_mono_ns();
     atomic_store_explicit(&p->calls, 0, memory_order_relaxed);
-    atomic_store_explicit(&p->flags, PROCESS_FORKED | (has_parent ? PROCESS_PARENT : 0u),
-                          memory_order_release);
+    unsigned flags = PROCESS_FORKED | (has_parent ? PROCESS_PARENT : 0u);
+    unsigned before = atomic_load_explicit(&p->flags, memory_order_relaxed);
+    if ((before & PROCESS_LISTENS) && !has_parent)
+        flags |= PROCESS_LISTENS | PROCESS_SERVER;
+    atomic_store_explicit(&p->flags, flags, memory_order_release);
 }
 
 /* The context that stands for the process, whether or not it may be a parent. */
@@ -167,6 +170,14 @@ void context_process_is_server(void)
     /* The first to say so tells the span, if others have it as parent. */
     if (!(before & PROCESS_SERVER) && (before & PROCESS_USED) && p->tell != NULL)
         p->tell();
+}
+
+void context_process_listens(void)
+{
+    if (!process_context.may_end)
+        return;
+    atomic_fetch_or_explicit(&process_context.flags, PROCESS_LISTENS, memory_order_relaxed);
+    context_process_is_server();
 }
 
 /* Whether the process has just outlived its use as a parent. */

@@ -47,5 +47,8 @@ bool context_process_parent(struct span_context *out);
 /* The process became a server or long-lived: call spans are roots with a link
  * from now on. Any thread. */
 void context_process_is_server(void);
+/* It became one because it listens: what it forks outside of a request is a part of it
+ * (a daemon, a master, a worker), and has no process span either. */
+void context_process_listens(void);
 
 #endif

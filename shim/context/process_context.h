@@ -12,6 +12,7 @@
  *   SERVER  it is no longer a parent; call spans are roots that link to it
  *   TOLD    the span's record was written
  *   FORKED  this process was forked without exec
+ *   LISTENS it is a server by listen or accept, or was forked by one outside of a request
  */
 #ifndef OTELSHIM_PROCESS_CONTEXT_H
 #define OTELSHIM_PROCESS_CONTEXT_H
@@ -29,6 +30,7 @@ enum process_flag {
     PROCESS_SERVER = 1u << 3,
     PROCESS_TOLD = 1u << 4,
     PROCESS_FORKED = 1u << 5,
+    PROCESS_LISTENS = 1u << 6,
 };
 
 struct process_context {
@@ -98,8 +100,8 @@ void context_init(void);
 void process_context_begin(const struct instrumentation *instr, uint64_t start_mono_ns);
 
 /*
- * Forked child: forgets the parent process's context; `at_fork` is what was
- * current there (NULL: nothing). Slots are emptied.
+ * Forked child: forgets the parent process's context, but that it listens where nothing
+ * was current at the fork; `at_fork` is what was (NULL: nothing). Slots are emptied.
  */
 void context_fork_child(const struct span_context *at_fork);
 

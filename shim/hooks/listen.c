@@ -22,7 +22,7 @@ static __attribute__((noinline)) void tell_server(void)
         return;
     /* A library's own listener (active FTP) makes no server of its program. */
     if (call.thread->current == NULL) {
-        context_process_is_server();
+        context_process_listens();
         atomic_store_explicit(&known_generation, process_state->generation, memory_order_relaxed);
     }
     call_leave(&call);

@@ -8,7 +8,9 @@
  *
  *   always  yes
  *   auto    it was the parent of something, or a parent came in by environment
- *           (a forked child: only the former), and it is no server
+ *           (a forked child: only the former), and it is no server, nor a part of one:
+ *           forked, outside of a request, by a process that listens (a daemon's master,
+ *           a worker; where the launcher listened before it forked, all of them)
  *   never   there is no such span; what came in is passed on
  *
  * This file also holds the instrumentation `process`, whose functions are in
@@ -34,6 +36,8 @@
 
 /* Constructor; the same in a forked child. */
 static char executable_name[EXECUTABLE_NAME_MAX + 1];
+/* Whether processes have spans at all. Constructor; the same in a forked child. */
+static bool has_span;
 /* Constructor, and the forked child's first use. */
 static int parent_pid;
 
@@ -159,11 +163,11 @@ static const struct span_context *unseen_parent(void)
 void process_span_fork_child(const struct span_context *at_fork)
 {
     int saved_errno = errno;
-    bool own_span =
-        atomic_load_explicit(&process_context.flags, memory_order_relaxed) & PROCESS_SPAN;
     context_fork_child(at_fork != NULL ? at_fork : unseen_parent());
     parent_pid = (int)syscall(SYS_getppid);
-    if (own_span)
+    bool of_server =
+        atomic_load_explicit(&process_context.flags, memory_order_relaxed) & PROCESS_LISTENS;
+    if (has_span && !of_server)
         process_context_begin(&instr_process, process_context.start_mono_ns);
     errno = saved_errno;
 }
@@ -174,7 +178,8 @@ static void process_init(void)
     read_executable_name();
     parent_pid = (int)syscall(SYS_getppid);
     process_context.tell = tell_unfinished;
-    if (config->process_span != PROCESS_SPAN_NEVER)
+    has_span = config->process_span != PROCESS_SPAN_NEVER;
+    if (has_span)
         process_context_begin(&instr_process, process_context.start_mono_ns);
 }
 

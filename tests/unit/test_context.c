@@ -318,3 +318,30 @@ Test(context, a_servers_forked_child_begins_a_trace_of_its_own)
     cr_assert(parent_of_call(&at_fork, &link));
     cr_assert_neq(memcmp(parent.trace_id, at_fork.trace_id, 16), 0);
 }
+
+Test(context, what_a_listening_process_forks_outside_of_requests_is_a_part_of_it)
+{
+    struct span_context parent, at_fork = { .trace_id = { 1 }, .span_id = { 2 } };
+    struct record_link link;
+    bool tell;
+    begin(PROCESS_SPAN_AUTO, NULL);
+    context_process_listens();
+    context_fork_child(NULL);
+    context_fork_child(NULL); /* adoption, then the fork hook */
+    cr_assert_eq(process_context.flags, PROCESS_FORKED | PROCESS_LISTENS | PROCESS_SERVER);
+    cr_assert(!parent_of_call(&parent, &link));
+    cr_assert(!context_for_exec(&parent, &tell));
+    context_fork_child(NULL); /* a daemon forks twice */
+    cr_assert(process_context.flags & PROCESS_LISTENS);
+
+    context_fork_child(&at_fork); /* inside a request: a program of its own, below it */
+    cr_assert_eq(process_context.flags, PROCESS_FORKED | PROCESS_PARENT);
+    process_context_begin(&instr, process_context.start_mono_ns);
+    cr_assert(parent_of_call(&parent, &link));
+    cr_assert_eq(memcmp(parent.trace_id, at_fork.trace_id, 16), 0);
+
+    begin(PROCESS_SPAN_ALWAYS, NULL);
+    context_process_listens();
+    context_fork_child(NULL);
+    cr_assert_eq(process_context.flags, PROCESS_FORKED);
+}
