@@ -61,7 +61,7 @@ $(SHIM): $(SHIM_OBJ)
 	$(CC) $(LDFLAGS_SO) -Wl,-soname,libotelshim.so -o $@ $^ -l:libpcre2-8.a
 
 $(EXPORTER): $(EXP_OBJ)
-	$(CC) $(LDFLAGS_SO) -Wl,-soname,libotelshim-exporter.so -o $@ $^ -l:libprotobuf-c.a
+	$(CC) $(LDFLAGS_SO) -Wl,-soname,libotelshim-exporter.so -o $@ $^ -l:libprotobuf-c.a -l:libz.a
 
 $(CLI): $(CLI_OBJ)
 	$(CC) $(SAN) -o $@ $^
@@ -99,13 +99,13 @@ UNIT_BIN := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
 $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/unit.a
 	@mkdir -p $(@D)
 	$(CC) $(filter-out -fvisibility=hidden,$(ALL_CFLAGS)) -Wno-unused-parameter -Wno-gnu-variable-sized-type-not-at-end -Wno-string-concatenation -o $@ $< $(BUILD)/unit.a \
-	    -lcriterion -l:libpcre2-8.a -l:libprotobuf-c.a -lpthread
+	    -lcriterion -l:libpcre2-8.a -l:libprotobuf-c.a -l:libz.a -lpthread
 
 # Fuzz targets twice: to run their corpus once (make test), and by libFuzzer (make fuzz).
 REPLAY_BIN := $(patsubst tests/fuzz/%.c,$(BUILD)/replay/%,$(FUZZ_SRC))
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_SRC))
 FUZZ_LINK = $(filter-out -fvisibility=hidden,$(ALL_CFLAGS)) -Itests/unit -Wno-missing-prototypes -o $@ \
-    $(filter %.c,$^) $(BUILD)/unit.a -l:libpcre2-8.a -l:libprotobuf-c.a -lpthread
+    $(filter %.c,$^) $(BUILD)/unit.a -l:libpcre2-8.a -l:libprotobuf-c.a -l:libz.a -lpthread
 $(BUILD)/replay/%: tests/fuzz/%.c tests/fuzz/replay.c $(BUILD)/unit.a
 	@mkdir -p $(@D)
 	$(CC) $(FUZZ_LINK)
@@ -162,7 +162,7 @@ BENCH_BIN := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/
 $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/unit.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -o $@ $< $$(sed -n '1s,^/\* link: \(.*\) \*/$$,\1,p' $< | \
-	    sed 's,^unit$$,$(BUILD)/unit.a -l:libpcre2-8.a -l:libprotobuf-c.a -lpthread,')
+	    sed 's,^unit$$,$(BUILD)/unit.a -l:libpcre2-8.a -l:libprotobuf-c.a -l:libz.a -lpthread,')
 
 bench: ## measures what tracing costs: one table (docs/BENCHMARKS.md)
 	@scripts/deps.sh bench

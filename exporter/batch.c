@@ -4,6 +4,8 @@
  */
 #include "batch.h"
 
+#include "otlp/otlp.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,19 +18,21 @@ struct item {
     uint64_t end_mono_ns;
 };
 
-#define ITEM_MAX_BYTES (sizeof(struct item) + OTLP_SPAN_MAX_BYTES + sizeof(struct item))
-static_assert(QUEUE_FIRST_BYTES >= 2 * ITEM_MAX_BYTES, "the first memory holds a span");
-static_assert(BATCH_MAX_BYTES + ITEM_MAX_BYTES + (size_t)UTF8_REPAIR_GROWTH * CONFIG_MAX_VALUE <
+#define ITEM_MAX_BYTES(span_max_bytes) \
+    (sizeof(struct item) + (span_max_bytes) + sizeof(struct item))
+static_assert(BATCH_MAX_BYTES + ITEM_MAX_BYTES(OTLP_JSON_SPAN_MAX_BYTES) +
+                      (size_t)UTF8_REPAIR_GROWTH * CONFIG_MAX_VALUE <
                   REQUEST_MAX_BYTES / 2,
               "no request is larger than OTLP allows");
 
-void batch_queue_init(struct batch_queue *queue, struct batch_limits limits)
+void batch_queue_init(struct batch_queue *queue, struct batch_limits limits, size_t span_max_bytes)
 {
     if (limits.max_batch_size > BATCH_MAX_SPANS)
         limits.max_batch_size = BATCH_MAX_SPANS;
     if (limits.max_batch_size == 0 || limits.max_batch_size > limits.max_queue_size)
         limits.max_batch_size = limits.max_queue_size;
-    *queue = (struct batch_queue){ .limits = limits };
+    *queue =
+        (struct batch_queue){ .limits = limits, .item_max_bytes = ITEM_MAX_BYTES(span_max_bytes) };
 }
 
 static struct item *item_at(const struct batch_queue *queue, size_t offset)
@@ -47,15 +51,17 @@ static size_t item_bytes(const struct item *item)
 static bool make_room(struct batch_queue *queue)
 {
     size_t used = queue->tail - queue->head;
-    if (queue->capacity - queue->tail >= ITEM_MAX_BYTES)
+    if (queue->capacity - queue->tail >= queue->item_max_bytes)
         return true;
     if (queue->capacity && used <= queue->capacity / 2) {
         memmove(queue->memory, queue->memory + queue->head, used);
         queue->head = 0;
         queue->tail = used;
-        return queue->capacity - used >= ITEM_MAX_BYTES;
+        return queue->capacity - used >= queue->item_max_bytes;
     }
     size_t capacity = queue->capacity ? 2 * queue->capacity : QUEUE_FIRST_BYTES;
+    while (capacity < 2 * queue->item_max_bytes)
+        capacity *= 2;
     if (capacity > QUEUE_MAX_BYTES)
         return false;
     unsigned char *memory = realloc(queue->memory, capacity);
@@ -98,14 +104,14 @@ bool batch_is_due(const struct batch_queue *queue, uint64_t now_mono_ns, bool fl
            now_mono_ns >= batch_due_at(queue);
 }
 
-unsigned batch_peek(const struct batch_queue *queue, struct otlp_span *spans)
+unsigned batch_peek(const struct batch_queue *queue, struct encoded_span *spans)
 {
     unsigned n = 0;
     size_t bytes = 0, at = queue->head;
     while (n < queue->nr_spans && n < queue->limits.max_batch_size && bytes < BATCH_MAX_BYTES) {
         const struct item *item = item_at(queue, at);
         spans[n++] =
-            (struct otlp_span){ item->scope, queue->memory + at + sizeof *item, item->bytes };
+            (struct encoded_span){ item->scope, queue->memory + at + sizeof *item, item->bytes };
         bytes += item->bytes;
         at += item_bytes(item);
     }

@@ -9,9 +9,9 @@
 #ifndef OTELSHIM_BATCH_H
 #define OTELSHIM_BATCH_H
 
-#include "otlp/otlp.h"
+#include "format.h"
 
-#define QUEUE_FIRST_BYTES ((size_t)256 * 1024)    /* at the first span */
+#define QUEUE_FIRST_BYTES ((size_t)256 * 1024)    /* at the first span, or twice the largest one */
 #define QUEUE_MAX_BYTES ((size_t)4 * 1024 * 1024) /* bound: then accept says "full" */
 #define BATCH_MAX_BYTES ((size_t)2 * 1024 * 1024) /* bound: spans of one request, see below */
 #define BATCH_MAX_SPANS 8192u                     /* bound: of OTEL_BSP_MAX_EXPORT_BATCH_SIZE */
@@ -27,12 +27,14 @@ struct batch_limits {
 struct batch_queue {
     unsigned char *memory;
     size_t capacity, head, tail;
+    size_t item_max_bytes; /* room that one span can take */
     struct batch_limits limits;
     uint32_t nr_spans;
     uint64_t oldest_mono_ns; /* when the span at the front ended */
 };
 
-void batch_queue_init(struct batch_queue *queue, struct batch_limits limits);
+/* No span of it is larger than `span_max_bytes`. */
+void batch_queue_init(struct batch_queue *queue, struct batch_limits limits, size_t span_max_bytes);
 
 /* Room for one span of any size; NULL: the queue is full (or there is no memory). */
 unsigned char *batch_reserve(struct batch_queue *queue);
@@ -46,7 +48,7 @@ uint64_t batch_due_at(const struct batch_queue *queue);
 
 /* The spans of the next batch (at most BATCH_MAX_SPANS): how many. They stay in
  * the queue until batch_remove(). */
-unsigned batch_peek(const struct batch_queue *queue, struct otlp_span *spans);
+unsigned batch_peek(const struct batch_queue *queue, struct encoded_span *spans);
 void batch_remove(struct batch_queue *queue, unsigned nr_spans);
 
 #endif

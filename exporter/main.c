@@ -9,41 +9,50 @@
 
 #include "hook.h"
 #include "sink.h"
-#include "transport/http.h"
+#include "transport/curl.h"
+#include "transport/names.h"
 
 #define NS_PER_MS UINT64_C(1000000)
-#define MAX_SINKS 2u
 
 /* Background thread; a forked child starts over with open. */
 static struct {
     const struct exporter_host *host;
-    const struct sink *sinks[MAX_SINKS];
+    struct {
+        const struct sink_ops *ops;
+        void *self;
+    } sinks[SINK_MAX];
     unsigned nr_sinks;
     uint64_t due_ns; /* what run said last: no wait is longer */
     struct resource resource;
     struct span_view view;
 } exporter;
 
-static void open_sink(const struct sink *sink, const struct config *c)
+bool sink_add(const struct sink_ops *ops, void *self)
 {
-    if (sink->open(c, exporter.host, &exporter.resource) == 0)
-        exporter.sinks[exporter.nr_sinks++] = sink;
+    if (exporter.nr_sinks == SINK_MAX) {
+        exporter.host->log(LOG_ERROR, "more than %u exporters: one is left out", SINK_MAX);
+        return false;
+    }
+    exporter.sinks[exporter.nr_sinks].ops = ops;
+    exporter.sinks[exporter.nr_sinks++].self = self;
+    return true;
 }
 
 static int exporter_open(const struct config *c, const struct exporter_host *host)
 {
     exporter.host = host;
     exporter.nr_sinks = 0;
+    curl_start_over();
+    names_start_over();
     /* This thread's alone: numbers are written with a point, whatever the program's
      * locale says. "C" is built in: no file is read. */
     uselocale(newlocale(LC_ALL_MASK, "C", NULL));
     resource_detect(&exporter.resource, c, host);
     span_view_limit(&(struct span_limits){ c->limits.attributes, c->limits.events, c->limits.links,
                                            c->limits.value_length });
-    if (c->exporters & EXPORTER_OTLP)
-        open_sink(&otlp_sink, c);
-    if (c->exporters & EXPORTER_CONSOLE)
-        open_sink(&console_sink, c);
+    for (unsigned i = 0; i < nr_sink_kinds; i++)
+        if (sink_kinds[i]->exporter == 0 || c->exporters & sink_kinds[i]->exporter)
+            sink_kinds[i]->open(c, host, &exporter.resource);
     return exporter.nr_sinks ? 0 : -1;
 }
 
@@ -52,14 +61,14 @@ static bool exporter_accept(const struct record *record, int64_t real_minus_mono
     if (!(record->flags & RECORD_SAMPLED))
         return true; /* for metrics only */
     for (unsigned i = 0; i < exporter.nr_sinks; i++)
-        if (!exporter.sinks[i]->ready())
+        if (!exporter.sinks[i].ops->ready(exporter.sinks[i].self))
             return false;
     if (!span_view_of(record, real_minus_mono_ns, &exporter.view)) {
         exporter.host->drop(DROP_REJECTED, 1);
         return true;
     }
     for (unsigned i = 0; i < exporter.nr_sinks; i++)
-        exporter.sinks[i]->accept(&exporter.view);
+        exporter.sinks[i].ops->accept(exporter.sinks[i].self, &exporter.view);
     return true;
 }
 
@@ -67,7 +76,7 @@ static uint64_t exporter_run(uint64_t now_mono_ns, bool flush)
 {
     exporter.due_ns = UINT64_MAX;
     for (unsigned i = 0; i < exporter.nr_sinks; i++) {
-        uint64_t due_ns = exporter.sinks[i]->run(now_mono_ns, flush);
+        uint64_t due_ns = exporter.sinks[i].ops->run(exporter.sinks[i].self, now_mono_ns, flush);
         if (due_ns < exporter.due_ns)
             exporter.due_ns = due_ns;
     }
@@ -79,7 +88,7 @@ static uint64_t exporter_pending(void)
 {
     uint64_t most = 0;
     for (unsigned i = 0; i < exporter.nr_sinks; i++) {
-        uint64_t pending = exporter.sinks[i]->pending();
+        uint64_t pending = exporter.sinks[i].ops->pending(exporter.sinks[i].self);
         if (pending > most)
             most = pending;
     }
@@ -90,7 +99,7 @@ static bool exporter_in_flight(void)
 {
     bool any = false;
     for (unsigned i = 0; i < exporter.nr_sinks; i++)
-        any |= exporter.sinks[i]->in_flight();
+        any |= exporter.sinks[i].ops->in_flight(exporter.sinks[i].self);
     return any;
 }
 
@@ -111,14 +120,14 @@ static void exporter_wait(uint64_t max_ns)
     struct curl_waitfd extra[SINK_MAX_FDS];
     unsigned n = 0;
     for (unsigned i = 0; i < exporter.nr_sinks; i++)
-        n += exporter.sinks[i]->fds(fds + n, SINK_MAX_FDS - n);
-    if (!http_is_open()) {
+        n += exporter.sinks[i].ops->fds(exporter.sinks[i].self, fds + n, SINK_MAX_FDS - n);
+    if (!curl_is_open()) {
         poll(fds, n, wait_ms(max_ns));
         return;
     }
     for (unsigned i = 0; i < n; i++)
         extra[i] = (struct curl_waitfd){ .fd = fds[i].fd, .events = fds[i].events };
-    http_wait(extra, n, wait_ms(max_ns));
+    curl_wait(extra, n, wait_ms(max_ns));
 }
 
 static const struct exporter_ops ops = {

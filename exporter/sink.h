@@ -1,6 +1,7 @@
 /*
  * One destination of spans. main.c composes those that OTEL_TRACES_EXPORTER
- * names; each keeps the rules of exporter.h (background thread, no blocking).
+ * names, out of registry.c's list; each keeps the rules of exporter.h (background
+ * thread, no blocking).
  */
 #ifndef OTELSHIM_SINK_H
 #define OTELSHIM_SINK_H
@@ -11,22 +12,33 @@
 #include "resource/resource.h"
 #include "span_view.h"
 
-#define SINK_MAX_FDS 17u /* names_fds, and the console */
+#define SINK_MAX 8u      /* bound: destinations at one time, plugins included */
+#define SINK_MAX_FDS 32u /* bound: descriptors that all of them wait for, libcurl's excepted */
 
-struct sink {
-    /* Starts over: what a parent process left in memory is forgotten, not freed. */
-    int (*open)(const struct config *config, const struct exporter_host *host,
-                const struct resource *resource);
+struct sink_ops {
     /* Whether there is room for one more span; then accept cannot fail. */
-    bool (*ready)(void);
-    void (*accept)(const struct span_view *view);
-    uint64_t (*run)(uint64_t now_mono_ns, bool flush); /* returns when to be called again */
-    uint64_t (*pending)(void);
-    bool (*in_flight)(void);
-    /* Sockets to wait for beside libcurl's own. */
-    unsigned (*fds)(struct pollfd *fds, unsigned max);
+    bool (*ready)(void *self);
+    void (*accept)(void *self, const struct span_view *view);
+    uint64_t (*run)(void *self, uint64_t now_mono_ns, bool flush); /* when to be called again */
+    uint64_t (*pending)(void *self);
+    bool (*in_flight)(void *self);
+    /* Descriptors to wait for beside libcurl's own. */
+    unsigned (*fds)(void *self, struct pollfd *fds, unsigned max);
 };
 
-extern const struct sink otlp_sink, console_sink;
+/* Adds a destination; `self` lives as long as the process. False: there are SINK_MAX. */
+bool sink_add(const struct sink_ops *ops, void *self);
+
+/* What registry.c lists: one word of OTEL_TRACES_EXPORTER. */
+struct sink_kind {
+    uint32_t exporter; /* enum exporter_kind; 0: it looks itself whether it is wanted */
+    /* Starts over (what a parent process left in memory is forgotten, not freed) and adds what
+     * is wanted; logs why it does not. */
+    void (*open)(const struct config *config, const struct exporter_host *host,
+                 const struct resource *resource);
+};
+
+extern const struct sink_kind *const sink_kinds[];
+extern const unsigned nr_sink_kinds;
 
 #endif

@@ -1,17 +1,12 @@
 /*
- * Spans to OTLP protobuf (traces, version 1). Three steps, so that nothing is
- * encoded twice: a span when it arrives (span.c), resource and scopes once, a
- * request around a batch of encoded spans (protobuf.c).
+ * Spans to OTLP (traces, version 1), as protobuf and as JSON. Three steps, so that
+ * nothing is encoded twice: a span when it arrives, resource and scopes once, a
+ * request around a batch of encoded spans.
  */
 #ifndef OTELSHIM_OTLP_H
 #define OTELSHIM_OTLP_H
 
-#include "resource/resource.h"
-#include "span_view.h"
-
-/* Bound: scopes in one process (instrumentations are bits of a 32-bit mask), and
- * one more for an index that has no name. */
-#define OTLP_MAX_SCOPES 33u
+#include "format.h"
 
 /*
  * Bound: one encoded span. Payloads are at most a repaired record; around each
@@ -27,38 +22,28 @@
 size_t otlp_encode_span(const struct span_view *view,
                         unsigned char out[static OTLP_SPAN_MAX_BYTES]);
 
-/* One encoded span of a batch. */
-struct otlp_span {
-    unsigned scope; /* below OTLP_MAX_SCOPES */
-    const unsigned char *data;
-    size_t len;
-};
-
-struct otlp_encoder; /* resource and scopes, encoded once; room for one batch */
-
 /*
- * `scope_name` gives an instrumentation's name by index, or NULL; `version` is
- * ours. NULL when out of memory. Never freed: it lives as long as the process.
+ * Bound: one span as JSON. What grows most is a list of empty texts: two bytes of
+ * a record become `{"stringValue":""},`; around each attribute, event and link stand
+ * its members' names.
  */
-struct otlp_encoder *otlp_encoder_new(const struct resource *resource, const char *version,
-                                      const char *(*scope_name)(unsigned scope),
-                                      unsigned max_spans);
+#define OTLP_JSON_GROWTH 10u
+#define OTLP_JSON_SPAN_MAX_BYTES \
+    (OTLP_JSON_GROWTH * RECORD_MAX_BYTES + \
+     (VIEW_MAX_ATTRIBUTES + VIEW_MAX_EVENTS + VIEW_MAX_LINKS) * (OTLP_MAX_KEY + 100u) + 1024u)
 
-/*
- * ExportTraceServiceRequest of `nr_spans` (at most max_spans), grouped by scope.
- * The bytes belong to the encoder and live until its next request. NULL when out
- * of memory.
- */
-const unsigned char *otlp_encode_request(struct otlp_encoder *encoder,
-                                         const struct otlp_span *spans, unsigned nr_spans,
-                                         size_t *bytes);
-
-struct otlp_response {
-    int64_t rejected_spans;
-    char message[256]; /* for our log: cut, control characters replaced; "" = none */
-};
+/* The Span message as an object. Returns its bytes. */
+size_t otlp_json_span(const struct span_view *view,
+                      unsigned char out[static OTLP_JSON_SPAN_MAX_BYTES]);
+/* The Resource and InstrumentationScope messages, appended at `at`: the bytes that a
+ * resource can take, and the new ends. A scope takes at most OTLP_JSON_SCOPE_MAX_BYTES. */
+#define OTLP_JSON_SCOPE_MAX_BYTES 256u
+size_t otlp_json_resource_max(const struct resource *resource);
+unsigned char *otlp_json_resource(unsigned char *at, const struct resource *resource);
+unsigned char *otlp_json_scope(unsigned char *at, unsigned scope, const struct exporter_host *host);
 
 /* Reads an ExportTraceServiceResponse. False: it is none. */
-bool otlp_decode_response(const unsigned char *data, size_t len, struct otlp_response *out);
+bool otlp_decode_response(const unsigned char *data, size_t len, struct response *out);
+bool otlp_json_response(const unsigned char *data, size_t len, struct response *out);
 
 #endif

@@ -6,7 +6,6 @@
  * envelope.proto): packing it costs two visits and one copy per span. Arrays
  * and the request's buffer are kept from batch to batch.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,22 +15,18 @@
 
 /* protobuf-c's strings are char *, not const; it does not write to them. */
 #define TEXT(s) ((char *)(uintptr_t)(s))
-#define SCOPE_PREFIX "otelshim."
-#define SCOPE_NAME_MAX 64u
 /* A longer answer is not looked into. protobuf-c allocates what it decodes. */
 #define RESPONSE_MAX_BYTES ((size_t)64 * 1024)
 
-struct otlp_encoder {
+struct protobuf_encoder {
+    const struct exporter_host *host;
     ProtobufCBinaryData resource;
-    ProtobufCBinaryData scopes[OTLP_MAX_SCOPES]; /* packed at first use, data NULL before */
-    const char *version;
-    const char *(*scope_name)(unsigned scope);
-    unsigned max_spans;
-    Envelope__ScopeSpans groups[OTLP_MAX_SCOPES];
-    Envelope__ScopeSpans *group_list[OTLP_MAX_SCOPES];
-    unsigned char *request;
-    size_t request_capacity;
-    ProtobufCBinaryData spans[]; /* max_spans, sorted by scope */
+    ProtobufCBinaryData scopes[FORMAT_MAX_SCOPES]; /* packed at first use, data NULL before */
+    Envelope__ScopeSpans groups[FORMAT_MAX_SCOPES];
+    Envelope__ScopeSpans *group_list[FORMAT_MAX_SCOPES];
+    struct request_buffer buffer;
+    ProtobufCBinaryData *spans;   /* max_spans, sorted by scope */
+    struct encoded_span sorted[]; /* the same */
 };
 
 static bool pack(const ProtobufCMessage *message, ProtobufCBinaryData *out)
@@ -86,82 +81,71 @@ static bool pack_resource(const struct resource *resource, ProtobufCBinaryData *
     return packed;
 }
 
-static bool pack_scope(const struct otlp_encoder *encoder, unsigned scope, ProtobufCBinaryData *out)
+static bool pack_scope(const struct exporter_host *host, unsigned scope, ProtobufCBinaryData *out)
 {
-    char name[SCOPE_NAME_MAX] = "otelshim";
-    const char *instrumentation = encoder->scope_name(scope);
-    if (scope < OTLP_MAX_SCOPES - 1 && instrumentation) {
-        snprintf(name, sizeof name, SCOPE_PREFIX "%s", instrumentation);
-    }
+    char name[SCOPE_NAME_MAX];
+    format_scope_name(host, scope, name);
     Otlp__InstrumentationScope message;
     otlp__instrumentation_scope__init(&message);
     message.name = name;
-    message.version = TEXT(encoder->version);
+    message.version = TEXT(host->version);
     return pack(&message.base, out);
 }
 
-struct otlp_encoder *otlp_encoder_new(const struct resource *resource, const char *version,
-                                      const char *(*scope_name)(unsigned scope), unsigned max_spans)
+static void *protobuf_open(const struct resource *resource, const struct exporter_host *host,
+                           unsigned max_spans)
 {
-    struct otlp_encoder *encoder =
-        calloc(1, sizeof *encoder + max_spans * sizeof encoder->spans[0]);
+    struct protobuf_encoder *encoder =
+        calloc(1, sizeof *encoder + max_spans * sizeof encoder->sorted[0]);
     if (!encoder)
         return NULL;
-    encoder->version = version;
-    encoder->scope_name = scope_name;
-    encoder->max_spans = max_spans;
-    if (!pack_resource(resource, &encoder->resource)) {
-        free(encoder);
-        return NULL;
-    }
-    return encoder;
+    encoder->host = host;
+    encoder->spans = malloc(max_spans * sizeof encoder->spans[0]);
+    if (encoder->spans && pack_resource(resource, &encoder->resource))
+        return encoder;
+    free(encoder->spans);
+    free(encoder);
+    return NULL;
 }
 
-/* Sorts the batch by scope, in order of arrival within one. Returns the number
- * of groups, 0 when out of memory. */
-static unsigned group_by_scope(struct otlp_encoder *encoder, const struct otlp_span *spans,
+static size_t protobuf_span(void *self, const struct span_view *view, unsigned char *out)
+{
+    (void)self;
+    return otlp_encode_span(view, out);
+}
+
+/* Sorts the batch by scope. Returns the number of groups, 0 when out of memory. */
+static unsigned group_by_scope(struct protobuf_encoder *encoder, const struct encoded_span *spans,
                                unsigned nr_spans)
 {
-    unsigned ends[OTLP_MAX_SCOPES] = { 0 }, counts[OTLP_MAX_SCOPES] = { 0 }, nr_groups = 0;
+    struct scope_groups groups;
+    unsigned nr_groups = 0;
+    format_group(spans, nr_spans, encoder->sorted, &groups);
     for (unsigned i = 0; i < nr_spans; i++)
-        counts[spans[i].scope]++;
-    for (unsigned scope = 0, first = 0; scope < OTLP_MAX_SCOPES; scope++) {
-        ends[scope] = first;
-        if (counts[scope] == 0)
-            continue;
+        encoder->spans[i] = (ProtobufCBinaryData){ encoder->sorted[i].len,
+                                                   (uint8_t *)(uintptr_t)encoder->sorted[i].data };
+    for (unsigned scope = 0; scope < FORMAT_MAX_SCOPES; scope++) {
+        unsigned first = groups.first[scope], count = groups.first[scope + 1] - first;
         ProtobufCBinaryData *packed = &encoder->scopes[scope];
-        if (!packed->data && !pack_scope(encoder, scope, packed))
+        if (count == 0)
+            continue;
+        if (!packed->data && !pack_scope(encoder->host, scope, packed))
             return 0;
         Envelope__ScopeSpans *group = &encoder->groups[nr_groups];
         envelope__scope_spans__init(group);
         group->scope = *packed;
-        group->n_spans = counts[scope];
+        group->n_spans = count;
         group->spans = &encoder->spans[first];
         group->schema_url = TEXT(SEMCONV_SCHEMA_URL);
         encoder->group_list[nr_groups++] = group;
-        first += counts[scope];
     }
-    for (unsigned i = 0; i < nr_spans; i++)
-        encoder->spans[ends[spans[i].scope]++] =
-            (ProtobufCBinaryData){ spans[i].len, (uint8_t *)(uintptr_t)spans[i].data };
     return nr_groups;
 }
 
-static bool reserve_request(struct otlp_encoder *encoder, size_t bytes)
+static bool protobuf_request(void *self, const struct encoded_span *spans, unsigned nr_spans,
+                             struct body *out)
 {
-    if (bytes <= encoder->request_capacity)
-        return true;
-    size_t capacity = bytes + bytes / 4; /* batches of one program are alike: grow rarely */
-    free(encoder->request);
-    encoder->request = malloc(capacity);
-    encoder->request_capacity = encoder->request ? capacity : 0;
-    return encoder->request != NULL;
-}
-
-const unsigned char *otlp_encode_request(struct otlp_encoder *encoder,
-                                         const struct otlp_span *spans, unsigned nr_spans,
-                                         size_t *bytes)
-{
+    struct protobuf_encoder *encoder = self;
     Envelope__ResourceSpans resource_spans;
     Envelope__ExportTraceServiceRequest request;
     envelope__resource_spans__init(&resource_spans);
@@ -172,26 +156,20 @@ const unsigned char *otlp_encode_request(struct otlp_encoder *encoder,
     resource_spans.scope_spans = encoder->group_list;
     request.resource_spans = &resource_spans;
     if (resource_spans.n_scope_spans == 0)
-        return NULL;
+        return false;
 
-    *bytes = envelope__export_trace_service_request__get_packed_size(&request);
-    if (!reserve_request(encoder, *bytes))
-        return NULL;
-    envelope__export_trace_service_request__pack(&request, encoder->request);
-    return encoder->request;
+    size_t bytes = envelope__export_trace_service_request__get_packed_size(&request);
+    unsigned char *data = request_reserve(&encoder->buffer, bytes);
+    if (!data)
+        return false;
+    envelope__export_trace_service_request__pack(&request, data);
+    *out = (struct body){ data, bytes, nr_spans };
+    return true;
 }
 
-static void copy_for_log(char *out, size_t room, const char *text)
+bool otlp_decode_response(const unsigned char *data, size_t len, struct response *out)
 {
-    size_t n = 0;
-    for (; n < room - 1 && text[n]; n++)
-        out[n] = (unsigned char)text[n] < 0x20 || text[n] == 0x7F ? ' ' : text[n];
-    out[n] = '\0';
-}
-
-bool otlp_decode_response(const unsigned char *data, size_t len, struct otlp_response *out)
-{
-    *out = (struct otlp_response){ 0 };
+    *out = (struct response){ 0 };
     if (len == 0)
         return true;
     if (len > RESPONSE_MAX_BYTES)
@@ -202,8 +180,17 @@ bool otlp_decode_response(const unsigned char *data, size_t len, struct otlp_res
         return false;
     if (response->partial_success) {
         out->rejected_spans = response->partial_success->rejected_spans;
-        copy_for_log(out->message, sizeof out->message, response->partial_success->error_message);
+        response_message(out, response->partial_success->error_message,
+                         strlen(response->partial_success->error_message));
     }
     otlp__export_trace_service_response__free_unpacked(response, NULL);
     return true;
 }
+
+const struct format otlp_protobuf = {
+    .span_max_bytes = OTLP_SPAN_MAX_BYTES,
+    .open = protobuf_open,
+    .span = protobuf_span,
+    .request = protobuf_request,
+    .response = otlp_decode_response,
+};

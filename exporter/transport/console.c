@@ -267,8 +267,8 @@ static bool open_collect_file(const char *path)
     return false;
 }
 
-static int console_open(const struct config *c, const struct exporter_host *host,
-                        const struct resource *resource)
+static bool console_open(const struct config *c, const struct exporter_host *host,
+                         const struct resource *resource)
 {
     struct stat info;
     memset(&console, 0, sizeof console);
@@ -281,26 +281,28 @@ static int console_open(const struct config *c, const struct exporter_host *host
     if (c->console_collect) {
         console.mode = COLLECT;
         if (!open_collect_file(c->console_collect))
-            return -1;
+            return false;
     }
     if (console.fd < 0 || fstat(console.fd, &info) != 0) {
         host->log(LOG_ERROR, "the program has no stderr: spans are not shown");
-        return -1;
+        return false;
     }
     console.waits_for_room = S_ISFIFO(info.st_mode) || S_ISSOCK(info.st_mode) || isatty(console.fd);
     console.style = console_tree_style(console.fd);
-    return 0;
+    return true;
 }
 
-static bool console_ready(void)
+static bool console_ready(void *self)
 {
+    (void)self;
     if (console.output.len - console.output_start > CONSOLE_MAX_OUTPUT)
         return false;
     return console.mode == JSON_LINES || keep_room(RECORD_MAX_BYTES);
 }
 
-static void console_accept(const struct span_view *view)
+static void console_accept(void *self, const struct span_view *view)
 {
+    (void)self;
     const struct record *record = view->record;
     if (console.mode == JSON_LINES) {
         size_t len_before = console.output.len;
@@ -321,8 +323,9 @@ static void console_accept(const struct span_view *view)
     console.records_bytes += record->size;
 }
 
-static uint64_t console_run(uint64_t now_ns, bool flush)
+static uint64_t console_run(void *self, uint64_t now_ns, bool flush)
 {
+    (void)self;
     bool full = !keep_room(RECORD_MAX_BYTES) ||
                 (console.mode == COLLECT && console.records_bytes >= COLLECT_CHUNK_BYTES);
     if (flush || full || now_ns >= console.look_at_ns) {
@@ -333,26 +336,28 @@ static uint64_t console_run(uint64_t now_ns, bool flush)
     return console.blocked ? UINT64_MAX : console.look_at_ns;
 }
 
-static uint64_t console_pending(void)
+static uint64_t console_pending(void *self)
 {
+    (void)self;
     return (uint64_t)console.nr_records + console.output_spans;
 }
 
-static bool console_in_flight(void)
+static bool console_in_flight(void *self)
 {
+    (void)self;
     return console.blocked;
 }
 
-static unsigned console_fds(struct pollfd *fds, unsigned max)
+static unsigned console_fds(void *self, struct pollfd *fds, unsigned max)
 {
+    (void)self;
     if (!console.blocked || max == 0)
         return 0;
     fds[0] = (struct pollfd){ .fd = console.fd, .events = POLLOUT };
     return 1;
 }
 
-const struct sink console_sink = {
-    .open = console_open,
+static const struct sink_ops console_ops = {
     .ready = console_ready,
     .accept = console_accept,
     .run = console_run,
@@ -360,3 +365,12 @@ const struct sink console_sink = {
     .in_flight = console_in_flight,
     .fds = console_fds,
 };
+
+static void console_start(const struct config *c, const struct exporter_host *host,
+                          const struct resource *resource)
+{
+    if (console_open(c, host, resource))
+        sink_add(&console_ops, NULL);
+}
+
+const struct sink_kind console_sink = { EXPORTER_CONSOLE, console_start };

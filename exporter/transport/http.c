@@ -1,10 +1,6 @@
 /*
- * The request of http.h on libcurl's multi interface with a single easy handle,
- * reused: its connection stays open between batches.
- *
- * Environment variables for proxies are read once, here, with libcurl's own
- * rules, and handed over as options: libcurl would call getenv for each
- * request, while the program may be changing its environment.
+ * The requests of http.h: one easy handle, reused, in the multi handle that all
+ * exporters share. Its connection stays open between batches.
  */
 #include "http.h"
 
@@ -13,238 +9,131 @@
 #include <strings.h>
 #include <time.h>
 
-#include "curl.h"
-#include "names.h"
+#include "loopback.h"
 #include "retry.h"
 
 #define NS_PER_MS UINT64_C(1000000)
-#define PROXY_DEFAULT_PORT 1080u /* libcurl's */
 
-/* Background thread; a forked child starts over with http_open. */
-static struct {
-    const struct exporter_host *host;
-    struct curl_api curl;
-    CURLM *multi;
-    CURL *easy;
-    bool busy;
-    uint64_t movement; /* of the last look, see report_progress */
-    char error[CURL_ERROR_SIZE];
-    struct http_result result;
-    unsigned char body[HTTP_RESPONSE_KEPT_BYTES];
-} http;
-
-static size_t take_body(char *data, size_t size, size_t count, void *unused)
+static size_t take_body(char *data, size_t size, size_t count, void *self)
 {
-    size_t bytes = size * count, room = sizeof http.body - http.result.body_bytes;
-    (void)unused;
-    http.result.body_total += bytes;
-    if (http.result.body_total > HTTP_RESPONSE_MAX_BYTES) {
-        http.result.outcome = HTTP_TOO_LARGE;
+    struct http *http = self;
+    size_t bytes = size * count, room = sizeof http->kept - http->result.body_bytes;
+    http->result.body_total += bytes;
+    if (http->result.body_total > HTTP_RESPONSE_MAX_BYTES) {
+        http->result.outcome = HTTP_TOO_LARGE;
         return 0; /* libcurl ends the transfer */
     }
     size_t kept = bytes < room ? bytes : room;
-    memcpy(http.body + http.result.body_bytes, data, kept);
-    http.result.body_bytes += kept;
+    memcpy(http->kept + http->result.body_bytes, data, kept);
+    http->result.body_bytes += kept;
     return bytes;
 }
 
-static size_t take_header(char *data, size_t size, size_t count, void *unused)
+static size_t take_header(char *data, size_t size, size_t count, void *self)
 {
     static const char name[] = "retry-after:";
+    struct http *http = self;
     size_t bytes = size * count, skip = sizeof name - 1;
-    (void)unused;
     if (bytes >= 5 && strncasecmp(data, "HTTP/", 5) == 0)
-        http.result.retry_after_ms = RETRY_AFTER_NONE; /* what a 1xx said does not count */
+        http->result.retry_after_ms = RETRY_AFTER_NONE; /* what a 1xx said does not count */
     if (bytes > skip && strncasecmp(data, name, skip) == 0)
-        http.result.retry_after_ms = retry_after_ms(data + skip, bytes - skip, time(NULL));
+        http->result.retry_after_ms = retry_after_ms(data + skip, bytes - skip, time(NULL));
+    if (http->on_header)
+        http->on_header(http->context, data, bytes);
     return bytes;
 }
 
-/* Whether a header may go out: no way to smuggle in another one, and not one of
- * those that we set. */
-static bool header_is_ours_to_send(const struct config_pair *pair)
+/* Known without libcurl, and only before it is loaded. */
+static bool collector_refuses(const struct http *http)
 {
-    for (const char *at = pair->key; *at; at++)
-        if (*at <= ' ' || *at == ':' || *at == 0x7F)
-            return false;
-    for (const char *at = pair->value; *at; at++)
-        if (*at == '\r' || *at == '\n')
-            return false;
-    return *pair->key && strcasecmp(pair->key, "content-type") != 0 &&
-           strcasecmp(pair->key, "content-length") != 0;
-}
-
-static struct curl_slist *add_header(struct curl_slist *list, const struct config_pair *pair)
-{
-    char *line;
-    if (!header_is_ours_to_send(pair)) {
-        http.host->log(LOG_WARN, "header %.64s of OTEL_EXPORTER_OTLP_HEADERS is not sent",
-                       pair->key);
-        return list;
-    }
-    /* "Name;" is how libcurl is told of a header without a value. */
-    int len = *pair->value ? asprintf(&line, "%s: %s", pair->key, pair->value)
-                           : asprintf(&line, "%s;", pair->key);
-    if (len < 0)
-        return list;
-    struct curl_slist *longer = http.curl.slist_append(list, line);
-    free(line);
-    return longer ? longer : list;
-}
-
-static void set_headers(const struct config *c)
-{
-    char agent[64];
-    snprintf(agent, sizeof agent, "OTel-OTLP-Exporter-C/%s", http.host->version);
-    http.curl.easy_setopt(http.easy, CURLOPT_USERAGENT, agent);
-    struct curl_slist *list = http.curl.slist_append(NULL, "Content-Type: application/x-protobuf");
-    /* No "100 Continue" round trip before a large body. */
-    http.curl.slist_append(list, "Expect:");
-    for (unsigned i = 0; i < c->otlp.nr_headers; i++)
-        list = add_header(list, &c->otlp.headers[i]);
-    http.curl.easy_setopt(http.easy, CURLOPT_HTTPHEADER, list);
-}
-
-/* Host and port of a URL as libcurl sees them. */
-static bool split_url(const char *text, unsigned flags, unsigned default_port, char **host,
-                      unsigned *port)
-{
-    char *number = NULL;
-    CURLU *url = http.curl.url();
-    *host = NULL;
-    bool ok = url && http.curl.url_set(url, CURLUPART_URL, text, flags) == CURLUE_OK &&
-              http.curl.url_get(url, CURLUPART_HOST, host, 0) == CURLUE_OK;
-    *port = default_port;
-    if (ok && http.curl.url_get(url, CURLUPART_PORT, &number,
-                                default_port ? 0 : CURLU_DEFAULT_PORT) == CURLUE_OK)
-        *port = (unsigned)strtoul(number, NULL, 10);
-    if (number)
-        http.curl.free(number);
-    if (url)
-        http.curl.url_cleanup(url);
-    return ok;
-}
-
-static const char *first_set(const char *const variables[])
-{
-    for (; *variables; variables++) {
-        const char *value = getenv(*variables);
-        if (value && *value)
-            return value;
-    }
-    return "";
-}
-
-/* libcurl's rules: HTTP_PROXY in capitals is not looked at (a CGI program gets it
- * from a request header). */
-static const char *const http_proxies[] = { "http_proxy", "all_proxy", "ALL_PROXY", NULL };
-static const char *const https_proxies[] = { "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY",
-                                             NULL };
-
-bool http_proxy_is_set(void)
-{
-    return *first_set(http_proxies) || *first_set(https_proxies);
-}
-
-/* Returns whether there is a proxy. */
-static bool set_proxy(bool https)
-{
-    static const char *const exempt[] = { "no_proxy", "NO_PROXY", NULL };
-    const char *proxy = first_set(https ? https_proxies : http_proxies);
-    char *host;
-    unsigned port;
-    http.curl.easy_setopt(http.easy, CURLOPT_PROXY, proxy);
-    http.curl.easy_setopt(http.easy, CURLOPT_NOPROXY, first_set(exempt));
-    if (!*proxy || !split_url(proxy, CURLU_GUESS_SCHEME | CURLU_NON_SUPPORT_SCHEME,
-                              PROXY_DEFAULT_PORT, &host, &port))
+    const char *path = http->endpoint->unix_path;
+    if (!http->may_look || http->easy)
         return false;
-    names_add(host, port, false);
-    http.curl.free(host);
+    return path ? loopback_refuses_unix(path) : loopback_refuses(http->endpoint->url);
+}
+
+static bool load(struct http *http)
+{
+    http->unusable = true;
+    http->curl = curl_open(http->host);
+    http->easy = http->curl ? http->curl->easy_init() : NULL;
+    if (http->curl && !http->easy)
+        http->host->log(LOG_ERROR, "no memory for libcurl: spans are not exported");
+    if (!http->easy || !http_setup(http))
+        return false;
+    http->curl->easy_setopt(http->easy, CURLOPT_WRITEFUNCTION, take_body);
+    http->curl->easy_setopt(http->easy, CURLOPT_WRITEDATA, http);
+    http->curl->easy_setopt(http->easy, CURLOPT_HEADERFUNCTION, take_header);
+    http->curl->easy_setopt(http->easy, CURLOPT_HEADERDATA, http);
+    http->curl->easy_setopt(http->easy, CURLOPT_ERRORBUFFER, http->error);
+    http->unusable = false;
     return true;
 }
 
-static bool set_url(const struct config *c)
+bool http_open(struct http *http, const struct endpoint *endpoint, const struct exporter_host *host)
 {
-    char *host;
-    unsigned port;
-    const char *url = c->otlp.traces_url;
-    if (!split_url(url, 0, 0, &host, &port)) {
-        http.host->log(LOG_ERROR, "%.256s is no URL: spans are not exported", url);
-        return false;
+    memset(http, 0, offsetof(struct http, kept));
+    http->host = host;
+    http->endpoint = endpoint;
+    http->may_look = !http_proxy_is_set();
+    names_init(&http->names, host);
+    return collector_refuses(http) || load(http);
+}
+
+static void end(struct http *http, enum http_outcome outcome, const char *error)
+{
+    http->state = HTTP_OVER;
+    http->result.outcome = outcome;
+    http->result.error = error;
+}
+
+void http_start(struct http *http, const unsigned char *body, size_t bytes, uint64_t deadline_ns)
+{
+    http->result = (struct http_result){ .retry_after_ms = RETRY_AFTER_NONE, .body = http->kept };
+    http->body = body;
+    http->bytes = bytes;
+    http->deadline_ns = deadline_ns;
+    http->state = HTTP_RESOLVING;
+    if (collector_refuses(http))
+        end(http, HTTP_FAILED, "connection refused");
+    else if (http->unusable || (!http->easy && !load(http)))
+        end(http, HTTP_UNUSABLE, "libcurl cannot be used");
+}
+
+static void send_request(struct http *http, uint64_t now_ns)
+{
+    const struct curl_api *curl = http->curl;
+    uint64_t room_ns = http->deadline_ns - now_ns;
+    long timeout_ms = http->deadline_ns == UINT64_MAX ? 0 : (long)(room_ns / NS_PER_MS) + 1;
+    http->movement = 0;
+    http->error[0] = '\0';
+    http->host->progress();
+    if (!http->endpoint->connect_only) {
+        curl->easy_setopt(http->easy, CURLOPT_POSTFIELDS, http->body);
+        curl->easy_setopt(http->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)http->bytes);
     }
-    bool https = strncasecmp(url, "https:", 6) == 0;
-    bool proxy = set_proxy(https);
-    names_add(host, port, proxy);
-    http.curl.free(host);
-    http.curl.easy_setopt(http.easy, CURLOPT_URL, url);
-    return true;
+    curl->easy_setopt(http->easy, CURLOPT_TIMEOUT_MS, timeout_ms);
+    curl->easy_setopt(http->easy, CURLOPT_RESOLVE, names_resolve_list(&http->names));
+    http->state = HTTP_SENDING;
+    if (!curl_job_begin(&http->job, http->easy))
+        end(http, HTTP_FAILED, "no memory for a request");
 }
 
-static void set_tls(const struct config *c)
+static void step_resolving(struct http *http, uint64_t now_ns)
 {
-    if (c->otlp.certificate)
-        http.curl.easy_setopt(http.easy, CURLOPT_CAINFO, c->otlp.certificate);
-    if (c->otlp.client_certificate)
-        http.curl.easy_setopt(http.easy, CURLOPT_SSLCERT, c->otlp.client_certificate);
-    if (c->otlp.client_key)
-        http.curl.easy_setopt(http.easy, CURLOPT_SSLKEY, c->otlp.client_key);
-}
-
-void http_init(void)
-{
-    memset(&http, 0, sizeof http);
-}
-
-bool http_open(const struct config *c, const struct exporter_host *host)
-{
-    names_init(host);
-    http.host = host;
-    if (!curl_api_load(&http.curl, host))
-        return false;
-    http.multi = http.curl.multi_init();
-    http.easy = http.curl.easy_init();
-    if (!http.multi || !http.easy) {
-        host->log(LOG_ERROR, "no memory for libcurl: spans are not exported");
-        http.multi = NULL;
-        return false;
+    enum names_state names = names_step(&http->names, now_ns);
+    if (names == NAMES_FAILED) {
+        end(http, HTTP_FAILED, names_error(&http->names));
+    } else if (now_ns >= http->deadline_ns) {
+        names_cancel(&http->names);
+        end(http, HTTP_FAILED, "no answer from the name servers in time");
+    } else if (names == NAMES_READY) {
+        send_request(http, now_ns);
     }
-    if (!set_url(c)) {
-        http.multi = NULL;
-        return false;
-    }
-    set_headers(c);
-    set_tls(c);
-    http.curl.multi_setopt(http.multi, CURLMOPT_MAXCONNECTS, 1L);
-    http.curl.easy_setopt(http.easy, CURLOPT_NOSIGNAL, 1L);
-    http.curl.easy_setopt(http.easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    http.curl.easy_setopt(http.easy, CURLOPT_POST, 1L);
-    http.curl.easy_setopt(http.easy, CURLOPT_WRITEFUNCTION, take_body);
-    http.curl.easy_setopt(http.easy, CURLOPT_HEADERFUNCTION, take_header);
-    http.curl.easy_setopt(http.easy, CURLOPT_ERRORBUFFER, http.error);
-    return true;
-}
-
-bool http_is_open(void)
-{
-    return http.multi != NULL;
-}
-
-bool http_start(const unsigned char *body, size_t bytes, uint64_t timeout_ms,
-                struct curl_slist *resolve)
-{
-    http.result = (struct http_result){ .retry_after_ms = RETRY_AFTER_NONE, .body = http.body };
-    http.movement = 0;
-    http.error[0] = '\0';
-    http.curl.easy_setopt(http.easy, CURLOPT_POSTFIELDS, body);
-    http.curl.easy_setopt(http.easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)bytes);
-    http.curl.easy_setopt(http.easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
-    http.curl.easy_setopt(http.easy, CURLOPT_RESOLVE, resolve);
-    http.busy = http.curl.multi_add_handle(http.multi, http.easy) == CURLM_OK;
-    return http.busy;
 }
 
 /* Anything that grew since the last look: an exit that waits for us goes on waiting. */
-static void report_progress(void)
+static void report_progress(struct http *http)
 {
     static const CURLINFO counters[] = { CURLINFO_CONNECT_TIME_T, CURLINFO_APPCONNECT_TIME_T,
                                          CURLINFO_SIZE_UPLOAD_T, CURLINFO_SIZE_DOWNLOAD_T };
@@ -252,55 +141,74 @@ static void report_progress(void)
     long header_bytes = 0;
     for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++) {
         curl_off_t value = 0;
-        http.curl.easy_getinfo(http.easy, counters[i], &value);
+        http->curl->easy_getinfo(http->easy, counters[i], &value);
         movement += (uint64_t)value;
     }
-    http.curl.easy_getinfo(http.easy, CURLINFO_HEADER_SIZE, &header_bytes);
+    http->curl->easy_getinfo(http->easy, CURLINFO_HEADER_SIZE, &header_bytes);
     movement += (uint64_t)header_bytes;
-    if (movement != http.movement)
-        http.host->progress();
-    http.movement = movement;
+    if (movement != http->movement)
+        http->host->progress();
+    http->movement = movement;
 }
 
-static void finish(CURLcode code)
+static void finish(struct http *http)
 {
-    http.curl.easy_getinfo(http.easy, CURLINFO_RESPONSE_CODE, &http.result.status);
-    http.curl.multi_remove_handle(http.multi, http.easy);
-    http.busy = false;
-    if (code == CURLE_OK || http.result.outcome == HTTP_TOO_LARGE)
-        return;
-    http.result.outcome = HTTP_FAILED;
-    http.result.error = http.error[0] ? http.error : http.curl.easy_strerror(code);
+    CURLcode code = http->job.code;
+    http->curl->easy_getinfo(http->easy, CURLINFO_RESPONSE_CODE, &http->result.status);
+    http->connected = http->endpoint->connect_only && code == CURLE_OK;
+    if (!http->connected)
+        curl_job_end(http->easy);
+    if (code == CURLE_OK)
+        end(http, HTTP_ANSWERED, NULL);
+    else if (http->result.outcome == HTTP_TOO_LARGE)
+        end(http, HTTP_TOO_LARGE, NULL);
+    else
+        end(http, HTTP_FAILED, http->error[0] ? http->error : http->curl->easy_strerror(code));
 }
 
-bool http_step(struct http_result *result)
+bool http_step(struct http *http, uint64_t now_ns)
 {
-    int running = 0, left = 0;
-    http.curl.multi_perform(http.multi, &running);
-    report_progress();
-    const CURLMsg *message = http.curl.multi_info_read(http.multi, &left);
-    if (!message || message->msg != CURLMSG_DONE)
+    if (http->state == HTTP_RESOLVING)
+        step_resolving(http, now_ns);
+    if (http->state == HTTP_SENDING) {
+        curl_drive();
+        report_progress(http);
+        if (http->job.done)
+            finish(http);
+    }
+    if (http->state != HTTP_OVER)
         return false;
-    finish(message->data.result);
-    *result = http.result;
+    if (http->result.outcome == HTTP_FAILED)
+        names_forget(&http->names);
+    http->state = HTTP_IDLE;
     return true;
 }
 
-void http_cancel(void)
+void http_cancel(struct http *http)
 {
-    if (http.busy)
-        http.curl.multi_remove_handle(http.multi, http.easy);
-    http.busy = false;
+    if (http->state == HTTP_RESOLVING)
+        names_cancel(&http->names);
+    if (http->state == HTTP_SENDING || http->connected)
+        curl_job_end(http->easy);
+    http->state = HTTP_IDLE;
+    http->connected = false;
 }
 
-uint64_t http_due_at(uint64_t now_mono_ns)
+uint64_t http_due_at(const struct http *http, uint64_t now_ns)
 {
-    long timeout_ms = -1;
-    http.curl.multi_timeout(http.multi, &timeout_ms);
-    return timeout_ms < 0 ? UINT64_MAX : now_mono_ns + (uint64_t)timeout_ms * NS_PER_MS;
+    uint64_t due_ns = now_ns;
+    if (http->state == HTTP_RESOLVING)
+        due_ns = names_due_at(&http->names, now_ns);
+    else if (http->state == HTTP_SENDING)
+        return curl_due_at(now_ns); /* it knows the deadline */
+    return due_ns < http->deadline_ns ? due_ns : http->deadline_ns;
 }
 
-void http_wait(struct curl_waitfd *extra, unsigned nr_extra, int timeout_ms)
+unsigned http_fds(const struct http *http, struct pollfd *fds, unsigned max)
 {
-    http.curl.multi_poll(http.multi, extra, nr_extra, timeout_ms, NULL);
+    struct curl_waitfd sockets[NAMES_MAX_FDS];
+    unsigned n = http->state == HTTP_RESOLVING ? names_fds(&http->names, sockets) : 0;
+    for (unsigned i = 0; i < n && i < max; i++)
+        fds[i] = (struct pollfd){ .fd = sockets[i].fd, .events = sockets[i].events };
+    return n < max ? n : max;
 }

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define HOST_MAX_BYTES 64u
@@ -73,7 +74,8 @@ static bool refuses(int family, const struct sockaddr *address, socklen_t bytes)
         return errno == EAFNOSUPPORT;
     int error = connect_error(fd, address, bytes);
     close(fd);
-    return error == ECONNREFUSED || error == EADDRNOTAVAIL || error == ENETUNREACH;
+    return error == ECONNREFUSED || error == EADDRNOTAVAIL || error == ENETUNREACH ||
+           error == ENOENT;
 }
 
 static bool refuses_v4(struct in_addr address, uint16_t port)
@@ -102,4 +104,14 @@ bool loopback_refuses(const char *url)
         return refuses_v6(endpoint.port);
     return inet_pton(AF_INET, endpoint.host, &v4) == 1 &&
            ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET && refuses_v4(v4, endpoint.port);
+}
+
+bool loopback_refuses_unix(const char *path)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    size_t len = strlen(path);
+    if (len >= sizeof address.sun_path)
+        return false; /* libcurl says what is wrong with it */
+    memcpy(address.sun_path, path, len);
+    return refuses(AF_UNIX, (const struct sockaddr *)&address, sizeof address);
 }

@@ -14,5 +14,7 @@
  * a connect to loopback at once.
  */
 bool loopback_refuses(const char *url);
+/* The same for the path of a socket; also when there is none. */
+bool loopback_refuses_unix(const char *path);
 
 #endif

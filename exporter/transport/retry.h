@@ -20,6 +20,7 @@ enum verdict {
     VERDICT_DELIVERED, /* look for a partial success */
     VERDICT_RETRY,
     VERDICT_REJECTED, /* for good */
+    VERDICT_UNUSABLE, /* the transport cannot be had on this machine, now or later */
 };
 
 /* By the status of a complete response. Redirects are not followed: an exporter

@@ -28,6 +28,15 @@ static bool reserve(struct text_buffer *buffer, size_t len)
     return true;
 }
 
+char *text_reserve(struct text_buffer *buffer, size_t bytes)
+{
+    if (buffer->failed || !reserve(buffer, bytes)) {
+        buffer->failed = true;
+        return NULL;
+    }
+    return buffer->data + buffer->len;
+}
+
 void text_put(struct text_buffer *buffer, const void *data, size_t len)
 {
     if (len == 0)

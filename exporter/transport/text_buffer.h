@@ -16,6 +16,9 @@ struct text_buffer {
     bool failed;
 };
 
+/* Room for `bytes` at the end, for the caller to write and to add to `len`. NULL, and `failed`:
+ * there is none. */
+char *text_reserve(struct text_buffer *buffer, size_t bytes);
 void text_put(struct text_buffer *buffer, const void *data, size_t len);
 void text_puts(struct text_buffer *buffer, const char *text);
 void text_printf(struct text_buffer *buffer, const char *format, ...)

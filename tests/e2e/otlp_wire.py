@@ -247,7 +247,10 @@ def plain_span(span):
 
 def decode_traces(raw):
     """The spans of one ExportTraceServiceRequest, each with its resource and scope."""
-    request = decode(raw, REQUEST)
+    return plain_traces(decode(raw, REQUEST))
+
+
+def plain_traces(request):
     out = []
     for rs in request["resource_spans"]:
         if "resource" not in rs:

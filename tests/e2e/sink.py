@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """
-The receiving side of the tests: an OTLP http/protobuf collector on loopback.
+The receiving side of the tests: an OTLP/HTTP collector on loopback (protobuf, or JSON
+where the test says so).
 
     sink.py [--behaviour B] [--out FILE] [--port N] [--cert PEM --key PEM]
 
@@ -36,6 +37,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import otlp_json  # noqa: E402
 import otlp_wire  # noqa: E402
 
 MAX_BODY = 64 << 20
@@ -86,7 +88,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if name == "ok":
             self.answer(200, b"")
         elif name == "partial":
-            rejected = otlp_partial_success(int(arg), "no room")
+            rejected = otlp_partial_success(int(arg), "no room", sink.content_type)
             self.answer(200, rejected)
         elif name == "garbage":
             self.answer(200, b"\xff\xfe<html>\x00not protobuf" * 16)
@@ -113,7 +115,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def answer(self, status, body, headers=()):
         self.send_response(status)
-        self.send_header("Content-Type", "application/x-protobuf")
+        self.send_header("Content-Type", self.server.sink.content_type)
         self.send_header("Content-Length", str(len(body)))
         for name, value in dict(headers).items():
             self.send_header(name, value)
@@ -128,7 +130,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(b"\x00" * 65536)
 
 
-def otlp_partial_success(rejected, why):
+def otlp_partial_success(rejected, why, content_type):
+    if content_type == "application/json":
+        return json.dumps({"partialSuccess": {"rejectedSpans": str(rejected), "errorMessage": why}}).encode()
     inner = b"\x08" + otlp_varint(rejected) + b"\x12" + otlp_varint(len(why)) + why.encode()
     return b"\x0a" + otlp_varint(len(inner)) + inner
 
@@ -150,7 +154,7 @@ class Sink:
     """
 
     def __init__(self, behaviour="ok", port=0, out=None, cert=None, key=None, client_ca=None,
-                 path="/v1/traces"):
+                 path="/v1/traces", content_type="application/x-protobuf"):
         self.lock = threading.Lock()
         self.closing = threading.Event()
         self.behaviours = behaviour.split(";")
@@ -162,6 +166,9 @@ class Sink:
         self._spans, self._errors, self._requests = [], [], []
         self._received = self._rejected = 0
         self.path = path
+        self.content_type = content_type
+        self.decode_traces = otlp_json.decode_traces if content_type == "application/json" \
+            else otlp_wire.decode_traces
         self.out = open(out, "w", buffering=1) if out else None
         self.server = Server(("127.0.0.1", port), Handler)
         self.server.sink = self
@@ -215,7 +222,7 @@ class Sink:
 
     def decode(self, entry, raw, refused, accepted):
         try:
-            spans = otlp_wire.decode_traces(raw)
+            spans = self.decode_traces(raw)
         except otlp_wire.WireError as error:
             self._errors.append(f"{error} (request of {len(raw)} bytes)")
             spans = []
@@ -235,7 +242,7 @@ class Sink:
         if handler.path != self.path:
             yield f"path {handler.path}"
         content_type = handler.headers.get("Content-Type")
-        if content_type != "application/x-protobuf":
+        if content_type != self.content_type:
             yield f"Content-Type {content_type}"
         if "OTel-OTLP-Exporter-" not in handler.headers.get("User-Agent", ""):
             yield f"User-Agent {handler.headers.get('User-Agent')}"

@@ -27,6 +27,7 @@ static struct config settings = {
 static const char *object = "build/libotelshim-exporter.so";
 static long nr_spans = 1, attributes = 1, flush_at_ms, give_up_ms = 10000, verbose, burst = 1 << 30;
 static long pause_ms, console = -1, flush_once;
+static long rich, fixed, pid;
 static uint64_t delivered, progress, dropped[DROP_COUNT], refused, max_run_ns;
 
 static void host_log(enum log_level level, const char *format, ...)
@@ -84,6 +85,37 @@ static unsigned char *put(unsigned char *at, uint8_t type, uint8_t key, const vo
     return at + sizeof head + len;
 }
 
+/* A field of every kind, with texts that are hard to write down. */
+static unsigned char *put_all_kinds(struct record *r, unsigned char *at)
+{
+    static const char texts[] = "\1\0a\0\0\4\0\"b\\\n";
+    static const char named[] = "\7\0x-thing\2\0v1\2\0v2";
+    static const double real = 0.1;
+    static const int64_t low = INT64_MIN;
+    static const unsigned char yes = 1;
+    struct record_link link = { .flags = 1, .remote = 1 };
+    uint64_t when = r->start_mono_ns;
+    memset(link.trace_id, 0x12, sizeof link.trace_id);
+    memset(link.span_id, 0x34, sizeof link.span_id);
+    r->kind = SPAN_SERVER;
+    r->flags |= RECORD_HAS_PARENT | RECORD_PARENT_REMOTE | RECORD_ERROR;
+    r->dropped_attributes = 2;
+    memset(r->parent_span_id, 0xcd, sizeof r->parent_span_id);
+    at = put(at, FIELD_TRACESTATE, 0, "a=1,b=2", 7);
+    at = put(at, FIELD_STATUS_MESSAGE, 0, "it \"broke\"", 10);
+    at = put(at, FIELD_STRING, ATTR_USER_AGENT_ORIGINAL, "gr\303\274n \360\237\246\212 \1\177\\",
+             14);
+    at = put(at, FIELD_STRING, ATTR_URL_QUERY, "bad \377\376", 6);
+    at = put(at, FIELD_STRING, ATTR_URL_PATH, "", 0);
+    at = put(at, FIELD_INT, ATTR_SERVER_PORT, &low, 8);
+    at = put(at, FIELD_DOUBLE, ATTR_OTELSHIM_DB_STEP_TIME, &real, 8);
+    at = put(at, FIELD_BOOL, ATTR_HTTP_REQUEST_SIZE, &yes, 1);
+    at = put(at, FIELD_STRING_ARRAY, ATTR_DNS_ANSWERS, texts, sizeof texts - 1);
+    at = put(at, FIELD_NAMED_ARRAY, ATTR_HTTP_REQUEST_HEADER, named, sizeof named - 1);
+    at = put(at, FIELD_EVENT, EVENT_CURL_CONNECTED, &when, 8);
+    return put(at, FIELD_LINK, 0, &link, sizeof link);
+}
+
 static const struct record *make_record(uint64_t number)
 {
     static union {
@@ -116,6 +148,12 @@ static const struct record *make_record(uint64_t number)
     };
     for (long i = 0; i < attributes && i < 5; i++)
         at = put(at, FIELD_STRING, texts[i].key, texts[i].text, strlen(texts[i].text));
+    if (fixed) {
+        r->start_mono_ns = 1000000000;
+        r->end_mono_ns = 1000000000 + number * 1000;
+    }
+    if (rich)
+        at = put_all_kinds(r, at);
     if (attributes > 5)
         at = put(at, FIELD_INT, ATTR_HTTP_RESPONSE_STATUS_CODE, &status, 8);
     r->fields_bytes = (uint32_t)(at - r->fields);
@@ -141,11 +179,18 @@ static void set(char *argument)
         const char *key;
         long *number;
     } numbers[] = {
-        { "spans", &nr_spans },          { "attributes", &attributes },
-        { "flush_at_ms", &flush_at_ms }, { "give_up_ms", &give_up_ms },
-        { "verbose", &verbose },         { "burst", &burst },
-        { "pause_ms", &pause_ms },       { "console", &console },
+        { "spans", &nr_spans },
+        { "attributes", &attributes },
+        { "flush_at_ms", &flush_at_ms },
+        { "give_up_ms", &give_up_ms },
+        { "verbose", &verbose },
+        { "burst", &burst },
+        { "pause_ms", &pause_ms },
+        { "console", &console },
         { "flush_once", &flush_once },
+        { "rich", &rich },
+        { "fixed", &fixed },
+        { "pid", &pid },
     };
     static const struct {
         const char *key;
@@ -157,6 +202,8 @@ static void set(char *argument)
         { "export_timeout_ms", &settings.bsp.export_timeout_ms },
         { "timeout_ms", &settings.otlp.timeout_ms },
         { "exporters", &settings.exporters },
+        { "protocol", &settings.otlp.protocol },
+        { "compression", &settings.otlp.compression },
     };
     char *value = strchr(argument, '=');
     if (!value)
@@ -252,7 +299,7 @@ int main(int argc, char **argv)
         .scope_name = host_scope_name,
         .version = "0.1.0",
         .executable_name = "export_records",
-        .pid = getpid(),
+        .pid = pid ? (int)pid : getpid(),
         .console_fd = (int)console,
         .dlopen = host_dlopen,
         .dlsym = host_dlsym,
@@ -262,6 +309,8 @@ int main(int argc, char **argv)
         return 1;
     }
     int64_t offset = (int64_t)(clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC));
+    if (fixed)
+        offset = 1700000000000000000;
     uint64_t started = clock_ns(CLOCK_MONOTONIC), accepted = 0, paused_until = 0;
     bool flushed = false;
     for (;;) {

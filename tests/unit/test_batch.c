@@ -2,14 +2,16 @@
 #include <criterion/criterion.h>
 
 #include "batch.h"
+#include "otlp/otlp.h"
 
+#define SPAN_MAX_BYTES OTLP_SPAN_MAX_BYTES
 #define MS UINT64_C(1000000)
 
 static struct batch_queue queue;
 
 static void start(uint32_t max_queue, uint32_t max_batch)
 {
-    batch_queue_init(&queue, (struct batch_limits){ max_queue, max_batch, 5000 });
+    batch_queue_init(&queue, (struct batch_limits){ max_queue, max_batch, 5000 }, SPAN_MAX_BYTES);
 }
 
 /* A span whose bytes are all `content`. */
@@ -53,7 +55,7 @@ Test(batch, age_is_that_of_the_oldest_span_left)
 
 Test(batch, refuses_beyond_the_queue_size_and_takes_again_later)
 {
-    struct otlp_span spans[4];
+    struct encoded_span spans[4];
     start(3, 2);
     for (int i = 0; i < 3; i++)
         cr_assert(add(1, 10, MS));
@@ -66,7 +68,7 @@ Test(batch, refuses_beyond_the_queue_size_and_takes_again_later)
 
 Test(batch, gives_spans_back_in_order_with_their_bytes_over_many_rounds)
 {
-    struct otlp_span spans[512];
+    struct encoded_span spans[512];
     unsigned next_in = 0, next_out = 0;
     start(2048, 512);
     for (unsigned round = 0; round < 2000; round++) {
@@ -93,7 +95,7 @@ Test(batch, memory_is_bounded_whatever_the_sizes)
         n++;
     cr_assert_leq(queue.capacity, QUEUE_MAX_BYTES);
     cr_assert_gt(n, 40);
-    struct otlp_span spans[512];
+    struct encoded_span spans[512];
     unsigned taken = batch_peek(&queue, spans);
     size_t bytes = 0;
     for (unsigned i = 0; i < taken; i++)

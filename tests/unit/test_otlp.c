@@ -22,16 +22,22 @@ static const struct resource resource = {
 
 #define MAX_SPANS 16u
 static unsigned char encoded[MAX_SPANS][OTLP_SPAN_MAX_BYTES];
-static struct otlp_span spans[MAX_SPANS];
+static struct encoded_span spans[MAX_SPANS];
 static unsigned nr_spans;
 
 static void add(struct made_record *r)
 {
     static struct span_view view;
     cr_assert(span_view_of(&r->u.head, UNIX_MINUS_MONO_NS, &view));
-    spans[nr_spans] = (struct otlp_span){ r->u.head.scope, encoded[nr_spans],
-                                          otlp_encode_span(&view, encoded[nr_spans]) };
+    spans[nr_spans] = (struct encoded_span){ r->u.head.scope, encoded[nr_spans],
+                                             otlp_encode_span(&view, encoded[nr_spans]) };
     nr_spans++;
+}
+
+static void *encoder(void)
+{
+    static const struct exporter_host host = { .version = "1.2.3", .scope_name = scope_name };
+    return otlp_protobuf.open(&resource, &host, MAX_SPANS);
 }
 
 /* The request as protoc prints it, lines without their indentation. */
@@ -39,12 +45,11 @@ static char *decoded(void)
 {
     static char text[65536];
     char path[] = "/tmp/otelshim-test-XXXXXX", command[256], line[4096];
-    size_t bytes, used = 0;
-    struct otlp_encoder *encoder = otlp_encoder_new(&resource, "1.2.3", scope_name, MAX_SPANS);
-    const unsigned char *request = otlp_encode_request(encoder, spans, nr_spans, &bytes);
+    size_t used = 0;
+    struct body body;
     int fd = mkstemp(path);
-    cr_assert(fd >= 0 && request != NULL);
-    cr_assert_eq(write(fd, request, bytes), (ssize_t)bytes);
+    cr_assert(fd >= 0 && otlp_protobuf.request(encoder(), spans, nr_spans, &body));
+    cr_assert_eq(write(fd, body.data, body.bytes), (ssize_t)body.bytes);
     close(fd);
     snprintf(
         command, sizeof command,
@@ -197,24 +202,25 @@ Test(otlp, lengths_around_each_varint_boundary_are_right)
 
 Test(otlp, an_encoder_is_used_again_and_again)
 {
-    struct otlp_encoder *encoder = otlp_encoder_new(&resource, "1.2.3", scope_name, MAX_SPANS);
-    size_t first, again;
+    void *one = encoder();
+    struct body first, again;
     for (uint8_t i = 1; i <= MAX_SPANS; i++)
         add_in_scope(i % 3, i);
-    cr_assert_not_null(otlp_encode_request(encoder, spans, MAX_SPANS, &first));
+    cr_assert(otlp_protobuf.request(one, spans, MAX_SPANS, &first));
     for (unsigned n = 1; n <= MAX_SPANS; n++)
-        cr_assert_not_null(otlp_encode_request(encoder, spans, n, &again));
-    cr_assert_eq(first, again);
+        cr_assert(otlp_protobuf.request(one, spans, n, &again));
+    cr_assert_eq(first.bytes, again.bytes);
+    cr_assert_eq(first.data, again.data, "its memory is kept");
 }
 
-static bool response(const char *bytes, size_t len, struct otlp_response *out)
+static bool response(const char *bytes, size_t len, struct response *out)
 {
     return otlp_decode_response((const unsigned char *)bytes, len, out);
 }
 
 Test(otlp, reads_the_collectors_answer)
 {
-    struct otlp_response out;
+    struct response out;
     cr_assert(response("", 0, &out));
     cr_assert_eq(out.rejected_spans, 0);
     cr_assert(response("\x0a\x0b\x08\x05\x12\x07no room", 13, &out));
@@ -229,7 +235,7 @@ Test(otlp, reads_the_collectors_answer)
 
 Test(otlp, refuses_garbage_as_an_answer)
 {
-    struct otlp_response out;
+    struct response out;
     cr_assert_not(response("\xff\xfe<html>", 8, &out));
     cr_assert_not(response("\x0a\x7f\x08", 3, &out));
     static char large[70000];

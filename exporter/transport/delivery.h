@@ -1,0 +1,54 @@
+/*
+ * The way of spans from a sink to a receiver: queue, batches, attempts.
+ *
+ * One batch is under way at a time; the queue fills meanwhile. All attempts of
+ * a batch end within its export timeout, each within the attempt timeout. A flush
+ * makes what is in the queue due and ends a wait between attempts, once; not a wait
+ * that the receiver asked for. Background thread only.
+ */
+#ifndef OTELSHIM_DELIVERY_H
+#define OTELSHIM_DELIVERY_H
+
+#include "batch.h"
+#include "sink.h"
+#include "transport.h"
+
+enum delivery_state { DELIVERY_IDLE, DELIVERY_SENDING, DELIVERY_WAITING };
+
+struct delivery {
+    const struct exporter_host *host;
+    const char *receiver; /* for our log: "the collector" */
+    const struct format *format;
+    void *encoder;
+    struct transport transport;
+    struct batch_queue queue;
+    struct encoded_span *batch;                     /* room for one batch's list */
+    uint64_t export_timeout_ns, attempt_timeout_ns; /* UINT64_MAX: no limit */
+
+    enum delivery_state state;
+    struct body body;
+    unsigned attempts;
+    bool wait_was_asked_for; /* by Retry-After */
+    bool wait_was_cut;       /* a flush began this attempt: the next wait is kept */
+    uint32_t flush_spans;    /* in the queue when it was last flushed, and still there */
+    uint64_t deadline_ns;    /* of the batch */
+    uint64_t retry_at_ns;
+    uint32_t random;
+};
+
+struct delivery_plan {
+    const char *receiver;
+    const struct format *format;
+    struct transport transport;
+    uint32_t attempt_timeout_ms; /* 0: no limit */
+};
+
+/* Starts over. False after logging why nothing can be sent. */
+bool delivery_open(struct delivery *delivery, const struct delivery_plan *plan,
+                   const struct config *config, const struct exporter_host *host,
+                   const struct resource *resource);
+
+/* A sink whose self is a struct delivery. */
+extern const struct sink_ops delivery_ops;
+
+#endif

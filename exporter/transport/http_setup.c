@@ -1,0 +1,205 @@
+/*
+ * An endpoint as options of libcurl: URL, proxy, headers, TLS.
+ *
+ * Environment variables for proxies and AWS credentials are read once, here, and
+ * handed over as options: libcurl would call getenv for each request, while the
+ * program may be changing its environment.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "http.h"
+
+#define PROXY_DEFAULT_PORT 1080u /* libcurl's */
+
+/* ---- headers ---- */
+
+/* Whether a header may go out: no way to smuggle in another one, and not one of
+ * those that we set. */
+static bool header_may_go(const struct http *http, const struct config_pair *pair)
+{
+    for (const char *at = pair->key; *at; at++)
+        if (*at <= ' ' || *at == ':' || *at == 0x7F)
+            return false;
+    for (const char *at = pair->value; *at; at++)
+        if (*at == '\r' || *at == '\n')
+            return false;
+    return *pair->key && !http->endpoint->is_reserved(pair->key);
+}
+
+/* Adds "name: value"; the list is shorter when there is no memory. */
+static struct curl_slist *add_line(const struct http *http, struct curl_slist *list,
+                                   const char *name, const char *value)
+{
+    char *line;
+    /* "Name;" is how libcurl is told of a header without a value. */
+    int len =
+        *value ? asprintf(&line, "%s: %s", name, value) : asprintf(&line, "%s;", name);
+    if (len < 0)
+        return list;
+    struct curl_slist *longer = http->curl->slist_append(list, line);
+    free(line);
+    return longer ? longer : list;
+}
+
+static void set_headers(const struct http *http)
+{
+    const struct endpoint *endpoint = http->endpoint;
+    const char *token = endpoint->aws_sigv4 ? getenv("AWS_SESSION_TOKEN") : NULL;
+    http->curl->easy_setopt(http->easy, CURLOPT_USERAGENT, endpoint->agent);
+    struct curl_slist *list = add_line(http, NULL, "Content-Type", endpoint->content_type);
+    if (endpoint->content_encoding)
+        list = add_line(http, list, "Content-Encoding", endpoint->content_encoding);
+    if (endpoint->http2)
+        list = add_line(http, list, "TE", "trailers");
+    if (token && *token)
+        list = add_line(http, list, "X-Amz-Security-Token", token);
+    /* No "100 Continue" round trip before a large body. */
+    http->curl->slist_append(list, "Expect:");
+    for (unsigned i = 0; i < endpoint->nr_headers; i++) {
+        const struct config_pair *pair = &endpoint->headers[i];
+        if (header_may_go(http, pair))
+            list = add_line(http, list, pair->key, pair->value);
+        else
+            http->host->log(LOG_WARN, "header %.64s of OTEL_EXPORTER_OTLP_HEADERS is not sent",
+                            pair->key);
+    }
+    http->curl->easy_setopt(http->easy, CURLOPT_HTTPHEADER, list);
+}
+
+/* ---- URL and proxy ---- */
+
+/* Host and port of a URL as libcurl sees them. */
+static bool split_url(const struct curl_api *curl, const char *text, unsigned flags,
+                      unsigned default_port, char **host, unsigned *port)
+{
+    char *number = NULL;
+    CURLU *url = curl->url();
+    *host = NULL;
+    bool ok = url && curl->url_set(url, CURLUPART_URL, text, flags) == CURLUE_OK &&
+              curl->url_get(url, CURLUPART_HOST, host, 0) == CURLUE_OK;
+    *port = default_port;
+    if (ok && curl->url_get(url, CURLUPART_PORT, &number,
+                            default_port ? 0 : CURLU_DEFAULT_PORT) == CURLUE_OK)
+        *port = (unsigned)strtoul(number, NULL, 10);
+    if (number)
+        curl->free(number);
+    if (url)
+        curl->url_cleanup(url);
+    return ok;
+}
+
+static const char *first_set(const char *const variables[])
+{
+    for (; *variables; variables++) {
+        const char *value = getenv(*variables);
+        if (value && *value)
+            return value;
+    }
+    return "";
+}
+
+/* libcurl's rules: HTTP_PROXY in capitals is not looked at (a CGI program gets it
+ * from a request header). */
+static const char *const http_proxies[] = { "http_proxy", "all_proxy", "ALL_PROXY", NULL };
+static const char *const https_proxies[] = { "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY",
+                                             NULL };
+
+bool http_proxy_is_set(void)
+{
+    return *first_set(http_proxies) || *first_set(https_proxies);
+}
+
+/* Returns whether there is a proxy. */
+static bool set_proxy(struct http *http, bool https)
+{
+    static const char *const exempt[] = { "no_proxy", "NO_PROXY", NULL };
+    const char *proxy = first_set(https ? https_proxies : http_proxies);
+    char *host;
+    unsigned port;
+    http->curl->easy_setopt(http->easy, CURLOPT_PROXY, proxy);
+    http->curl->easy_setopt(http->easy, CURLOPT_NOPROXY, first_set(exempt));
+    if (!*proxy || !split_url(http->curl, proxy, CURLU_GUESS_SCHEME | CURLU_NON_SUPPORT_SCHEME,
+                              PROXY_DEFAULT_PORT, &host, &port))
+        return false;
+    names_add(&http->names, host, port, false);
+    http->curl->free(host);
+    return true;
+}
+
+static bool set_url(struct http *http)
+{
+    char *host;
+    unsigned port;
+    const struct endpoint *endpoint = http->endpoint;
+    if (!split_url(http->curl, endpoint->url, 0, 0, &host, &port)) {
+        http->host->log(LOG_ERROR, "%.256s is no URL: spans are not exported", endpoint->url);
+        return false;
+    }
+    if (endpoint->unix_path) {
+        http->curl->easy_setopt(http->easy, CURLOPT_UNIX_SOCKET_PATH, endpoint->unix_path);
+        http->curl->easy_setopt(http->easy, CURLOPT_PROXY, "");
+    } else {
+        bool proxy = set_proxy(http, strncasecmp(endpoint->url, "https:", 6) == 0);
+        names_add(&http->names, host, port, proxy);
+    }
+    http->curl->free(host);
+    http->curl->easy_setopt(http->easy, CURLOPT_URL, endpoint->url);
+    return true;
+}
+
+/* ---- TLS, signatures, version ---- */
+
+static void set_tls(const struct http *http)
+{
+    const struct endpoint *endpoint = http->endpoint;
+    if (endpoint->certificate)
+        http->curl->easy_setopt(http->easy, CURLOPT_CAINFO, endpoint->certificate);
+    if (endpoint->client_certificate)
+        http->curl->easy_setopt(http->easy, CURLOPT_SSLCERT, endpoint->client_certificate);
+    if (endpoint->client_key)
+        http->curl->easy_setopt(http->easy, CURLOPT_SSLKEY, endpoint->client_key);
+}
+
+/* AWS's variables; false after logging that one is missing: an unsigned request would be
+ * refused anyhow. */
+static bool set_signature(const struct http *http)
+{
+    const char *scope = http->endpoint->aws_sigv4;
+    const char *key = getenv("AWS_ACCESS_KEY_ID"), *secret = getenv("AWS_SECRET_ACCESS_KEY");
+    char provider[128];
+    if (!scope)
+        return true;
+    if (!key || !*key || !secret || !*secret) {
+        http->host->log(LOG_ERROR, "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set: "
+                                   "spans are not exported");
+        return false;
+    }
+    snprintf(provider, sizeof provider, "aws:amz:%s", scope);
+    http->curl->easy_setopt(http->easy, CURLOPT_USERNAME, key);
+    http->curl->easy_setopt(http->easy, CURLOPT_PASSWORD, secret);
+    if (http->curl->easy_setopt(http->easy, CURLOPT_AWS_SIGV4, provider) == CURLE_OK)
+        return true;
+    http->host->log(LOG_ERROR, "libcurl cannot sign requests for AWS: spans are not exported");
+    return false;
+}
+
+bool http_setup(struct http *http)
+{
+    const struct endpoint *endpoint = http->endpoint;
+    long version = endpoint->http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1;
+    if (!set_url(http) || !set_signature(http))
+        return false;
+    set_tls(http);
+    http->curl->easy_setopt(http->easy, CURLOPT_NOSIGNAL, 1L);
+    http->curl->easy_setopt(http->easy, CURLOPT_HTTP_VERSION, version);
+    if (endpoint->connect_only) {
+        http->curl->easy_setopt(http->easy, CURLOPT_CONNECT_ONLY, 1L);
+        http->curl->easy_setopt(http->easy, CURLOPT_HTTPPROXYTUNNEL, 1L);
+    } else {
+        set_headers(http);
+        http->curl->easy_setopt(http->easy, CURLOPT_POST, 1L);
+    }
+    return true;
+}

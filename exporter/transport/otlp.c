@@ -1,0 +1,54 @@
+/* OTEL_TRACES_EXPORTER=otlp: spans to a collector, in OTLP's forms. */
+#include <stdio.h>
+
+#include "delivery.h"
+#include "http_post.h"
+
+/* Background thread; a forked child starts over with open. */
+static struct {
+    char agent[HTTP_AGENT_MAX];
+    struct http_post post;
+    struct delivery delivery;
+} otlp;
+
+static struct endpoint endpoint_of(const struct config *c)
+{
+    return (struct endpoint){
+        .url = c->otlp.traces_url,
+        .agent = otlp.agent,
+        .headers = c->otlp.headers,
+        .nr_headers = c->otlp.nr_headers,
+        .certificate = c->otlp.certificate,
+        .client_key = c->otlp.client_key,
+        .client_certificate = c->otlp.client_certificate,
+    };
+}
+
+static struct transport http_transport(const struct config *c, const struct exporter_host *host)
+{
+    bool json = c->otlp.protocol == OTLP_HTTP_JSON;
+    otlp.post.host = host;
+    otlp.post.compress = c->otlp.compression == OTLP_COMPRESSION_GZIP;
+    otlp.post.endpoint = endpoint_of(c);
+    otlp.post.endpoint.content_type = json ? "application/json" : "application/x-protobuf";
+    otlp.post.endpoint.is_reserved = http_header_is_ours;
+    return http_post_transport(&otlp.post);
+}
+
+static void otlp_open(const struct config *c, const struct exporter_host *host,
+                      const struct resource *resource)
+{
+    if (!c->otlp.url_valid)
+        return;
+    http_agent(otlp.agent, host);
+    struct delivery_plan plan = {
+        .receiver = "the collector",
+        .format = c->otlp.protocol == OTLP_HTTP_JSON ? &otlp_json : &otlp_protobuf,
+        .transport = http_transport(c, host),
+        .attempt_timeout_ms = c->otlp.timeout_ms,
+    };
+    if (delivery_open(&otlp.delivery, &plan, c, host, resource))
+        sink_add(&delivery_ops, &otlp.delivery);
+}
+
+const struct sink_kind otlp_sink = { EXPORTER_OTLP, otlp_open };
