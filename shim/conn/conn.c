@@ -104,11 +104,59 @@ bool conn_hold(struct conn *c)
     return false;
 }
 
+/* The block is nobody's: what still points to it sees another generation, and cannot hold
+ * it, for a free block is held. */
+static void give_block(struct conn *c)
+{
+    atomic_store_explicit(&c->held, 1, memory_order_relaxed);
+    peer_forget(&c->peer);
+    atomic_fetch_add_explicit(&c->generation, 1, memory_order_release);
+    pool_give(&conn_pool, c->number);
+}
+
+/*
+ * The holder of a connection that was given up takes its descriptor away from it, and
+ * gives the block back: what is ignored needs none. Not of a TLS session, whose library's
+ * hook has it; not while a dup has it, too. False: it stays until it is closed.
+ */
+static bool conn_leave(struct conn *c)
+{
+    uint32_t number = c->number;
+    if ((c->flags & (CONN_DETACHED | CONN_TLS_ABOVE | CONN_BELOW)) || !is_in_table(c->fd) ||
+        atomic_load_explicit(&c->refs, memory_order_relaxed) != 1 ||
+        !atomic_compare_exchange_strong(&conn_numbers[c->fd], &number, 0))
+        return false;
+    give_block(c); /* who doubles a descriptor holds the connection: refs is 1 still */
+    return true;
+}
+
 void conn_let_go(struct conn *c)
 {
     if (is_doomed(c) && !(c->flags & CONN_GIVEN_UP))
         conn_give_up(c);
+    if (unlikely(c->flags & CONN_GIVEN_UP) && conn_leave(c))
+        return;
     atomic_store_explicit(&c->held, 0, memory_order_release);
+}
+
+static struct conn *still_behind(int fd, struct conn *held)
+{
+    if (likely(conn_behind(fd) == held))
+        return held;
+    conn_let_go(held); /* another thread has closed it, or given it up */
+    return NULL;
+}
+
+struct conn *conn_hold_fd(int fd)
+{
+    struct conn *c = conn_of_fd(fd);
+    return c != NULL && conn_hold(c) ? still_behind(fd, c) : NULL;
+}
+
+struct conn *conn_hold_fd_for_write(int fd)
+{
+    struct conn *c = conn_of_fd(fd);
+    return c != NULL && conn_hold_for_write(c) ? still_behind(fd, c) : NULL;
 }
 
 static bool owes_bytes(const struct conn *c)
@@ -141,9 +189,13 @@ static struct conn *conn_new(int fd, enum conn_role role)
     }
     struct conn *c = pool_at(&conn_pool, number);
     uint32_t generation = atomic_load_explicit(&c->generation, memory_order_relaxed);
-    *c = (struct conn){
-        .generation = generation, .role = (uint8_t)role, .refs = 1, .fd = fd, .number = number
-    };
+    *c = (struct conn){ .held = 1,
+                        .generation = generation,
+                        .role = (uint8_t)role,
+                        .refs = 1,
+                        .fd = fd,
+                        .number = number };
+    atomic_store_explicit(&c->held, 0, memory_order_release);
     return c;
 }
 
@@ -159,9 +211,7 @@ static void conn_free(struct conn *c)
     } else if (!(c->flags & CONN_GIVEN_UP)) {
         return;
     }
-    peer_forget(&c->peer);
-    atomic_fetch_add_explicit(&c->generation, 1, memory_order_release);
-    pool_give(&conn_pool, c->number);
+    give_block(c);
 }
 
 /* The fd points to nothing any more. */
@@ -284,6 +334,7 @@ void conn_used_below(int fd)
     conn_kinds[fd] = CONN_IGNORED;
     struct conn *c = conn_behind(fd);
     if (c != NULL && conn_hold(c)) {
+        c->flags |= CONN_BELOW;
         conn_give_up(c);
         conn_let_go(c);
     }
@@ -311,12 +362,17 @@ void conn_duplicated(int from, int to)
         conn_kinds[to] = CONN_IGNORED;
         return;
     }
-    uint32_t number = atomic_load_explicit(&conn_numbers[from], memory_order_acquire);
-    if (number != 0) {
-        atomic_fetch_add(&conn_at(number)->refs, 1);
-        point_to(to, number);
+    struct conn *c = conn_behind(from);
+    bool both = c == NULL;
+    if (c != NULL && conn_hold(c)) {
+        both = conn_behind(from) == c;
+        if (both) {
+            atomic_fetch_add(&c->refs, 1);
+            point_to(to, c->number);
+        }
+        conn_let_go(c);
     }
-    conn_kinds[to] = conn_kinds[from];
+    conn_kinds[to] = both ? conn_kinds[from] : CONN_IGNORED;
 }
 
 void conn_closing(int fd)

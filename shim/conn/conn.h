@@ -8,11 +8,11 @@
  * getsockopt and getsockname/getpeername at a connection's first use.
  *
  *     ssize_t n = REAL(read)(fd, buf, len);         // a tracked or unknown fd
- *     if (n > 0 && (c = conn_of_fd(fd)) != NULL) conn_read(c, buf, n);
+ *     if (n > 0) conn_fd_readv(fd, iov, nr, n);
  *
  *     struct conn_write w;
  *     if (conn_answers(&a, fd)) -> write as usual, then conn_answered(&a, iov, nr, n, errno)
- *     if (!conn_write_begin(&w, c, iov, nr, may_inject)) -> write as usual, tell nothing
+ *     if (!conn_fd_write_begin(&w, fd, iov, nr, may_inject)) -> write as usual, tell nothing
  *     if (w.edited) n = writev(fd, out, conn_write_pieces(&w, iov, nr, out, max));
  *     else          n = the program's own call
  *     n = conn_write_end(&w, n, errno);             // what the program shall see
@@ -79,7 +79,7 @@ static inline bool conn_is_known(int fd)
     return unlikely((unsigned)fd < conn_fd_limit && conn_kinds[fd] != CONN_IGNORED);
 }
 
-struct conn; /* opaque; 64 bytes while idle */
+struct conn; /* opaque; 64 bytes while idle, none once it is ignored */
 
 /* Constructor: `socket` is on. `http`: whose spans messages become. */
 void conn_init(const struct instrumentation *http);
@@ -126,17 +126,25 @@ void conn_shutting_down(int fd, int how);
  * on (or for now: the fd is not connected yet). */
 struct conn *conn_of_fd(int fd);
 
+/*
+ * What follows takes a connection that its caller keeps (a TLS session; conn_still), or, as
+ * conn_fd_…, whatever is behind an fd now: nothing happens when that is ignored. A
+ * connection that is given up is nobody's from then on, its memory another one's: hooks
+ * of sockets, which any thread may be in, name the fd and keep no pointer.
+ */
+
 /* ---- bytes that came in ---- */
 
 /* The program has got these bytes (n > 0; not MSG_PEEK). */
 void conn_read(struct conn *c, const void *bytes, size_t n);
-void conn_readv(struct conn *c, const struct iovec *iov, int nr_iov, size_t n);
+void conn_fd_readv(int fd, const struct iovec *iov, int nr_iov, size_t n);
 /* The same in which the bytes were thrown away or moved by the kernel (splice, MSG_TRUNC):
  * only a body of known length can go on. */
-void conn_read_unseen(struct conn *c, size_t n);
+void conn_fd_read_unseen(int fd, size_t n);
 /* A read returned 0 (error 0) or failed for good (ECONNRESET, ETIMEDOUT …; never
  * EAGAIN or EINTR). */
 void conn_read_ended(struct conn *c, int error);
+void conn_fd_read_ended(int fd, int error);
 
 /* ---- bytes that go out ---- */
 
@@ -170,6 +178,8 @@ struct conn_write {
  */
 bool conn_write_begin(struct conn_write *w, struct conn *c, const struct iovec *iov, int nr_iov,
                       bool may_inject);
+bool conn_fd_write_begin(struct conn_write *w, int fd, const struct iovec *iov, int nr_iov,
+                         bool may_inject);
 /*
  * The same for answers of a server, into which nothing of ours goes: nothing is looked at
  * before the call, so that the kernel is the first to read the program's memory.
@@ -195,6 +205,7 @@ ssize_t conn_write_end(struct conn_write *w, ssize_t sent, int *error);
 /* The kernel sent bytes that we have not seen (sendfile, splice, SSL_sendfile): only a
  * body of known length, or one up to the close, can go on. */
 void conn_written_unseen(struct conn *c, size_t n);
+void conn_fd_written_unseen(int fd, size_t n);
 
 /* ---- TLS: plaintext above, ciphertext below ---- */
 

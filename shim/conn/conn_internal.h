@@ -43,6 +43,7 @@ enum conn_flag {
     CONN_SPOKEN = 1u << 2,    /* first bytes were seen */
     CONN_WRITING = 1u << 3,   /* between conn_write_begin and _end */
     CONN_GIVEN_UP = 1u << 4,  /* nothing is parsed any more */
+    CONN_BELOW = 1u << 5,     /* a library tells of it: its peer is kept for conn_begin_tls */
 };
 
 /* 64 bytes a connection with what an fd costs (its number here and its kind). */
@@ -153,6 +154,10 @@ static inline struct exchange *exchange_at(uint32_t number)
  */
 bool conn_hold(struct conn *c);
 bool conn_hold_for_write(struct conn *c);
+/* The same for the connection behind an fd, which it then certainly is. NULL: false. */
+struct conn *conn_hold_fd(int fd);
+struct conn *conn_hold_fd_for_write(int fd);
+/* One that was given up, and has but one descriptor, is gone afterwards. */
 void conn_let_go(struct conn *c);
 /*
  * No more parsing: what is open ends, its fds are ignored. While bytes of ours are

@@ -414,30 +414,44 @@ void conn_read(struct conn *c, const void *bytes, size_t n)
 {
     struct iovec iov = { .iov_len = n };
     memcpy(&iov.iov_base, &bytes, sizeof bytes);
-    conn_readv(c, &iov, 1, n);
+    if (!conn_hold(c))
+        return;
+    read_some(c, &iov, 1, n);
+    conn_let_go(c);
 }
 
-void conn_readv(struct conn *c, const struct iovec *iov, int nr_iov, size_t n)
+void conn_fd_readv(int fd, const struct iovec *iov, int nr_iov, size_t n)
 {
-    if (!conn_hold(c))
+    struct conn *c = conn_hold_fd(fd);
+    if (c == NULL)
         return;
     read_some(c, iov, nr_iov, n);
     conn_let_go(c);
 }
 
-void conn_read_unseen(struct conn *c, size_t n)
+void conn_fd_read_unseen(int fd, size_t n)
 {
-    struct iovec unseen = { NULL, n };
-    conn_readv(c, &unseen, 1, n);
+    conn_fd_readv(fd, &(struct iovec){ NULL, n }, 1, n);
 }
 
-void conn_read_ended(struct conn *c, int error)
+static void ended(struct conn *c, int error)
 {
-    if (!conn_hold(c))
-        return;
     if (c->role == CONN_SERVER)
         stream_finish(c, PROTO_REQUESTS, error);
     else if (c->role == CONN_CLIENT)
         stream_finish(c, PROTO_RESPONSES, error);
     conn_let_go(c);
+}
+
+void conn_read_ended(struct conn *c, int error)
+{
+    if (conn_hold(c))
+        ended(c, error);
+}
+
+void conn_fd_read_ended(int fd, int error)
+{
+    struct conn *c = conn_hold_fd(fd);
+    if (c != NULL)
+        ended(c, error);
 }

@@ -120,12 +120,10 @@ static const struct iovec *first_with_bytes(const struct iovec *iov)
     return iov;
 }
 
-bool conn_write_begin(struct conn_write *w, struct conn *c, const struct iovec *iov, int nr_iov,
-                      bool may_inject)
+/* `c` is held; let go afterwards. */
+static bool begin(struct conn_write *w, struct conn *c, const struct iovec *iov, int nr_iov,
+                  size_t total, bool may_inject)
 {
-    size_t total = bytes_of(iov, nr_iov);
-    if (total == 0 || !conn_hold_for_write(c))
-        return false;
     if (c->flags & CONN_WRITING) { /* two threads write at once, or one left in the middle */
         atomic_store(&c->doomed, 1);
         conn_let_go(c);
@@ -158,6 +156,21 @@ bool conn_write_begin(struct conn_write *w, struct conn *c, const struct iovec *
     c->flags |= CONN_WRITING;
     atomic_store_explicit(&c->held, 0, memory_order_release);
     return true;
+}
+
+bool conn_write_begin(struct conn_write *w, struct conn *c, const struct iovec *iov, int nr_iov,
+                      bool may_inject)
+{
+    size_t total = bytes_of(iov, nr_iov);
+    return total > 0 && conn_hold_for_write(c) && begin(w, c, iov, nr_iov, total, may_inject);
+}
+
+bool conn_fd_write_begin(struct conn_write *w, int fd, const struct iovec *iov, int nr_iov,
+                         bool may_inject)
+{
+    size_t total = bytes_of(iov, nr_iov);
+    struct conn *c = total > 0 ? conn_hold_fd_for_write(fd) : NULL;
+    return c != NULL && begin(w, c, iov, nr_iov, total, may_inject);
 }
 
 int conn_write_pieces(const struct conn_write *w, struct iovec *out, int max)
@@ -304,21 +317,20 @@ void conn_answered(const struct conn_answer *a, const struct iovec *iov, int nr_
                    int error)
 {
     struct conn *c = a->conn;
-    if (n == 0 || (n < 0 && is_for_now(error)) || conn_generation(c) != a->generation ||
-        !conn_hold(c))
+    if (n == 0 || (n < 0 && is_for_now(error)) || !conn_hold(c))
         return;
-    if (n > 0)
-        feed_range(c, iov, nr_iov, 0, (size_t)n);
-    else
-        stream_finish(c, PROTO_RESPONSES, error);
-    stream_settle(c);
+    if (conn_generation(c) == a->generation) {
+        if (n > 0)
+            feed_range(c, iov, nr_iov, 0, (size_t)n);
+        else
+            stream_finish(c, PROTO_RESPONSES, error);
+        stream_settle(c);
+    }
     conn_let_go(c);
 }
 
-void conn_written_unseen(struct conn *c, size_t n)
+static void unseen(struct conn *c, size_t n)
 {
-    if (!conn_hold(c))
-        return;
     if (c->role == CONN_ROLE_UNKNOWN)
         conn_give_up(c);
     else
@@ -326,4 +338,17 @@ void conn_written_unseen(struct conn *c, size_t n)
     if (!(c->flags & CONN_GIVEN_UP))
         stream_settle(c);
     conn_let_go(c);
+}
+
+void conn_written_unseen(struct conn *c, size_t n)
+{
+    if (conn_hold(c))
+        unseen(c, n);
+}
+
+void conn_fd_written_unseen(int fd, size_t n)
+{
+    struct conn *c = conn_hold_fd(fd);
+    if (c != NULL)
+        unseen(c, n);
 }

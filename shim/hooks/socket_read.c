@@ -20,15 +20,12 @@ static void tell_read(int fd, const struct incoming *in, int error)
     bool over = (in->n == 0 && in->asked) || (in->n < 0 && socket_error_is_fatal(error));
     if (in->n <= 0 && !over)
         return;
-    struct conn *c = conn_of_fd(fd);
-    if (c == NULL)
-        return;
     if (over)
-        conn_read_ended(c, in->n == 0 ? 0 : error);
+        conn_fd_read_ended(fd, in->n == 0 ? 0 : error);
     else if (in->flags & MSG_TRUNC)
-        conn_read_unseen(c, (size_t)in->n);
+        conn_fd_read_unseen(fd, (size_t)in->n);
     else
-        conn_readv(c, in->iov, in->nr_iov, (size_t)in->n);
+        conn_fd_readv(fd, in->iov, in->nr_iov, (size_t)in->n);
 }
 
 static __attribute__((noinline)) ssize_t after_read(int fd, const struct incoming *in)

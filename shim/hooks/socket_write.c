@@ -24,11 +24,10 @@ static __attribute__((noinline)) bool before_write(struct conn_write *w, int fd,
         conn_used_below(fd);
     } else if (entry == SOCKET_ON) {
         bool may_inject = nr_iov <= (int)CONN_MAX_IOV && !(flags & MSG_ZEROCOPY);
-        struct conn *c = conn_of_fd(fd);
-        if (c != NULL && (flags & MSG_OOB))
+        if (!(flags & MSG_OOB))
+            told = conn_fd_write_begin(w, fd, iov, nr_iov, may_inject);
+        else if (conn_of_fd(fd) != NULL)
             conn_ignore(fd);
-        else if (c != NULL)
-            told = conn_write_begin(w, c, iov, nr_iov, may_inject);
     }
     socket_leave(&call, entry, saved_errno);
     return told;
@@ -223,13 +222,12 @@ static __attribute__((noinline)) void note_unseen(int fd, ssize_t n, bool writte
     struct call call;
     int saved_errno = errno;
     enum socket_entry entry = socket_enter(&call);
-    struct conn *c = entry == SOCKET_ON ? conn_of_fd(fd) : NULL;
     if (entry == SOCKET_QUIET)
         conn_ignore(fd);
-    else if (c != NULL && written)
-        conn_written_unseen(c, (size_t)n);
-    else if (c != NULL)
-        conn_read_unseen(c, (size_t)n);
+    else if (entry == SOCKET_ON && written)
+        conn_fd_written_unseen(fd, (size_t)n);
+    else if (entry == SOCKET_ON)
+        conn_fd_read_unseen(fd, (size_t)n);
     socket_leave(&call, entry, saved_errno);
 }
 

@@ -195,6 +195,56 @@ Test(conn, what_is_not_http_is_ignored_from_its_first_byte)
     cr_assert_null(next_span());
 }
 
+Test(conn, what_is_ignored_keeps_no_memory)
+{
+    struct conn *c = server();
+    uint32_t generation = conn_generation(c);
+    reads(c, "no such protocol\r\n");
+    cr_assert_null(conn_still(c, generation), "its block is another one's");
+    conn_accepted(ends[1], NULL, 0);
+    cr_assert_eq(conn_of_fd(ends[1]), c, "the very next one's");
+    cr_assert(!conn_is_given_up(c));
+    conn_closing(ends[0]);
+    conn_closing(ends[1]);
+}
+
+Test(conn, what_is_ignored_under_two_numbers_keeps_it_until_both_are_closed)
+{
+    struct conn *c = server();
+    uint32_t generation = conn_generation(c);
+    int other = dup(ends[0]);
+    conn_duplicated(ends[0], other);
+    cr_assert_eq(conn_of_fd(other), c);
+    reads(c, "no such protocol\r\n");
+    cr_assert_eq(conn_still(c, generation), c);
+    cr_assert(conn_is_given_up(c));
+    conn_closing(ends[0]);
+    cr_assert_eq(conn_still(c, generation), c);
+    conn_closing(other);
+    cr_assert_null(conn_still(c, generation));
+    close(other);
+}
+
+Test(conn, a_number_of_what_is_ignored_leads_to_nothing)
+{
+    struct iovec get = { (char[]){ GET }, sizeof GET - 1 };
+    struct conn_answer answer;
+    struct conn *c = server();
+    reads(c, GET);
+    cr_assert(conn_answers(&answer, ends[0]));
+    writes(c, "no such protocol\r\n");
+    conn_accepted(ends[1], NULL, 0);
+    cr_assert_eq(conn_of_fd(ends[1]), c);
+    reads(c, GET);
+    /* A thread that was on its way to the old one meets the new one in its block. */
+    conn_answered(&answer, &(struct iovec){ (char[]){ OK }, sizeof OK - 1 }, 1, sizeof OK - 1, 0);
+    conn_fd_readv(ends[0], &get, 1, get.iov_len);
+    cr_assert_null(next_span());
+    writes(c, OK);
+    cr_assert_not_null(next_span());
+    cr_assert_null(next_span());
+}
+
 Test(conn, a_server_that_closes_without_an_answer_has_aborted)
 {
     struct conn *c = server();
