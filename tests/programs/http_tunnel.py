@@ -14,7 +14,7 @@ import socketserver
 import sys
 
 FAKE = b"GET /inside HTTP/1.1\r\nHost: inside\r\n\r\n"
-TALK = [b"\x81\x05hello", FAKE, FAKE * 3, b"POST /inside HTTP/1.1\r\nHost: inside\r\nContent-Length: 3\r\n\r\nabc",
+TALK = [FAKE, FAKE * 3, b"\x81\x05hello", b"POST /inside HTTP/1.1\r\nHost: inside\r\nContent-Length: 3\r\n\r\nabc",
         b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", b"GET /in", b"side HTTP/1.1\r\nHost: inside\r\n\r\n",
         bytes(range(256)) * 1000, b"\x88\x00"]
 
