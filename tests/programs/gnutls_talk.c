@@ -1,10 +1,14 @@
 /* libs: -lgnutls */
-/* GnuTLS in tls_talk.h. Arguments: certificate, key, then "null": repeats by NULL and 0. */
+/*
+ * GnuTLS in tls_talk.h. Arguments: certificate, key, then "null": repeats by NULL and 0;
+ * "rekey": new keys, of both sides, before each request (TLS 1.3; it takes 8 in a second).
+ */
 #include <gnutls/gnutls.h>
 
 #include "tls_talk.h"
 
-static int repeats_by_null;
+static int repeats_by_null, rekeys;
+static unsigned long rekeyed;
 static int is_pending[2];
 
 static long result_of(ssize_t n)
@@ -19,6 +23,12 @@ static long result_of(ssize_t n)
 static long tls_send(struct side *s, const void *bytes, size_t len)
 {
     int *pending = &is_pending[s->moves];
+    if (rekeys && !*pending && memcmp(bytes, "POST ", 5) == 0) {
+        int n = gnutls_session_key_update(s->session, GNUTLS_KU_PEER);
+        if (n != 0)
+            return result_of(n);
+        rekeyed++;
+    }
     ssize_t n = *pending && repeats_by_null ? gnutls_record_send(s->session, NULL, 0)
                                             : gnutls_record_send(s->session, bytes, len);
     *pending = n == GNUTLS_E_AGAIN || n == GNUTLS_E_INTERRUPTED;
@@ -46,6 +56,7 @@ int main(int argc, char **argv)
     int pair[2];
     gnutls_certificate_credentials_t credentials;
     repeats_by_null = argc > 3 && strcmp(argv[3], "null") == 0;
+    rekeys = argc > 3 && strcmp(argv[3], "rekey") == 0;
     gnutls_certificate_allocate_credentials(&credentials);
     if (gnutls_certificate_set_x509_key_file(credentials, argv[1], argv[2], GNUTLS_X509_FMT_PEM) !=
         0)
@@ -62,6 +73,8 @@ int main(int argc, char **argv)
     /* The client's buffers move; so its writes are number 1 of is_pending. */
     struct side client = { a, tls_send, tls_recv, 1, 0 }, server = { b, tls_send, tls_recv, 0, 0 };
     talk_of_everything(&client, &server);
+    if (rekeys)
+        printf("renewed keys: %lu times\n", rekeyed);
     gnutls_bye(a, GNUTLS_SHUT_WR);
     gnutls_bye(b, GNUTLS_SHUT_WR);
     gnutls_deinit(a);

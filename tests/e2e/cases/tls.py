@@ -34,13 +34,14 @@ def talked(run):
         raise Failure(f"{came} arrived, {sent} were sent")
 
 
-TALK = [both("POST", f"/{path}", host="example.test", port=None, peer=SOCKETPAIR, size=3, body=body)
-        for path, body in (("small", 10), ("record", 16384), ("large", 200000), ("again", 300))]
+def talk_spans(tls):
+    return [both("POST", f"/{path}", host="example.test", port=None, peer=SOCKETPAIR, size=3, body=body, tls=tls)
+            for path, body in (("small", 10), ("record", 16384), ("large", 200000), ("again", 300))]
 
 
-def talk(name, program, *modes):
-    case(name, [f"$PROGRAMS/{program}", "$CERT", "$KEY", *modes], prepare=choose_ports, vars={}, golden=TALK,
-         stdout="repeated: yes", shim_env=ALONE, check=talked)
+def talk(name, program, *modes, tls="1.3", stdout="repeated: yes"):
+    case(name, [f"$PROGRAMS/{program}", "$CERT", "$KEY", *modes], prepare=choose_ports, vars={}, golden=talk_spans(tls),
+         stdout=stdout, shim_env=ALONE, check=talked)
 
 
 talk("tls_openssl_repeats", "openssl_talk")
@@ -50,6 +51,14 @@ talk("tls_openssl_writes_in_part_with_moving_buffers", "openssl_talk", "partial"
 talk("tls_openssl_ex_functions", "openssl_talk", "partial", "moving", "ex")
 talk("tls_gnutls_repeats", "gnutls_talk")
 talk("tls_gnutls_repeats_by_null", "gnutls_talk", "null")
+# New keys and new handshakes, before each write of whoever writes.
+talk("tls_openssl_key_updates", "openssl_talk", "rekey", stdout="renewed keys in each message")
+talk("tls_openssl_key_updates_in_part", "openssl_talk", "rekey", "partial", "moving", stdout="renewed keys in each message")
+for side in ("client", "server"):
+    talk(f"tls_openssl_{side}_renegotiates", "openssl_talk", side, tls="1.2", stdout="renewed handshakes in each message")
+    talk(f"tls_openssl_{side}_renegotiates_in_part", "openssl_talk", side, "partial", "moving", "ex", tls="1.2",
+         stdout="renewed handshakes in each message")
+talk("tls_gnutls_key_updates", "gnutls_talk", "rekey", stdout="renewed keys: 4 times")
 
 for one in ("openssl", "gnutls"):
     case(f"tls_{one}_disabled", [f"$PROGRAMS/{one}_talk", "$CERT", "$KEY"], prepare=choose_ports, vars={}, golden=[],
