@@ -144,9 +144,10 @@ libfuzzer-programs: $(FUZZ_BIN)
 unit: $(UNIT_BIN) ## runs the unit tests
 	@BUILD=$(BUILD) scripts/test.sh unit
 
-e2e: all programs ## runs real programs with and without the shim: `make test` in its long form
+e2e: ## runs the end-to-end cases that have a long form: 20,000 requests, 10,000 connections, 1 GB
 	@scripts/deps.sh test
-	@BUILD=$(BUILD) OTELSHIM_E2E=full scripts/test.sh e2e
+	@$(MAKE) --no-print-directory -s -j$(JOBS) all programs
+	@BUILD=$(BUILD) scripts/test.sh long
 
 # Units have the whole of AddressSanitizer. End to end the programs stay as they are: there the
 # shim's and exporter's own stack, globals and arithmetic are checked, see tests/e2e/harness.py.

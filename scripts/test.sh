@@ -1,8 +1,9 @@
 #!/bin/sh
 # Runs the tests and adds up what their runners say.
 #
-#   scripts/test.sh [unit] [fuzz] [exports] [faults] [e2e]      default: all
+#   scripts/test.sh [unit] [fuzz] [exports] [faults] [e2e] [long]      default: all but long
 #
+# long: the end-to-end cases that have a long form, in it.
 # BUILD names the build directory. Prints each runner's own output and ends
 # with one line: `N passed, N failed, N skipped`.
 set -u
@@ -77,6 +78,7 @@ for part in "$@"; do
     exports) BUILD=$BUILD runner tests/exports.sh ;;
     faults) OTELSHIM_BUILD=$BUILD runner tests/faults/run ;;
     e2e) OTELSHIM_BUILD=$BUILD runner tests/e2e/run ;;
+    long) OTELSHIM_BUILD=$BUILD runner tests/e2e/run --long ;;
     *) echo "test.sh: no part '$part'" >&2; exit 2 ;;
     esac
 done

@@ -29,8 +29,8 @@ BUILD = os.path.abspath(os.environ.get("OTELSHIM_BUILD", os.path.join(ROOT, "bui
 # The objects are built with sanitizers (make asan). Their run-time comes along as a need of
 # the shim, behind libc: our own stack and globals are checked, the program's heap is left alone.
 SANITIZED = bool(os.environ.get("OTELSHIM_SANITIZED"))
-# `make e2e` asks for the long cases and the large numbers, `make test` for the rest.
-FULL = os.environ.get("OTELSHIM_E2E") == "full"
+# Large numbers, in the cases that have them (`long`); `run --long`, before cases are loaded.
+FULL = False
 PR_SET_CHILD_SUBREAPER = 36
 LEFTOVER_TIMEOUT_S = 10
 OUTPUT_MAX = 8 << 20
@@ -83,6 +83,7 @@ class Case:
         self.uid = take("uid", None)              # unprivileged user to run as
         self.outputs = take("outputs", [])        # files in $TMP that must be the same, too
         self.preload = take("preload", True)      # False: the case brings LD_PRELOAD itself
+        self.long = take("long", False)           # asks for more where FULL says so
         self.compare = take("compare", True)      # False: check() compares
         if options:
             raise TypeError(f"case {name}: no option {sorted(options)}")

@@ -4,7 +4,7 @@ id of its own in its URL, through a proxy, an application and its upstream:
 the spans themselves tell whose child each of them became (parents.py).
 
 `make test` asks some hundred, `make e2e` 20,000 of what must be right, and fewer
-of what may be orphaned.
+of what may be orphaned; one after the other, they are always as many.
 """
 import parents
 from harness import FULL, Failure
@@ -12,7 +12,8 @@ from http_case import ASYNCIO, NODE, THREADS, apache, haproxy, nginx, program, s
 
 CONNECTIONS = 64
 # Twice as many: with and without a caller's traceparent.
-MANY, SOME = (10000, 3200) if FULL else (200, 200)
+FEW = 200
+MANY, SOME = (10000, 3200) if FULL else (FEW, FEW)
 FRONT = "server { listen 127.0.0.1:$PORT1{tls}; location /front { proxy_pass {scheme}://app/{path}; proxy_http_version 1.1; " \
         "proxy_set_header Connection ''; } } upstream app { server 127.0.0.1:$PORT2; keepalive 64; }"
 LEAF = "server { listen 127.0.0.1:$PORT3 backlog=1024{tls}; location /leaf { return 200 \"$$args\\n\"; } }"
@@ -71,6 +72,7 @@ def crowd(name, front, app, right_share, requests=SOME, connections=CONNECTIONS,
     serve(name, [last, app, one], [
         load(connections, requests, 0, *how), load(connections, requests, requests, "traceparent", *how), SETTLED],
           site={**files, **last_files}, golden=None, check=counted(requests, 5, right_share), timeout=600, slack=300,
+          long=connections > 1,
           stdout=f"(right={requests} wrong=0(.|\n)*){{2}}== done",
           shim_env={"OTEL_BSP_SCHEDULE_DELAY": "200", "OTEL_SHIM_EXIT_TIMEOUT": "20000"}, **options)
 
@@ -98,9 +100,10 @@ for mpm in ("event", "prefork"):
 crowd("crowd_nginx_threads_pool", nginx_to("pool"), app(THREADS), 0)
 crowd("crowd_nginx_threads_helpers", nginx_to("helper"), app(THREADS), 0)
 # A thread made for one request, with no other open, is that one's; an event loop's only one is, too.
-crowd("alone_nginx_threads_helpers", nginx_to("helper"), app(THREADS), 0.95, connections=1)
-crowd("alone_nginx_asyncio_timers", nginx_to("chain"), app(ASYNCIO), 0.999, connections=1)
-crowd("alone_nginx_node_timers", nginx_to("chain"), app(NODE), 0.999, connections=1, needs=["node"], sanitized=False)
+crowd("alone_nginx_threads_helpers", nginx_to("helper"), app(THREADS), 0.98, requests=FEW, connections=1)
+crowd("alone_nginx_asyncio_timers", nginx_to("chain"), app(ASYNCIO), 0.999, requests=FEW, connections=1)
+crowd("alone_nginx_node_timers", nginx_to("chain"), app(NODE), 0.999, requests=FEW, connections=1, needs=["node"],
+      sanitized=False)
 crowd("crowd_nginx_asyncio_timers", nginx_to("chain"), app(ASYNCIO), 0)
 crowd("crowd_nginx_asyncio_executor", nginx_to("executor"), app(ASYNCIO), 0)
 crowd("crowd_nginx_asyncio_both", nginx_to("mixed"), app(ASYNCIO), 0)

@@ -40,9 +40,12 @@ NO_DNS = {"OTEL_SHIM_DISABLED_INSTRUMENTATIONS": "dns"}
 
 
 def activated(name, argv, steps, spans, stop="TERM", more=(), hide=(), shim_env=None, **options):
-    """The socket is systemd-socket-activate's; it becomes the server at the first connection."""
+    """
+    The socket is systemd-socket-activate's; it becomes the server at the first connection. Its libcap-ng reads a
+    file in a constructor that runs before AddressSanitizer's own.
+    """
     serve(f"activated_{name}", [server(name, [*ACTIVATE, *more, *argv], ["$PORT1"], stop=stop, hide=[*TOLD, *hide])],
-          steps, spans, needs=["systemd-socket-activate", *options.pop("needs", [])],
+          steps, spans, sanitized=False, needs=["systemd-socket-activate", *options.pop("needs", [])],
           shim_env={"OTEL_SHIM_PROCESS_SPAN": "never", **NO_DNS, **(shim_env or {})}, **options)
 
 

@@ -125,7 +125,7 @@ def questions(port, unsure):
 def hostile(name, servers, unsure=(), files=None, **options):
     for one in servers:
         one["logs"], one["quiet"] = [], True
-    serve(f"hostile_to_{name}", servers, list(questions(1, unsure)), site=files, timeout=120, slack=30,
+    serve(f"hostile_to_{name}", servers, list(questions(1, unsure)), site=files, timeout=120, slack=30, long=True,
           # Where a server refuses a doubled or broken traceparent and a proxy hands it on all the same,
           # it is to the proxy's CLIENT span what an SDK's would be.
           sdk_parents=["00f067aa0ba902b7"], **options)

@@ -8,10 +8,11 @@ import os
 from harness import FULL, Failure
 from http_case import nginx, serve, server
 
-SIZE = 1 << 30 if FULL else 32 << 20
+SMALL = 32 << 20
+SIZE = 1 << 30 if FULL else SMALL
 CONNECTIONS = 10000 if FULL else 1000
-ROUNDS = 400 if FULL else 40
-LONG = {"timeout": 600, "slack": 120}
+ROUNDS = 120 if FULL else 40
+LONG = {"timeout": 600, "slack": 120, "long": True}
 
 SITE = """
 location /large { sendfile %s; }
@@ -27,18 +28,18 @@ def sum_of(command):
     return {"what": command, "run": ["sh", "-c", command + " | sha256sum"], "timeout": 300}
 
 
-def spans_of_requests(paths):
+def spans_of_requests(paths, size):
     """Each request's SERVER span says how much went over the wire, one way or the other."""
     def check(run):
         sizes = sorted((s["attributes"]["url.path"], max(s["attributes"].get("http.request.body.size", 0),
                                                          s["attributes"].get("http.response.body.size", 0)))
                        for s in run.spans if s["kind"] == "SERVER")
-        if sizes != sorted((path, SIZE) for path in paths):
-            raise Failure(f"SERVER spans {sizes}, {SIZE} bytes each expected")
+        if sizes != sorted((path, size) for path in paths):
+            raise Failure(f"SERVER spans {sizes}, {size} bytes each expected")
     return check
 
 
-def transfers(name, listen, url, sendfile):
+def transfers(name, listen, url, sendfile, size=SIZE):
     """Down from a file, up to a file, down and up through another server."""
     tls = "s" * (listen is TLS)
     inner = SITE % (sendfile, tls)
@@ -50,12 +51,12 @@ def transfers(name, listen, url, sendfile):
              {"what": "upload behind", "run": ["sh", "-c", f"curl -sS --cacert $CA -T root/large {url}/behind/put/two"],
               "timeout": 300}, sum_of("cat root/put/two")]
     whole = ["/large", "/behind/large", "/large", "/put/one", "/behind/put/two", "/put/two"]
-    serve(name, [one], steps, site=files, large={"root/large": SIZE}, directories=["root/put"], golden=None,
-          check=spans_of_requests(whole), **LONG)
+    serve(name, [one], steps, site=files, large={"root/large": size}, directories=["root/put"], golden=None,
+          check=spans_of_requests(whole, size), **{**LONG, "long": size != SMALL})
 
 
 transfers("large_by_sendfile", NO_TLS, "http://127.0.0.1:$PORT1", "on")
-transfers("large_by_writev", NO_TLS, "http://127.0.0.1:$PORT1", "off")
+transfers("large_by_writev", NO_TLS, "http://127.0.0.1:$PORT1", "off", SMALL)
 transfers("large_by_tls", TLS, "https://localhost:$PORT1", "off")
 
 
@@ -75,7 +76,7 @@ def at_most_one_parent_each(run):
 
 serve("partial_writes", [server("take", ["$PROGRAMS/http_partial", "take", "$PORT1", "taken"], ["$PORT1"],
                                 stop="itself", shim=False)],
-      [{"what": "send", "shim": True, "run": ["$PROGRAMS/http_partial", "send", "$PORT1", str(ROUNDS)], "timeout": 120}],
+      [{"what": "send", "shim": True, "run": ["$PROGRAMS/http_partial", "send", "$PORT1", str(ROUNDS)], "timeout": 300}],
       golden=None, check=at_most_one_parent_each, **LONG)
 
 one, files = nginx("server { listen 127.0.0.1:$PORT1 backlog=4096; location /r { return 200 'returned\\n'; } }",
