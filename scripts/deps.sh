@@ -26,7 +26,7 @@ fuzz='clang libclang-rt-14-dev' # what Debian 12's clang links for sanitizers an
 bench='valgrind gcc libsqlite3-dev sqlite3 python3 util-linux
     nginx-light|nginx-core|nginx-full|nginx nodejs wrk redis-server redis-tools openssl curl'
 
-units='nginx.service redis-server.service lighttpd.service haproxy.service tinyproxy.service'
+units='openbsd-inetd.service nginx.service redis-server.service lighttpd.service haproxy.service tinyproxy.service'
 policy=/usr/sbin/policy-rc.d
 
 groups=${*:-build test}

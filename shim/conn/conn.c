@@ -404,6 +404,21 @@ void conn_shutting_down(int fd, int how)
     conn_let_go(c);
 }
 
+/*
+ * Another number under which the same socket is known; -1: none. A program may be started
+ * with one socket under several: inetd's reads from 0 and writes to 1. These are low ones,
+ * and only they are compared: a server is sent thousands of sockets, each under one.
+ */
+static int twin_of(int fd, uint64_t cookie)
+{
+    for (int other = 0; cookie != 0 && other < CONN_TWIN_FDS; other++) {
+        const struct conn *c = conn_behind(other);
+        if (c != NULL && other != fd && c->cookie == cookie)
+            return other;
+    }
+    return -1;
+}
+
 /* An fd that came from somewhere else is looked at for the first time. */
 static struct conn *classify(int fd)
 {
@@ -413,9 +428,15 @@ static struct conn *classify(int fd)
         conn_kinds[fd] = CONN_IGNORED;
         return NULL;
     }
+    uint64_t cookie = socket_cookie(fd);
+    int twin = twin_of(fd, cookie);
+    if (twin >= 0) {
+        conn_duplicated(twin, fd);
+        return conn_is_watched(fd) ? conn_behind(fd) : NULL;
+    }
     struct conn *c = attach(fd, CONN_ROLE_UNKNOWN);
     if (c != NULL)
-        c->cookie = socket_cookie(fd);
+        c->cookie = cookie;
     return c;
 }
 

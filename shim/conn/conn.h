@@ -47,6 +47,7 @@
 #define CONN_MAX_FDS (1u << 18) /* fds beyond it are ignored */
 #define CONN_MAX_DETACHED 4096u /* TLS sessions over memory buffers */
 #define CONN_HOLD_TRIES 128u    /* looks at a connection that another thread holds */
+#define CONN_TWIN_FDS 16        /* fds that may be one socket since before the program began */
 #define CONN_END_YIELDS 4u      /* times that an ending process lets that thread run */
 #define CONN_MAX_PIPELINED 16u  /* requests of one connection that wait for answers */
 #define CONN_MAX_IOV 24u        /* entries of a writev that our header can join */

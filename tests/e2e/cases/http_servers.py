@@ -252,14 +252,31 @@ serve("ruby_webrick", [server("webrick", ["ruby", "$ROOT/tests/programs/http_web
       shim_env={"OTEL_SHIM_DISABLED_INSTRUMENTATIONS": "dns"})
 
 # ---------------------------------------------------------------- inetd: each connection is a program's standard input and output
-def inetd(name, out, spans):
-    serve(name, [server("inetd", ["$PROGRAMS/http_inetd", "$PORT1", out], ["$PORT1"])],
-          [get(1, "/old"), get(1, "/old?caller", f"traceparent: {PARENT}\r\n", version="1.0")], spans,
-          shim_env={"OTEL_SHIM_PROCESS_SPAN": "never"})
+def inetd(name, out, spans, **options):
+    one = server("inetd", ["$PROGRAMS/http_inetd", "$PORT1", out], ["$PORT1"]) if isinstance(out, str) else out
+    serve(name, [one], [get(1, "/old"), get(1, "/old?caller", f"traceparent: {PARENT}\r\n", version="1.0")], spans,
+          shim_env={"OTEL_SHIM_PROCESS_SPAN": "never"}, **options)
 
 
-inetd("inetd_style_one_descriptor", "0", [
-    served("GET", "/old", 1, size=18),
-    served("GET", "/old", 1, query="caller", size=25, version="1.0", parent=PARENT_ID)])
-# A socket inherited under two numbers is not known to be one connection: docs/LIMITS.md.
-inetd("inetd_style_two_descriptors_is_unharmed", "1", [])
+OLD = [served("GET", "/old", 1, size=18), served("GET", "/old", 1, query="caller", size=25, version="1.0", parent=PARENT_ID)]
+inetd("inetd_style_one_descriptor", "0", OLD)
+inetd("inetd_style_two_descriptors", "1", OLD)
+# inetd clears its environment. socat hands the connection on, or passes its bytes to and fro over a pair of its own.
+SERVICE = "127.0.0.1:$PORT1 stream tcp nowait root $PROGRAMS/http_inetd http_inetd 1\n"
+inetd("inetd_real", server("inetd", ["/usr/sbin/inetd", "-i", "$TMP/inetd.conf"], ["$PORT1"]), OLD,
+      site={"inetd.conf": SERVICE}, needs=["inetd"])
+SOCAT = ["socat", "TCP-LISTEN:$PORT1,bind=127.0.0.1,reuseaddr,fork"]
+inetd("inetd_by_socat", server("socat", [*SOCAT, "EXEC:$PROGRAMS/http_inetd 1,nofork"], ["$PORT1"]), OLD, needs=["socat"])
+PAIR = {"network.peer.address": None, "network.peer.port": None, "client.address": None, "network.transport": "unix"}
+
+
+def relayed(version, size, query=None, **fields):
+    """The bytes go on over a socketpair: for socat, they are a request of its own."""
+    url = f"http://127.0.0.1:$PORT1/old{'?' + query if query else ''}"
+    return served("GET", "/old", 1, size=size, version=version, query=query, **fields, children=[
+        called("GET", url, 1, size=size, version=version, more=PAIR, children=[
+            served("GET", "/old", 1, size=size, version=version, query=query, more=PAIR)])])
+
+
+inetd("inetd_by_socat_over_a_pair", server("socat", [*SOCAT, "EXEC:$PROGRAMS/http_inetd 1"], ["$PORT1"]),
+      [relayed("1.1", 18), relayed("1.0", 25, query="caller", parent=PARENT_ID)], needs=["socat"])
