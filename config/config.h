@@ -41,7 +41,7 @@ enum resource_detector {
     DETECT_ALL = (1 << 6) - 1,
 };
 enum console_format { CONSOLE_TREE, CONSOLE_JSON };
-enum sampler_kind { SAMPLER_ALWAYS_ON, SAMPLER_ALWAYS_OFF, SAMPLER_RATIO };
+enum sampler_kind { SAMPLER_ALWAYS_ON, SAMPLER_ALWAYS_OFF, SAMPLER_RATIO, SAMPLER_RATE };
 enum id_generator { ID_RANDOM, ID_XRAY };
 enum propagator { PROPAGATE_TRACECONTEXT = 1 << 0, PROPAGATE_BAGGAGE = 1 << 1 };
 enum otlp_protocol { OTLP_HTTP_PROTOBUF, OTLP_HTTP_JSON, OTLP_GRPC };
@@ -54,6 +54,7 @@ struct config_pair {
     const char *value;
 };
 
+struct rules;         /* sampling rules, sdk/rules.h */
 struct url_filter;    /* compiled excluded-URLs list; NULL excludes nothing */
 struct header_filter; /* list of headers' names; NULL has none */
 
@@ -80,6 +81,8 @@ struct config {
     enum sampler_kind sampler; /* root sampler */
     bool sampler_parent_based;
     double sampler_ratio;   /* 0..1 */
+    double sampler_rate;    /* root spans a second, of SAMPLER_RATE */
+    struct rules *rules;    /* OTEL_SHIM_SAMPLING_RULES (sdk/rules.h), or NULL */
     uint64_t sampler_bound; /* of trace ids that the root sampler takes, sdk/sampler.h */
     bool sampler_all;       /* the root sampler takes every trace */
     uint32_t propagators;   /* enum propagator */

@@ -33,6 +33,7 @@ static void set_defaults(struct config *c)
     c->log_level = LOG_INFO;
     c->sampler_parent_based = true;
     c->sampler_ratio = 1;
+    c->sampler_rate = 100;
     c->propagators = PROPAGATE_TRACECONTEXT | PROPAGATE_BAGGAGE;
     c->limits.value_length = UINT32_MAX;
     c->limits.attributes = c->limits.events = c->limits.links = 128;

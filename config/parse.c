@@ -121,7 +121,7 @@ static bool parse_exponent(struct slice s, int *scale)
     return true;
 }
 
-bool parse_ratio(struct slice s, double *out)
+bool parse_number(struct slice s, double min, double max, double *out)
 {
     uint64_t mantissa = 0;
     int scale = 0;
@@ -145,10 +145,15 @@ bool parse_ratio(struct slice s, double *out)
     for (int i = 0; i < (scale < 0 ? -scale : scale) && power < 1e300; i++)
         power *= 10;
     value = scale < 0 ? value / power : value * power;
-    if (!(value >= 0 && value <= 1))
+    if (!(value >= min && value <= max))
         return false;
     *out = value;
     return true;
+}
+
+bool parse_ratio(struct slice s, double *out)
+{
+    return parse_number(s, 0, 1, out);
 }
 
 bool parse_list_next(struct slice *rest, struct slice *item)

@@ -37,6 +37,9 @@ bool parse_uint(struct slice s, uint32_t min, uint32_t max, uint32_t *out);
 /* A number in 0..1 (`0.25`, `1`, `.5`, `1e-3`); false otherwise, *out untouched. */
 bool parse_ratio(struct slice s, double *out);
 
+/* A number of that notation in min..max (at most 1e15); false otherwise, *out untouched. */
+bool parse_number(struct slice s, double min, double max, double *out);
+
 /* The next item of a comma list, trimmed, empty items skipped; false at the end.
  * *rest is what has not been looked at yet. */
 bool parse_list_next(struct slice *rest, struct slice *item);

@@ -25,7 +25,8 @@
     TYPE(CHOICE, "word") \
     TYPE(FLAGS, "list of words") \
     TYPE(SAMPLER, "word") \
-    TYPE(RATIO, "number from 0 to 1") \
+    TYPE(RATIO, "number") \
+    TYPE(RULES, "rules between `;`") \
     TYPE(URL, "http:// or https:// URL") \
     TYPE(ENDPOINT, "http:// or https:// URL") \
     TYPE(TRACES_ENDPOINT, "http:// or https:// URL") \
@@ -91,6 +92,8 @@
     WORD(SAMPLER, "always_on", SAMPLER_ALWAYS_ON, BUILT) \
     WORD(SAMPLER, "always_off", SAMPLER_ALWAYS_OFF, BUILT) \
     WORD(SAMPLER, "traceidratio", SAMPLER_RATIO, BUILT) \
+    WORD(SAMPLER, "parentbased_rate_limited", SAMPLER_RATE | SAMPLER_PARENT_BASED, BUILT) \
+    WORD(SAMPLER, "rate_limited", SAMPLER_RATE, BUILT) \
     WORD(SAMPLER, "parentbased_jaeger_remote", 0, UNBUILT) \
     WORD(SAMPLER, "jaeger_remote", 0, UNBUILT) \
     WORD(SAMPLER, "xray", 0, UNBUILT) \
@@ -164,7 +167,11 @@
     VAR("OTEL_TRACES_SAMPLER", SAMPLER, sampler, SAMPLER, "parentbased_always_on", \
         "Which traces are recorded") \
     VAR("OTEL_TRACES_SAMPLER_ARG", RATIO, sampler_ratio, NONE, "1.0", \
-        "Share of traces for the traceidratio samplers") \
+        "For traceidratio samplers the share of traces, 0 to 1; for rate_limited ones the root " \
+        "spans a second and process, 0.001 to 1000000 (100 without it)") \
+    VAR("OTEL_SHIM_SAMPLING_RULES", RULES, rules, NONE, "", \
+        "Spans that are dropped or kept by what is known at their start, see below: " \
+        "`path=/healthz drop; route=/pay/* keep; instrumentation=dns 0.1`") \
     VAR("OTEL_PYTHON_ID_GENERATOR", CHOICE, id_generator, ID_GENERATOR, "random", \
         "Read where OTEL_SHIM_ID_GENERATOR is not set") \
     VAR("OTEL_SHIM_ID_GENERATOR", CHOICE, id_generator, ID_GENERATOR, "the one above", \

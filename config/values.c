@@ -11,6 +11,8 @@
 
 #include "load.h"
 #include "schema.h"
+#include "sdk/rate.h"
+#include "sdk/rules.h"
 
 const struct word config_words[] = {
 #define BUILT true
@@ -156,15 +158,33 @@ static bool load_SAMPLER(struct config *c, const struct row *v, const struct set
     return true;
 }
 
-/* Means something to the ratio samplers only, which no default names. */
+/* Means something to the samplers of shares and rates only, which no default names. */
 static bool load_RATIO(struct config *c, const struct row *v, const struct setting *s)
 {
     (void)v;
-    if (c->sampler != SAMPLER_RATIO)
-        return true;
-    if (!parse_ratio(slice_of(s->text), &c->sampler_ratio))
-        return mistake(s, "is not a number from 0 to 1", "1.0");
+    if (c->sampler == SAMPLER_RATE)
+        return parse_number(slice_of(s->text), RATE_MIN, RATE_MAX, &c->sampler_rate) ||
+               mistake(s, "is not a number from 0.001 to 1000000", "100");
+    if (c->sampler == SAMPLER_RATIO)
+        return parse_ratio(slice_of(s->text), &c->sampler_ratio) ||
+               mistake(s, "is not a number from 0 to 1", "1.0");
     return true;
+}
+
+static bool load_RULES(struct config *c, const struct row *v, const struct setting *s)
+{
+    struct rule_fault fault;
+    char shown[SHOWN_BYTES];
+    (void)v;
+    c->rules = rules_make(s->text, &fault);
+    if (fault.nr_bad == 0)
+        return true;
+    text_shown((struct slice){ fault.at, fault.len }, shown);
+    diag_config_mistake("%s: \"%s\" %s; %s", s->where, shown, fault.what,
+                        is_strict(s)       ? "telemetry is off"
+                        : fault.nr_bad > 1 ? "it and others are left out"
+                                           : "it is left out");
+    return false;
 }
 
 /*

@@ -54,6 +54,7 @@ struct hook {
 struct instrumentation {
     const char *name;
     bool core;                /* part of the machinery: cannot be disabled by name */
+    bool knows_more;          /* calls span_decide() itself: URL and the like are known */
     struct hook *hooks;
     unsigned nr_hooks;
     /* Sonames to look in when the symbol is in no object's global scope

@@ -302,6 +302,8 @@ void exchange_start(struct conn *c, struct exchange *e, const struct http1 *requ
         start_server(e);
     else
         start_client(c, e);
+    if (unlikely(config->rules != NULL))
+        exchange_decide(c, e);
 }
 
 /* ---- our bytes in a client's request ---- */

@@ -9,6 +9,7 @@
 #include "proto/routes.h"
 #include "proto/url.h"
 #include "ring.h"
+#include "sdk/rules.h"
 
 /* OTEL_SHIM_HTTP_EXCLUDED_URLS and its fallbacks; constructor only. */
 static const struct url_filter *excluded;
@@ -78,6 +79,36 @@ static void read_request(const struct conn *c, const struct exchange *e, struct 
     r->scheme = (struct text){ scheme_of(c), is_tls(c) ? 5 : 4 };
     if (r->forwarded.proto.len > 0)
         r->scheme = r->forwarded.proto;
+}
+
+static void know(struct span_known *known, enum rule_attribute attribute, struct text text)
+{
+    if (text.len > 0)
+        span_known_set(known, attribute, text.at, text.len);
+}
+
+/* The status is not known yet: `auto` learns nothing from it. */
+void exchange_decide(struct conn *c, struct exchange *e)
+{
+    struct span_known known = { 0 };
+    struct request r;
+    uint16_t port;
+    struct ring *ring = ring_borrow();
+    if (ring == NULL)
+        return;
+    char *route = ring_scratch(ring), *url = route + ROUTES_MAX_BYTES;
+    read_request(c, e, &r);
+    struct text authority = r.forwarded.host.len > 0     ? r.forwarded.host
+                            : r.target.authority.len > 0 ? r.target.authority
+                                                         : field(e, HTTP1_HOST);
+    size_t route_len = e->flags & EXCHANGE_SERVER ? http_route_find(r.target.path, 0, route) : 0;
+    know(&known, RULE_METHOD, field(e, HTTP1_METHOD));
+    know(&known, RULE_URL, (struct text){ url, absolute_url(c, e, url, RECORD_MAX_URL) });
+    know(&known, RULE_HOST, http_authority_split(authority, &port));
+    know(&known, RULE_PATH, r.target.path);
+    know(&known, RULE_ROUTE, (struct text){ route, route_len });
+    span_decide(&e->span, conn_http, &known);
+    ring_return(ring);
 }
 
 static void write_server_address(struct conn *c, const struct exchange *e, const struct request *r,

@@ -13,6 +13,8 @@ void exchange_attrs_init(void);
 uint32_t exchange_attrs_keep(bool server);
 /* Whether its URL is excluded. */
 bool exchange_is_excluded(struct conn *c, const struct exchange *e);
+/* OTEL_SHIM_SAMPLING_RULES for its span, which has just started. */
+void exchange_decide(struct conn *c, struct exchange *e);
 void exchange_attrs_write(struct conn *c, const struct exchange *e, const char *error,
                           struct span_writer *w);
 

@@ -65,6 +65,7 @@ static const char *const curl_suppresses[] = { "socket", "http", "openssl", "gnu
 
 struct instrumentation instr_curl = {
     .name = "curl",
+    .knows_more = true,
     .hooks = curl_hooks,
     .nr_hooks = COUNT(curl_hooks),
     .sonames = curl_sonames,

@@ -22,6 +22,7 @@
 
 #include "config.h"
 #include "proto/url.h"
+#include "sdk/rules.h"
 
 const struct url_filter *curl_url_filter;
 
@@ -234,6 +235,26 @@ static void adopt_parent(struct curl_easy *e, const struct own_headers *own)
     span_set_start(&e->span, start);
 }
 
+/* OTEL_SHIM_SAMPLING_RULES. A path that is not there is what will be asked for: "/". */
+static __attribute__((noinline)) void decide(struct curl_easy *e)
+{
+    struct span_known known = { 0 };
+    struct url url;
+    size_t len, method_len;
+    const char *text = curl_options_url(&e->options, &len);
+    const char *method = curl_options_method(&e->options, &method_len);
+    if (url_parse(text, len, e->options.url_cut, &url)) {
+        struct url_part path = url_path(text, len, &url);
+        span_known_set(&known, RULE_URL, text, len);
+        span_known_set(&known, RULE_HOST, text + url.host.at, url.host.len);
+        span_known_set(&known, RULE_PATH, path.len > 0 ? text + path.at : "/",
+                       path.len > 0 ? path.len : 1);
+        if (url_scheme_is_http(text + url.scheme.at, url.scheme.len))
+            span_known_set(&known, RULE_METHOD, method, method_len);
+    }
+    span_decide(&e->span, &instr_curl, &known);
+}
+
 bool curl_transfer_begin(struct curl_easy *e, const struct call *call, const void *caller)
 {
     static struct hook setopt = { .name = "curl_easy_setopt" };
@@ -258,7 +279,11 @@ bool curl_transfer_begin(struct curl_easy *e, const struct call *call, const voi
         read_own_headers(e->options.headers, &own);
         if (own.has_parent && (config->propagators & PROPAGATE_TRACECONTEXT))
             adopt_parent(e, &own);
+        if (unlikely(config->rules != NULL))
+            decide(e);
         inject(e, &own);
+    } else if (unlikely(config->rules != NULL)) {
+        decide(e);
     }
     install_callbacks(e, http);
     e->state = CURL_RUNNING;

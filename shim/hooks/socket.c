@@ -41,7 +41,7 @@ struct instrumentation instr_socket = {
 };
 
 /* The spans of what is on the sockets; it has no functions of its own. */
-struct instrumentation instr_http = { .name = "http" };
+struct instrumentation instr_http = { .name = "http", .knows_more = true };
 
 enum socket_entry socket_entry_slow(void)
 {

@@ -76,6 +76,16 @@ static const struct scheme *find_scheme(const char *scheme, size_t len)
     return NULL;
 }
 
+struct url_part url_path(const char *text, size_t len, const struct url *url)
+{
+    size_t at = url->host.at + url->host.len, end;
+    while (at < len && text[at] != '/' && text[at] != '?' && text[at] != '#')
+        at++;
+    for (end = at; end < len && text[end] != '?' && text[end] != '#';)
+        end++;
+    return (struct url_part){ (uint16_t)at, (uint16_t)(end - at) };
+}
+
 uint16_t url_default_port(const char *scheme, size_t len)
 {
     const struct scheme *s = find_scheme(scheme, len);

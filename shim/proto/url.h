@@ -35,6 +35,10 @@ struct url {
  */
 bool url_parse(const char *text, size_t len, bool cut, struct url *out);
 
+/* The path of a text with a scheme and two slashes: from the slash behind the authority to the
+ * query or fragment; empty where there is none. */
+struct url_part url_path(const char *text, size_t len, const struct url *url);
+
 /* The scheme that libcurl takes for a URL without one: "ftp.host" is ftp, all others http. */
 const char *url_guess_scheme(const char *text, size_t len);
 

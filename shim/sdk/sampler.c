@@ -1,9 +1,14 @@
 /* The bound of sampler_samples(), worked out once. */
 #include "sdk/sampler.h"
 
+#include "sdk/rate.h"
+
+/* Of rate_limited. Written by the constructor, but for its word. A forked child keeps it. */
+static struct rate rate;
+
 /* round(ratio * 2^64), halves to even as Python rounds; ratio in [0, 1). The
  * product with a power of two is exact, so is its fraction. */
-static uint64_t ratio_bound(double ratio)
+uint64_t sampler_bound_of(double ratio)
 {
     double scaled = ratio * 0x1p64;
     uint64_t bound = (uint64_t)scaled;
@@ -17,6 +22,13 @@ void sampler_prepare(struct config *c)
 {
     c->sampler_all =
         c->sampler == SAMPLER_ALWAYS_ON || (c->sampler == SAMPLER_RATIO && c->sampler_ratio >= 1);
+    if (c->sampler == SAMPLER_RATE)
+        rate_init(&rate, c->sampler_rate);
     c->sampler_bound =
-        c->sampler == SAMPLER_RATIO && !c->sampler_all ? ratio_bound(c->sampler_ratio) : 0;
+        c->sampler == SAMPLER_RATIO && !c->sampler_all ? sampler_bound_of(c->sampler_ratio) : 0;
+}
+
+bool sampler_rate_takes(void)
+{
+    return rate_take(&rate, rate_now_ns());
 }

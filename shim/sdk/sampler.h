@@ -1,9 +1,10 @@
 /*
- * Which new traces are recorded. Pure; decided from numbers that config_load()
+ * Which new traces are recorded. Decided from numbers that config_load()
  * worked out once, so that it costs a handful of instructions per span.
  *
  * traceidratio is OpenTelemetry Python's: the low 8 bytes of the trace id, read
- * big-endian, under round(ratio * 2^64). Ratio 0 takes none, 1 takes all.
+ * big-endian, under round(ratio * 2^64). Ratio 0 takes none, 1 takes all. rate_limited
+ * takes so many a second (rate.h). Rules (rules.h) come after it: span_decide().
  */
 #ifndef OTELSHIM_SDK_SAMPLER_H
 #define OTELSHIM_SDK_SAMPLER_H
@@ -13,18 +14,30 @@
 
 /* Fills sampler_bound and sampler_all. Constructor only. */
 void sampler_prepare(struct config *c);
+/* round(ratio * 2^64); ratio in [0, 1). */
+uint64_t sampler_bound_of(double ratio);
+/* Whether the second's share of rate_limited is not used up. Any thread. */
+bool sampler_rate_takes(void);
+
+/* What is compared with a bound. */
+static inline uint64_t sampler_number_of(const uint8_t trace_id[static 16])
+{
+    uint64_t low;
+    memcpy(&low, trace_id + 8, sizeof low);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    low = __builtin_bswap64(low);
+#endif
+    return low;
+}
 
 /* Whether a root span of this trace is recorded. */
 static inline bool sampler_samples_root(const struct config *c, const uint8_t trace_id[static 16])
 {
     if (c->sampler_all)
         return true;
-    uint64_t low;
-    memcpy(&low, trace_id + 8, sizeof low);
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    low = __builtin_bswap64(low);
-#endif
-    return low < c->sampler_bound;
+    if (sampler_number_of(trace_id) < c->sampler_bound)
+        return true;
+    return __builtin_expect(c->sampler == SAMPLER_RATE, 0) && sampler_rate_takes();
 }
 
 /* Whether a child is. Parent-based forms follow the parent's flag, local or remote

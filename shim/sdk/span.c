@@ -11,6 +11,7 @@
 #include "diag.h"
 #include "ring.h"
 #include "sdk/id.h"
+#include "sdk/rules.h"
 #include "sdk/sampler.h"
 #include "worker.h"
 
@@ -29,6 +30,31 @@ uint64_t clock_mono_ns(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+void span_decide(struct span *span, const struct instrumentation *instr, struct span_known *known)
+{
+    static const char *const kinds[] = { "internal", "internal", "server", "client" };
+    const char *kind = kinds[span->head.kind];
+    bool sampled = span->head.flags & RECORD_SAMPLED;
+    bool inner =
+        (span->head.flags & (RECORD_HAS_PARENT | RECORD_PARENT_REMOTE)) == RECORD_HAS_PARENT;
+    span_known_set(known, RULE_INSTRUMENTATION, instr->name, strlen(instr->name));
+    span_known_set(known, RULE_KIND, kind, strlen(kind));
+    if (!span->open ||
+        rules_decide(config->rules, known, span->context.trace_id, inner, sampled) == sampled)
+        return;
+    span->head.flags ^= RECORD_SAMPLED;
+    span->context.flags ^= FLAG_SAMPLED;
+    if (span->start_mono_ns == 0)
+        span->start_mono_ns = clock_mono_ns();
+}
+
+static __attribute__((noinline)) void decide_by_kind(struct span *span,
+                                                     const struct instrumentation *instr)
+{
+    struct span_known known = { 0 };
+    span_decide(span, instr, &known);
 }
 
 /* The rest of a start. span->context holds the parent's, if there is one. */
@@ -67,6 +93,8 @@ begin(struct span *span, const struct instrumentation *instr, enum span_kind kin
     span->process_generation = t->generation;
     span->published = 0;
     span->start_mono_ns = sampled || span_record_unsampled ? clock_mono_ns() : 0;
+    if (unlikely(config->rules != NULL) && !instr->knows_more)
+        decide_by_kind(span, instr);
 }
 
 void span_start_with_parent(struct span *span, const struct instrumentation *instr,

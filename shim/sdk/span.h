@@ -82,6 +82,14 @@ void span_start(struct span *span, const struct instrumentation *instr, enum spa
                 const struct call *call);
 void span_start_with_parent(struct span *span, const struct instrumentation *instr,
                             enum span_kind kind, const struct span_context *parent);
+/*
+ * For instrumentations that know more of a span when it starts than its kind (`knows_more`):
+ * lets OTEL_SHIM_SAMPLING_RULES have their say. After the start and before the context is
+ * used; only when config->rules is set.
+ */
+struct span_known;
+void span_decide(struct span *span, const struct instrumentation *instr, struct span_known *known);
+
 /* Moves the start back, for an operation whose beginning was seen earlier. */
 static inline void span_set_start(struct span *span, uint64_t mono_ns)
 {

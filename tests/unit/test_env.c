@@ -286,6 +286,8 @@ Test(env, samplers)
         { "traceidratio", "1.5", SAMPLER_RATIO, false, 1, 1 },
         { "traceidratio", "-0.1", SAMPLER_RATIO, false, 1, 1 },
         { "traceidratio", "nan", SAMPLER_RATIO, false, 1, 1 },
+        { "rate_limited", "0", SAMPLER_RATE, false, 1, 1 },
+        { "parentbased_rate_limited", "5", SAMPLER_RATE, true, 1, 0 },
         { "jaeger_remote", "0.5", SAMPLER_ALWAYS_ON, true, 1, 1 },
         { "sometimes", "0.5", SAMPLER_ALWAYS_ON, true, 1, 1 },
         { "", "0.5", SAMPLER_ALWAYS_ON, true, 1, 0 },
@@ -304,6 +306,22 @@ Test(env, samplers)
         LOAD("OTEL_TRACES_SAMPLER=traceidratio", "OTEL_TRACES_SAMPLER_ARG=0.5")->sampler_bound,
         0x8000000000000000);
     cr_assert(LOAD()->sampler_all);
+}
+
+Test(env, rates_and_rules)
+{
+    cr_assert_eq(LOAD("OTEL_TRACES_SAMPLER=rate_limited")->sampler_rate, 100);
+    const struct config *c =
+        LOAD("OTEL_TRACES_SAMPLER=rate_limited", "OTEL_TRACES_SAMPLER_ARG=2.5");
+    cr_assert_eq(c->sampler_rate, 2.5);
+    cr_assert(!c->sampler_all);
+    cr_assert_eq(c->sampler_bound, 0);
+    cr_assert_null(c->rules);
+    cr_assert_not_null(LOAD("OTEL_SHIM_SAMPLING_RULES=* drop")->rules);
+    cr_assert_eq(nr_mistakes, 0);
+    cr_assert_null(LOAD("OTEL_SHIM_SAMPLING_RULES=a drop")->rules);
+    cr_assert_str_eq(mistakes[0], "OTEL_SHIM_SAMPLING_RULES: \"a drop\" has a condition without "
+                                  "`=`; it is left out");
 }
 
 Test(env, lists_of_words)
