@@ -93,6 +93,18 @@ static int list(void)
     return 0;
 }
 
+static void profiles(void)
+{
+    puts(
+        "\n## Profiles\n\n"
+        "`OTEL_SHIM_PROFILE` sets these variables where neither the environment nor the file does:\n\n"
+        "| profile | variable | value |\n|---|---|---|");
+#define DEFAULT(profile, variable, value, only_with) \
+    printf("| `%s` | `%s` | `%s` |\n", profile, variable, value);
+    CONFIG_PROFILE_DEFAULTS(DEFAULT)
+#undef DEFAULT
+}
+
 static void sampling_rules(void)
 {
     puts(
@@ -135,6 +147,7 @@ static int markdown(void)
         printf("| `%s` | %s | %s | %s%s |\n", v->name, type,
                *v->default_text ? v->default_text : "–", not_read(v), v->effect);
     }
+    profiles();
     sampling_rules();
     puts(
         "\n`TRACEPARENT`, `TRACESTATE` and `BAGGAGE` of the environment are the context that the\n"

@@ -17,6 +17,7 @@
 #include "diag.h"
 
 /* Bounds, each a row in docs/LIMITS.md. */
+#define CONFIG_MAX_RUN_ID 256u  /* bytes of OTEL_SHIM_RUN_ID */
 #define CONFIG_MAX_VALUE 65536u /* bytes of one variable; longer ones are refused */
 #define CONFIG_MAX_HEADERS 64u
 #define CONFIG_MAX_RESOURCE_ATTRIBUTES 128u
@@ -47,7 +48,10 @@ enum propagator { PROPAGATE_TRACECONTEXT = 1 << 0, PROPAGATE_BAGGAGE = 1 << 1 };
 enum otlp_protocol { OTLP_HTTP_PROTOBUF, OTLP_HTTP_JSON, OTLP_GRPC };
 enum otlp_compression { OTLP_COMPRESSION_NONE, OTLP_COMPRESSION_GZIP };
 enum inline_dispatch { INLINE_AUTO, INLINE_TRUE, INLINE_FALSE };
+enum config_profile { PROFILE_NONE, PROFILE_DEV, PROFILE_CI, PROFILE_PROD };
 enum process_span_mode { PROCESS_SPAN_AUTO, PROCESS_SPAN_ALWAYS, PROCESS_SPAN_NEVER };
+
+#define CONFIG_RUN_ID "OTEL_SHIM_RUN_ID"
 
 struct config_pair {
     const char *key;
@@ -59,7 +63,12 @@ struct url_filter;    /* compiled excluded-URLs list; NULL excludes nothing */
 struct header_filter; /* list of headers' names; NULL has none */
 
 struct config {
-    bool disabled;                      /* OTEL_SDK_DISABLED */
+    bool disabled; /* OTEL_SDK_DISABLED, or policy or file forbid it */
+    bool inert;    /* this executable is not traced: variables are handed on, nothing else */
+    enum config_profile profile;
+    const char *include_executables, *exclude_executables; /* lists of globs, or NULL */
+    bool require_service_name, require_environment;
+    const char *deployment_environment; /* DEPLOYMENT_ENVIRONMENT, or NULL */
     uint32_t exporters;                 /* enum exporter_kind, 0 = none */
     enum console_format console_format; /* OTEL_SHIM_CONSOLE_FORMAT tree|json */
     const char *console_collect;   /* OTEL_SHIM_CONSOLE_COLLECT: `otelshim run --console`'s file */
@@ -110,7 +119,9 @@ struct config {
         unsigned nr_headers;
     } otlp;
 
-    const char *service_name;                                    /* OTEL_SERVICE_NAME or NULL */
+    const char *run_id;       /* on every span; NULL: none */
+    const char *run_entry;    /* "OTEL_SHIM_RUN_ID=…" for children; NULL: none */
+    const char *service_name; /* OTEL_SERVICE_NAME or NULL */
     struct config_pair resource[CONFIG_MAX_RESOURCE_ATTRIBUTES]; /* OTEL_RESOURCE_ATTRIBUTES */
     unsigned nr_resource;
     uint32_t detectors; /* enum resource_detector */

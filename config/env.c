@@ -121,6 +121,7 @@ static void keep_entry(struct config *c, struct found *found, const char *entry)
         keep_other(&c->tracestate, entry, "TRACESTATE");
         break;
     case 'B': keep_other(&c->baggage, entry, "BAGGAGE"); break;
+    case 'D': keep_other(&c->deployment_environment, entry, "DEPLOYMENT_ENVIRONMENT"); break;
     case 'L': keep_other(&c->ld_preload, entry, "LD_PRELOAD"); break;
     }
 }
@@ -170,6 +171,7 @@ const struct config *config_load(char *const envp[])
     config = c; /* from here on mistakes go where OTEL_SHIM_LOG_FILE says */
     for (size_t i = 0; envp != NULL && envp[i] != NULL; i++)
         keep_entry(c, &found, envp[i]);
+    policy_profile();
     read_rows(c);
     report_unread(envp, &found);
     settle(c);
@@ -178,6 +180,8 @@ const struct config *config_load(char *const envp[])
 
 bool config_instrumentation_enabled(const struct config *c, const char *name)
 {
+    if (c->inert) /* of processes: their variables are handed on */
+        return strcmp(name, "process") == 0;
     if (c->disabled_instrumentations == NULL)
         return true;
     struct slice rest = slice_of(c->disabled_instrumentations), item;

@@ -26,6 +26,14 @@ const char *url_checked(const char *variable, struct slice value);
 /* settle.c: what rows say together. */
 void settle(struct config *c);
 
+/* policy.c: a profile's defaults, for rows that nobody gave a value, before they are read;
+ * and what must be there, after. */
+void policy_profile(void);
+void policy_settle(struct config *c);
+
+/* run_id.c: the run's id, made if there is none. */
+void run_id_settle(struct config *c);
+
 /* urls.c: the value of a variable that was set at start and is kept by name, or NULL. */
 const char *config_variable(const struct config *c, const char *name);
 

@@ -22,6 +22,7 @@
     TYPE(LIMIT, "whole number") \
     TYPE(TEXT, "text (UTF-8)") \
     TYPE(PATH, "path") \
+    TYPE(RUN_ID, "text (UTF-8) of at most 256 bytes") \
     TYPE(CHOICE, "word") \
     TYPE(FLAGS, "list of words") \
     TYPE(SAMPLER, "word") \
@@ -42,6 +43,7 @@
     SET(LOG_LEVEL) \
     SET(EXPORTER) \
     SET(DETECTOR) \
+    SET(PROFILE) \
     SET(CONSOLE_FORMAT) \
     SET(SAMPLER) \
     SET(ID_GENERATOR) \
@@ -84,6 +86,10 @@
     WORD(DETECTOR, "*", DETECT_ALL, UNBUILT) \
     WORD(DETECTOR, "all", DETECT_ALL, UNBUILT) \
     WORD(DETECTOR, "none", 0, UNBUILT) \
+    WORD(PROFILE, "dev", PROFILE_DEV, BUILT) \
+    WORD(PROFILE, "ci", PROFILE_CI, BUILT) \
+    WORD(PROFILE, "prod", PROFILE_PROD, BUILT) \
+    WORD(PROFILE, "none", PROFILE_NONE, BUILT) \
     WORD(CONSOLE_FORMAT, "tree", CONSOLE_TREE, BUILT) \
     WORD(CONSOLE_FORMAT, "json", CONSOLE_JSON, BUILT) \
     WORD(SAMPLER, "parentbased_always_on", SAMPLER_ALWAYS_ON | SAMPLER_PARENT_BASED, BUILT) \
@@ -119,6 +125,18 @@
     WORD(INLINE_DISPATCH, "true", INLINE_TRUE, BUILT) \
     WORD(INLINE_DISPATCH, "false", INLINE_FALSE, BUILT)
 
+/* DEFAULT(profile, variable, value, only with the profile's value of this variable or NULL):
+ * what OTEL_SHIM_PROFILE sets where nothing else does. */
+#define CONFIG_PROFILE_DEFAULTS(DEFAULT) \
+    DEFAULT("dev", "OTEL_LOG_LEVEL", "warn", NULL) \
+    DEFAULT("dev", "OTEL_BSP_SCHEDULE_DELAY", "500", NULL) \
+    DEFAULT("ci", "OTEL_SHIM_PROCESS_SPAN", "always", NULL) \
+    DEFAULT("ci", "OTEL_BSP_SCHEDULE_DELAY", "1000", NULL) \
+    DEFAULT("ci", "OTEL_SHIM_EXIT_TIMEOUT", "10000", NULL) \
+    DEFAULT("prod", "OTEL_TRACES_SAMPLER", "parentbased_traceidratio", NULL) \
+    DEFAULT("prod", "OTEL_TRACES_SAMPLER_ARG", "0.1", "OTEL_TRACES_SAMPLER") \
+    DEFAULT("prod", "OTEL_SHIM_EXIT_TIMEOUT", "500", NULL)
+
 /* NAME(name): rows of the table below that stand there before what they mean does. One
  * line says that the variable is not read; who builds it takes the name out of here. */
 #define CONFIG_UNBUILT_VARIABLES(NAME) \
@@ -139,10 +157,25 @@
     VAR("OTEL_SDK_DISABLED", BOOL, disabled, NONE, "false", "No telemetry at all") \
     VAR("OTEL_CONFIG_FILE", NOT_READ, disabled, NONE, "", \
         "Not read by this version: one line says so, the variables hold") \
+    VAR("OTEL_SHIM_PROFILE", CHOICE, profile, PROFILE, "none", \
+        "Other defaults for what is not set, see below") \
+    VAR("OTEL_SHIM_INCLUDE_EXECUTABLES", NAMES, include_executables, NONE, "", \
+        "Programs that are traced, where not all are: globs (`?`, `*`) of file names or, with a " \
+        "`/`, of absolute paths. In any other one otelshim only hands its variables on") \
+    VAR("OTEL_SHIM_EXCLUDE_EXECUTABLES", NAMES, exclude_executables, NONE, "", \
+        "Programs that are not traced, likewise; beats OTEL_SHIM_INCLUDE_EXECUTABLES") \
+    VAR("OTEL_SHIM_REQUIRE_SERVICE_NAME", BOOL, require_service_name, NONE, "false", \
+        "No telemetry without OTEL_SERVICE_NAME or service.name in OTEL_RESOURCE_ATTRIBUTES") \
+    VAR("OTEL_SHIM_REQUIRE_ENVIRONMENT", BOOL, require_environment, NONE, "false", \
+        "No telemetry without DEPLOYMENT_ENVIRONMENT or deployment.environment.name in " \
+        "OTEL_RESOURCE_ATTRIBUTES") \
     VAR("OTEL_SERVICE_NAME", TEXT, service_name, NONE, "the executable's name", \
         "service.name of the resource") \
     VAR("OTEL_RESOURCE_ATTRIBUTES", ATTRIBUTES, resource, NONE, "", \
         "Attributes of the resource; `,` `=` `%` inside are percent-encoded") \
+    VAR("OTEL_SHIM_RUN_ID", RUN_ID, run_id, NONE, "a random one", \
+        "Attribute otelshim.run_id of every span. The random one is made by the first traced " \
+        "process and handed to all that it starts; `none` = no attribute") \
     VAR("OTEL_EXPERIMENTAL_RESOURCE_DETECTORS", FLAGS, detectors, DETECTOR, "*", \
         "What the resource says beside the variables; a detector that finds nothing adds nothing") \
     VAR("OTEL_TRACES_EXPORTER", FLAGS, exporters, EXPORTER, "otlp", "Where spans go") \

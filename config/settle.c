@@ -67,5 +67,7 @@ void settle(struct config *c)
         c->bsp.max_export_batch_size = c->bsp.max_queue_size;
     }
     allow_exporters(c);
+    run_id_settle(c);
+    policy_settle(c);
     sampler_prepare(c);
 }

@@ -110,6 +110,13 @@ static bool load_TEXT(struct config *c, const struct row *v, const struct settin
     return load_PATH(c, v, s);
 }
 
+static bool load_RUN_ID(struct config *c, const struct row *v, const struct setting *s)
+{
+    if (strlen(s->text) > CONFIG_MAX_RUN_ID)
+        return mistake(s, "is longer than 256 bytes", "a random one");
+    return load_TEXT(c, v, s);
+}
+
 static const struct word *word_find(enum word_set set, struct slice text)
 {
     for (size_t i = 0; config_words[i].text != NULL; i++)

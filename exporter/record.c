@@ -44,6 +44,18 @@ void span_view_limit(const struct span_limits *wanted)
                                    at_most(wanted->links, VIEW_MAX_LINKS), wanted->value_chars };
 }
 
+/* As above. type 0: there is none. */
+static struct field_view run_id_attribute;
+
+void span_view_run_id(const char *run_id)
+{
+    run_id_attribute = (struct field_view){ .type = 0 };
+    if (run_id != NULL)
+        run_id_attribute =
+            (struct field_view){ FIELD_STRING, ATTR_OTELSHIM_RUN_ID, (uint16_t)strlen(run_id),
+                                 (const unsigned char *)run_id };
+}
+
 struct attribute_key attribute_key(const struct field_view *attribute, size_t *pos)
 {
     struct attribute_key key = { .begin = attribute_names[attribute->key] };
@@ -284,6 +296,8 @@ bool span_view_of(const struct record *record, int64_t real_minus_mono_ns, struc
     struct field_view field;
     for (size_t pos = 0; record_next_field(record, &pos, &field);)
         take_field(view, &field, real_minus_mono_ns, slots);
+    if (run_id_attribute.type != 0)
+        view->attributes[view->nr_attributes++] = run_id_attribute;
     return true;
 }
 

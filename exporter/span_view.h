@@ -32,8 +32,8 @@ struct span_view {
     struct text name, tracestate, status_message;
     unsigned nr_attributes, nr_events, nr_links;
     uint32_t dropped_attributes, dropped_events, dropped_links;
-    uint32_t repaired_bytes;                           /* of `repaired` in use */
-    struct field_view attributes[VIEW_MAX_ATTRIBUTES]; /* keys unique and known */
+    uint32_t repaired_bytes;                               /* of `repaired` in use */
+    struct field_view attributes[VIEW_MAX_ATTRIBUTES + 1]; /* keys unique and known; the run's id */
     struct event_view events[VIEW_MAX_EVENTS];
     struct record_link links[VIEW_MAX_LINKS];
     unsigned char repaired[UTF8_REPAIR_GROWTH * RECORD_MAX_BYTES];
@@ -46,6 +46,9 @@ struct span_limits {
 };
 /* Holds for all views from now on. Background thread, before the first one. */
 void span_view_limit(const struct span_limits *limits);
+/* Attribute otelshim.run_id of all views from now on, beside the limits; UTF-8, at most
+ * CONFIG_MAX_RUN_ID bytes, NULL: none. Kept by reference. */
+void span_view_run_id(const char *run_id);
 
 /* Whether it has a sound header and ids, so that it can be sent. */
 bool record_is_span(const struct record *record);

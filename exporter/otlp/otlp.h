@@ -15,8 +15,9 @@
  */
 #define OTLP_MAX_KEY 60u
 #define OTLP_SPAN_MAX_BYTES \
-    (UTF8_REPAIR_GROWTH * RECORD_MAX_BYTES + VIEW_MAX_ATTRIBUTES * (OTLP_MAX_KEY + 20u) + \
-     VIEW_MAX_EVENTS * (OTLP_MAX_KEY + 20u) + VIEW_MAX_LINKS * 48u + 256u)
+    (UTF8_REPAIR_GROWTH * RECORD_MAX_BYTES + CONFIG_MAX_RUN_ID + \
+     (VIEW_MAX_ATTRIBUTES + 1) * (OTLP_MAX_KEY + 20u) + VIEW_MAX_EVENTS * (OTLP_MAX_KEY + 20u) + \
+     VIEW_MAX_LINKS * 48u + 256u)
 
 /* Encodes the Span message into `out`. Returns its bytes. */
 size_t otlp_encode_span(const struct span_view *view,

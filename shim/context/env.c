@@ -18,7 +18,7 @@ struct memory {
 /* What the program's own environment holds. */
 struct findings {
     const char *traceparent, *tracestate, *baggage, *ld_preload; /* values, NULL = missing */
-    bool set_context, set_baggage, set_preload, add_variables;
+    bool set_context, set_baggage, set_preload, add_variables, has_run_id;
 };
 
 /* The value of "NAME=value" when the name is `name`; else NULL. */
@@ -86,6 +86,8 @@ static struct findings scan(char *const envp[], const struct env_inputs *in)
             f.baggage = value;
         else if (entry[0] == 'L' && (value = VALUE_OF(entry, "LD_PRELOAD")) && !f.ld_preload)
             f.ld_preload = value;
+        else if (entry[0] == 'O' && VALUE_OF(entry, CONFIG_RUN_ID))
+            f.has_run_id = true;
     }
     const struct config *c = in->config;
     bool own_parent = f.traceparent != NULL && !is_same(f.traceparent, c->traceparent);
@@ -208,7 +210,8 @@ char **env_for_child(char *const envp[], const struct env_inputs *in, void *memo
     if (envp == NULL) /* Linux takes it for an empty one */
         envp = nothing;
     struct findings f = scan(envp, in);
-    if (!f.set_context && !f.set_baggage && !f.set_preload)
+    bool set_run_id = !f.has_run_id && in->config->run_entry != NULL;
+    if (!f.set_context && !f.set_baggage && !f.set_preload && !set_run_id)
         return NULL;
 
     size_t align = -(uintptr_t)memory % sizeof(char *);
@@ -227,9 +230,11 @@ char **env_for_child(char *const envp[], const struct env_inputs *in, void *memo
         add_variable(&m, "BAGGAGE=", in->context->baggage, strlen(in->context->baggage));
     if (f.set_preload)
         add_preload(&m, f.ld_preload, in->refused ? NULL : in->library);
+    if (set_run_id)
+        add_variable(&m, "", in->config->run_entry, strlen(in->config->run_entry));
     for (unsigned i = 0; f.add_variables && i < in->config->nr_follow_vars; i++) {
         const char *entry = in->config->follow_vars[i];
-        if (!is_set(envp, entry))
+        if (!is_set(envp, entry) && !VALUE_OF(entry, CONFIG_RUN_ID))
             add_variable(&m, "", entry, strlen(entry));
     }
     if (m.full)

@@ -26,6 +26,7 @@ struct env_inputs {
  *  - TRACEPARENT and TRACESTATE become those of the context, unless the program
  *    has put a TRACEPARENT there that is not the one it was started with;
  *  - BAGGAGE likewise;
+ *  - OTEL_SHIM_RUN_ID is added where it is missing;
  *  - where our object is missing in LD_PRELOAD (and follow_children is on): it is
  *    added, and with it those OTEL_ variables that are missing. A variable that
  *    the program has set itself keeps its value;

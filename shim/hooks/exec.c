@@ -86,7 +86,8 @@ const char *executable_basename(const char *path, size_t *len)
 static char *const *environment(char *const envp[], const struct exec_target *target,
                                 const struct span_context *context, char *memory)
 {
-    struct env_inputs in = { .context = context, .config = config };
+    bool has_context = context != NULL && span_context_is_valid(context);
+    struct env_inputs in = { .context = has_context ? context : NULL, .config = config };
     if (library_path[0] != 0) {
         in.library = library_path;
         in.refused = target != NULL && !exec_target_takes(target, library_path, memory);

@@ -33,20 +33,20 @@
 #define RULES_MAX_PATTERN 256u /* bytes */
 
 /* RULE_ATTRIBUTE(id, word) */
-#define RULE_ATTRIBUTES(ATTRIBUTE)               \
+#define RULE_ATTRIBUTES(ATTRIBUTE) \
     ATTRIBUTE(INSTRUMENTATION, "instrumentation") \
-    ATTRIBUTE(KIND, "kind")                      \
-    ATTRIBUTE(METHOD, "method")                  \
-    ATTRIBUTE(URL, "url")                        \
-    ATTRIBUTE(HOST, "host")                      \
-    ATTRIBUTE(PATH, "path")                      \
+    ATTRIBUTE(KIND, "kind") \
+    ATTRIBUTE(METHOD, "method") \
+    ATTRIBUTE(URL, "url") \
+    ATTRIBUTE(HOST, "host") \
+    ATTRIBUTE(PATH, "path") \
     ATTRIBUTE(ROUTE, "route")
 
 enum rule_attribute {
 #define ATTRIBUTE(id, word) RULE_##id,
     RULE_ATTRIBUTES(ATTRIBUTE)
 #undef ATTRIBUTE
-    RULE_ATTRIBUTE_COUNT
+        RULE_ATTRIBUTE_COUNT
 };
 
 /* What is known of a span when it starts. Borrowed texts; at == NULL: it has none. */

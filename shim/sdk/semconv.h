@@ -58,7 +58,8 @@
     ATTR(TLS_CIPHER, "tls.cipher") \
     ATTR(HTTP_REQUEST_HEADER, "http.request.header.") /* of FIELD_NAMED_ARRAY: a key's beginning */ \
     ATTR(HTTP_RESPONSE_HEADER, "http.response.header.") \
-    ATTR(NETWORK_TRANSPORT, "network.transport")
+    ATTR(NETWORK_TRANSPORT, "network.transport") \
+    ATTR(OTELSHIM_RUN_ID, "otelshim.run_id")
 
 /* Span event names: EVENT(id suffix, text). */
 #define SEMCONV_EVENTS(EVENT)                        \

@@ -57,6 +57,20 @@ static __attribute__((noinline)) void decide_by_kind(struct span *span,
     span_decide(span, instr, &known);
 }
 
+/* In a program that is left out of tracing a span stands for its parent: children get what
+ * came in, or nothing, and no record is made. */
+static __attribute__((noinline)) void begin_inert(struct span *span, bool has_parent)
+{
+    if (!has_parent)
+        memset(&span->context, 0, sizeof span->context);
+    span->open = false;
+    span->has_link = false;
+    span->published = 0;
+    span->start_mono_ns = 0;
+    span->head = (struct record_head){ .type = RECORD_SPAN };
+    span->process_generation = thread_state.generation;
+}
+
 /* The rest of a start. span->context holds the parent's, if there is one. */
 static inline __attribute__((always_inline)) void
 begin(struct span *span, const struct instrumentation *instr, enum span_kind kind, bool has_parent)
@@ -65,6 +79,10 @@ begin(struct span *span, const struct instrumentation *instr, enum span_kind kin
     struct span_context *context = &span->context;
     bool sampled, random;
     uint8_t flags;
+    if (unlikely(config->inert)) {
+        begin_inert(span, has_parent);
+        return;
+    }
     if (has_parent) {
         uint64_t id = id_random(t);
         sampled = sampler_samples_child(config, context);

@@ -80,6 +80,7 @@ class Case:
         self.bare_only_env = take("bare_env", {})
         self.vars = take("vars", {})              # more $NAMES for argv, env, golden file
         self.limits = take("limits", {})          # resource limits, {"NOFILE": 16}, in both runs
+        self.run_ids = take("run_ids", 1)         # different ones at most; 0: spans have none
         self.uid = take("uid", None)              # unprivileged user to run as
         self.outputs = take("outputs", [])        # files in $TMP that must be the same, too
         self.preload = take("preload", True)      # False: the case brings LD_PRELOAD itself
@@ -449,6 +450,15 @@ def check_count(run):
         raise Failure(f"the shim believes {run.delivered} delivered, the sink got {received}")
 
 
+def take_run_ids(run):
+    """otelshim.run_id is on every span and, unless the case says otherwise, the same on all: golden files leave it
+    out."""
+    run.run_ids = [s["attributes"].pop("otelshim.run_id", None) for s in run.spans]
+    different = set(run.run_ids) - {None}
+    if len(different) > run.case.run_ids or (None in run.run_ids and run.case.run_ids):
+        yield f"run ids {set(run.run_ids)}"
+
+
 def check_injection(run):
     """Each request that reached a web server carried the ids of a CLIENT span that we received."""
     if not run.case.injects:
@@ -464,7 +474,8 @@ def check_injection(run):
 
 def check_golden(run):
     the_case = run.case
-    problems = list(golden.check_spans(run.spans, the_case.secrets, the_case.early_children,
+    problems = list(take_run_ids(run))
+    problems += list(golden.check_spans(run.spans, the_case.secrets, the_case.early_children,
                                        the_case.sdk_parents, the_case.orphans))
     run.roots = golden.build_forest(run.spans)
     if the_case.golden is not None:

@@ -58,6 +58,7 @@ def serve(name, servers, steps, spans=None, large=None, site=None, directories=(
     options.setdefault("timeout", 60)
     options.setdefault("stdout", "== done")
     options.setdefault("slack", 6)
+    options.setdefault("run_ids", NR_PORTS)  # each server is a run of its own
     options.setdefault("golden", spans)
     extra = options.pop("prepare", None)
 

@@ -41,7 +41,7 @@ def one(**changes):
 def harness_decodes_a_request_made_by_hand():
     spans = decode_traces(sender.request(*sender.spans("")))
     assert [s["name"] for s in spans] == ["parent", "child"]
-    assert spans[1]["attributes"] == {"who": "child", "n": -5}
+    assert spans[1]["attributes"] == {"who": "child", "n": -5, "otelshim.run_id": "run"}
     assert spans[1]["parent_span_id"] == "0000000000000001"
     assert spans[0]["events"] == [{"name": "half", "time": sender.NOW + 500, "attributes": {}}]
     assert spans[0]["kind"] == "INTERNAL" and spans[0]["resource"]["service.name"] == "sender"
@@ -147,7 +147,7 @@ def harness_passes_a_correct_program():
 @test
 def harness_catches_each_single_fault():
     for spoil, words in {"stdout": "stdout differs", "exit": "under the shim: exit 3", "value": "who",
-                         "attribute": "more = 'unexpected'", "no-event": "events", "orphan": "was not received",
+                         "attribute": "more = 'unexpected'", "no-event": "events", "run": "run ids", "no-run": "run ids", "orphan": "was not received",
                          "early": "before its parent", "lost": "made 2 is not received 1",
                          "header": "Content-Type", "warning": "unexpected in our log",
                          "daemon": "left running"}.items():

@@ -69,8 +69,10 @@ def spans(spoil):
     child = [text("who", "other" if spoil == "value" else "child"), integer("n", -5)]
     if spoil == "attribute":
         child.append(text("more", "unexpected"))
+    run = [] if spoil == "no-run" else [text("otelshim.run_id", "run")]
+    child.append(text("otelshim.run_id", "another" if spoil == "run" else "run"))
     parent = b"\0\0\0\0\0\0\0\7" if spoil == "orphan" else ONE
-    return [span(ONE, b"", "parent", NOW, NOW + 1000, kind=1, extra=event),
+    return [span(ONE, b"", "parent", NOW, NOW + 1000, *run, kind=1, extra=event),
             span(TWO, parent, "child", NOW - 10_000 if spoil == "early" else NOW + 10, NOW + 20, *child)]
 
 

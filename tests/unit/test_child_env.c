@@ -219,3 +219,17 @@ Test(child_env, what_does_not_fit_is_left_alone_at_every_size)
     }
     cr_assert_gt(needed, 0);
 }
+
+Test(child_env, hands_the_runs_id_on_where_it_is_missing)
+{
+    struct config c = settings();
+    c.run_entry = "OTEL_SHIM_RUN_ID=r1";
+    cr_assert_str_eq(text(build(ENV("A=1", "LD_PRELOAD=" OURS), &c, NULL)),
+                     "A=1|LD_PRELOAD=" OURS "|OTEL_SHIM_RUN_ID=r1");
+    cr_assert_null(build(ENV("OTEL_SHIM_RUN_ID=r1", "LD_PRELOAD=" OURS), &c, NULL));
+    cr_assert_null(build(ENV("OTEL_SHIM_RUN_ID=its own", "LD_PRELOAD=" OURS), &c, NULL));
+    /* Once, also where the variables that came in are given again. */
+    c.follow_vars[0] = "OTEL_SHIM_RUN_ID=r1";
+    cr_assert_str_eq(text(build(ENV("A=1"), &c, NULL)),
+                     "A=1|LD_PRELOAD=" OURS "|OTEL_SHIM_RUN_ID=r1|OTEL_TRACES_SAMPLER=always_on");
+}

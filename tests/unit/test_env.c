@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "config.h"
+#include "effective.h"
 #include "schema.h"
 
 static char mistakes[64][512];
@@ -410,6 +411,120 @@ Test(env, limits_fall_back_to_the_general_ones)
         9);
 }
 
+Test(env, a_run_has_one_id)
+{
+    const struct config *c = LOAD("OTEL_SHIM_RUN_ID=build 7");
+    cr_assert_str_eq(c->run_id, "build 7");
+    cr_assert_str_eq(c->run_entry, "OTEL_SHIM_RUN_ID=build 7");
+    char *first = strdup(LOAD()->run_id);
+    cr_assert_eq(strlen(first), 32);
+    cr_assert_eq(strspn(first, "0123456789abcdef"), 32);
+    c = LOAD();
+    cr_assert_str_neq(c->run_id, first);
+    cr_assert_str_eq(c->run_entry + strlen("OTEL_SHIM_RUN_ID="), c->run_id);
+    cr_assert_null(LOAD("OTEL_SHIM_RUN_ID=none")->run_id);
+    cr_assert_str_eq(LOAD("OTEL_SHIM_RUN_ID=none")->run_entry, "OTEL_SHIM_RUN_ID=none");
+    cr_assert_null(LOAD("OTEL_TRACES_EXPORTER=none")->run_id);
+    char longest[64 + CONFIG_MAX_RUN_ID] = "OTEL_SHIM_RUN_ID=";
+    memset(longest + strlen(longest), 'x', CONFIG_MAX_RUN_ID);
+    cr_assert_eq(strlen(LOAD(longest)->run_id), CONFIG_MAX_RUN_ID);
+    strcat(longest, "x");
+    cr_assert_eq(strlen(LOAD(longest)->run_id), 32);
+    cr_assert_eq(nr_mistakes, 1);
+}
+
+Test(env, profiles_set_what_nothing_else_sets)
+{
+    const struct config *c = LOAD("OTEL_SHIM_PROFILE=prod");
+    struct config_effective e;
+    cr_assert_eq(nr_mistakes, 0);
+    cr_assert_eq(c->sampler, SAMPLER_RATIO);
+    cr_assert_eq(c->sampler_ratio, 0.1);
+    cr_assert_eq(c->exit_timeout_ms, 500);
+    c = LOAD("OTEL_SHIM_PROFILE= PROD ", "OTEL_TRACES_SAMPLER=traceidratio",
+             "OTEL_SHIM_EXIT_TIMEOUT=9");
+    cr_assert_eq(c->sampler_ratio, 1, "the argument is of the profile's sampler");
+    cr_assert_eq(c->exit_timeout_ms, 9);
+    cr_assert_eq(LOAD("OTEL_SHIM_PROFILE=prod", "OTEL_TRACES_SAMPLER_ARG=0.5")->sampler_ratio, 0.5);
+    c = LOAD("OTEL_SHIM_PROFILE=ci");
+    cr_assert_eq(c->process_span, PROCESS_SPAN_ALWAYS);
+    cr_assert_eq(c->exit_timeout_ms, 10000);
+    c = LOAD("OTEL_SHIM_PROFILE=dev");
+    cr_assert_eq(c->bsp.schedule_delay_ms, 500);
+    cr_assert(c->log_level_set);
+    unsigned from_profile = 0;
+    for (unsigned i = 0; config_effective(i, &e); i++)
+        from_profile += e.source == SOURCE_PROFILE;
+    cr_assert_eq(from_profile, 2);
+}
+
+Test(env, effective_values_tell_where_they_come_from)
+{
+    struct config_effective e;
+    unsigned seen = 0, i = 0;
+    LOAD("OTEL_BSP_SCHEDULE_DELAY=soon", "OTEL_EXPORTER_OTLP_HEADERS=a=b");
+    for (; config_effective(i, &e); i++) {
+        if (strcmp(e.name, "OTEL_BSP_SCHEDULE_DELAY") == 0) {
+            cr_assert(e.refused && e.source == SOURCE_ENVIRONMENT && !e.secret);
+            cr_assert_str_eq(e.text, "soon");
+            seen++;
+        } else if (strcmp(e.name, "OTEL_EXPORTER_OTLP_HEADERS") == 0) {
+            cr_assert(!e.refused && e.source == SOURCE_ENVIRONMENT && e.secret);
+            seen++;
+        } else {
+            cr_assert(e.text == NULL && e.source == SOURCE_DEFAULT && e.where == NULL, "%s",
+                      e.name);
+        }
+    }
+    cr_assert_eq(seen, 2);
+    cr_assert_gt(i, 50);
+}
+
+Test(env, required_values)
+{
+    cr_assert(LOAD("OTEL_SHIM_REQUIRE_SERVICE_NAME=true")->disabled);
+    cr_assert_eq(nr_mistakes, 1);
+    cr_assert(!LOAD("OTEL_SHIM_REQUIRE_SERVICE_NAME=true", "OTEL_SERVICE_NAME=x")->disabled);
+    cr_assert(LOAD("OTEL_SHIM_REQUIRE_SERVICE_NAME=true", "OTEL_RESOURCE_ATTRIBUTES=service.name=")
+                  ->disabled);
+    cr_assert(
+        !LOAD("OTEL_SHIM_REQUIRE_SERVICE_NAME=true", "OTEL_RESOURCE_ATTRIBUTES=service.name=s")
+             ->disabled);
+    cr_assert(LOAD("OTEL_SHIM_REQUIRE_ENVIRONMENT=true", "OTEL_SERVICE_NAME=x")->disabled);
+    cr_assert(!LOAD("OTEL_SHIM_REQUIRE_ENVIRONMENT=true", "DEPLOYMENT_ENVIRONMENT=x")->disabled);
+    cr_assert(!LOAD("OTEL_SHIM_REQUIRE_ENVIRONMENT=true",
+                    "OTEL_RESOURCE_ATTRIBUTES=deployment.environment=x")
+                   ->disabled);
+    LOAD("OTEL_SHIM_REQUIRE_ENVIRONMENT=true", "OTEL_SHIM_REQUIRE_SERVICE_NAME=true");
+    cr_assert_eq(nr_mistakes, 1, "one line is enough");
+}
+
+Test(env, executables_that_are_left_out_are_inert)
+{
+    static const struct {
+        const char *include, *exclude;
+        bool inert;
+    } rows[] = {
+        { "test_env", "", false },       { "test_*", "", false },
+        { "other,test_?nv", "", false }, { "TEST_ENV", "", true },
+        { "other", "", true },           { "*/unit/test_env", "", false },
+        { "/unit/test_env", "", true },  { "", "test_env", true },
+        { "", "test_en", false },        { "", "*/test_env", true },
+        { "test_env", "test_*", true },  { "", "", false },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char include[64], exclude[64];
+        snprintf(include, sizeof include, "OTEL_SHIM_INCLUDE_EXECUTABLES=%s", rows[i].include);
+        snprintf(exclude, sizeof exclude, "OTEL_SHIM_EXCLUDE_EXECUTABLES=%s", rows[i].exclude);
+        const struct config *c = LOAD(include, exclude);
+        cr_assert_eq(c->inert, rows[i].inert, "row %zu", i);
+        cr_assert_eq(config_instrumentation_enabled(c, "curl"), !rows[i].inert);
+        cr_assert(config_instrumentation_enabled(c, "process"), "it hands variables on");
+        cr_assert_eq(c->exporters == 0, rows[i].inert);
+        cr_assert_not_null(c->run_entry, "children are of the same run");
+    }
+}
+
 Test(env, batch_is_at_most_the_queue)
 {
     cr_assert_eq(LOAD("OTEL_BSP_MAX_QUEUE_SIZE=10")->bsp.max_export_batch_size, 10);
@@ -508,7 +623,10 @@ static bool is_usable(const char *name, int type, const char *kind)
         return false;
     if (strcmp(name, "OTEL_SHIM_ALLOWED_EXPORTERS") == 0) /* says that otlp is not among them */
         return false;
-    return is_text || (type == TYPE_TEXT && strcmp(kind, "not UTF-8") != 0);
+    if (type == TYPE_RUN_ID && strcmp(kind, "as long as may be") == 0)
+        return false;
+    return is_text ||
+           ((type == TYPE_TEXT || type == TYPE_RUN_ID) && strcmp(kind, "not UTF-8") != 0);
 }
 
 /* Texts used as they are, and what a bad value may set: the rest must be at its default. */
@@ -517,6 +635,10 @@ static struct config comparable(const struct config *c, int type)
     struct config copy = *c;
     memset(copy.follow_vars, 0, sizeof copy.follow_vars);
     copy.nr_follow_vars = 0;
+    copy.run_id = copy.run_entry = NULL;                        /* random */
+    copy.include_executables = copy.exclude_executables = NULL; /* see their own test */
+    copy.inert = false;
+    copy.process_span = PROCESS_SPAN_AUTO;
     copy.exporters = 0; /* OTEL_SHIM_ALLOWED_EXPORTERS takes them away: see its own test */
     copy.allowed_exporters = NULL;
     if (type == TYPE_URL)

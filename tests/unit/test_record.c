@@ -258,9 +258,26 @@ Test(record, values_are_cut_after_characters_and_keys_are_not)
     cr_assert_leq(view.repaired_bytes, sizeof view.repaired);
 }
 
+Test(record, the_runs_id_is_the_last_attribute_beside_the_limits)
+{
+    struct made_record *r = record_begin(1, 2, 0);
+    record_text(r, ATTR_URL_FULL, "left out");
+    limit(0, 0, 0, 1);
+    span_view_run_id("run");
+    cr_assert(take(r));
+    cr_assert_eq(view.nr_attributes, 1);
+    cr_assert(is_text(text_of(span_view_find(&view, ATTR_OTELSHIM_RUN_ID)), "run"));
+    span_view_run_id(NULL);
+    cr_assert(take(r));
+    cr_assert_eq(view.nr_attributes, 0);
+}
+
 /* What encodes longest: bytes to be repaired everywhere, as many things as fit. */
 Test(record, the_largest_span_fits_its_bound)
 {
+    static char run_id[CONFIG_MAX_RUN_ID + 1];
+    memset(run_id, 'r', CONFIG_MAX_RUN_ID);
+    span_view_run_id(run_id);
     struct made_record *r = record_begin(1, 2, 3);
     uint64_t at = UINT64_MAX;
     struct record_link link = { .remote = 1 };

@@ -8,7 +8,9 @@
 #include "sdk/rules.h"
 
 static const uint8_t low_id[16] = { 1 }; /* low half 0: every share takes it */
-static const uint8_t high_id[16] = { 1, 0, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255 };
+static const uint8_t high_id[16] = {
+    1, 0, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255
+};
 
 static struct rules *make(const char *text)
 {
@@ -37,12 +39,24 @@ Test(rules, globs)
         const char *pattern, *text;
         bool matches;
     } rows[] = {
-        { "", "", true },          { "", "a", false },         { "*", "", true },
-        { "**", "abc", true },     { "a", "a", true },         { "a", "A", false },
-        { "?", "", false },        { "?", "x", true },         { "a?c", "abc", true },
-        { "*.c", "a.c.c", true },  { "*.c", "a.c.h", false },  { "a*b*c", "a--b--c", true },
-        { "a*b*c", "acb", false }, { "*ab", "aab", true },     { "*aab", "aaaab", true },
-        { "a*", "a", true },       { "/x/*", "/x", false },    { "/x/*", "/x/", true },
+        { "", "", true },
+        { "", "a", false },
+        { "*", "", true },
+        { "**", "abc", true },
+        { "a", "a", true },
+        { "a", "A", false },
+        { "?", "", false },
+        { "?", "x", true },
+        { "a?c", "abc", true },
+        { "*.c", "a.c.c", true },
+        { "*.c", "a.c.h", false },
+        { "a*b*c", "a--b--c", true },
+        { "a*b*c", "acb", false },
+        { "*ab", "aab", true },
+        { "*aab", "aaaab", true },
+        { "a*", "a", true },
+        { "/x/*", "/x", false },
+        { "/x/*", "/x/", true },
         { "*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
@@ -53,8 +67,9 @@ Test(rules, globs)
 
 Test(rules, each_attribute_is_looked_at_and_one_that_is_missing_never_matches)
 {
-    static const char *const words[] = { "instrumentation", "kind", "method", "url",
-                                         "host",            "path", "route" };
+    static const char *const words[] = {
+        "instrumentation", "kind", "method", "url", "host", "path", "route"
+    };
     for (unsigned i = 0; i < RULE_ATTRIBUTE_COUNT; i++) {
         char text[64];
         sprintf(text, "%s=v* drop", words[i]);

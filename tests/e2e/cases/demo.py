@@ -98,5 +98,5 @@ def shown_and_sent(run):
 
 # Its two runs differ in the collector alone: the demo preloads by itself.
 case("demo_scenes", ["bash", "$ROOT/scripts/demo.sh"], preload=False, injects=False, golden=None, compare=False, lost=None,
-     early_children=True, env={"BUILD": "$BUILD"}, shim_env={"DEMO_OPTIONS": "--exporter otlp"}, check=shown_and_sent,
+     early_children=True, run_ids=99, env={"BUILD": "$BUILD"}, shim_env={"DEMO_OPTIONS": "--exporter otlp"}, check=shown_and_sent,
      needs=["nginx", "sqlite3", "openssl", "curl"])

@@ -122,3 +122,29 @@ def flags_are(flags):
 for flags in (1, 3):
     case(f"ids_random_flag_of_a_caller_{flags}", ["$PROGRAMS/exit_in_flight"], golden=None, check=flags_are(flags),
          shim_env={"TRACEPARENT": CONTEXT[:-1] + str(flags)})
+
+
+# ---------------------------------------------------------------- the run's id
+def run_id_is(*expected):
+    def check(run):
+        if set(run.run_ids) != set(expected):
+            raise Failure(f"run ids {set(run.run_ids)}, not {expected}")
+    return check
+
+
+def run_id_is_random(run):
+    if any(len(r) != 32 or set(r) - set("0123456789abcdef") for r in run.run_ids):
+        raise Failure(f"run ids {set(run.run_ids)}")
+
+
+TREE = ["sh", "-c", "curl -s $WEB/hello; env -i curl -s $WEB/hello | cat; "
+                    "python3 -c 'import subprocess as s; s.run([\"curl\", \"-s\", \"$WEB/hello\"], env={\"A\": \"1\"})'"]
+RUN = {"golden": None, "parallel": True, "needs": ["curl", "python3"]}
+case("run_id_is_one_for_all_processes", TREE, check=run_id_is_random, **RUN)
+case("run_id_as_given", TREE, check=run_id_is("build 7/\u00e4"), shim_env={"OTEL_SHIM_RUN_ID": "build 7/\u00e4"}, **RUN)
+case("run_id_none", TREE, run_ids=0, check=run_id_is(None), shim_env={"OTEL_SHIM_RUN_ID": "none"}, **RUN)
+case("run_id_too_long", ["curl", "-s", "$WEB/hello"], check=run_id_is_random, golden="curl_hello",
+     shim_env={"OTEL_SHIM_RUN_ID": "x" * 257}, log=["OTEL_SHIM_RUN_ID=.* is longer than 256 bytes; using a random one"])
+# A program that begins a run of its own says so.
+case("run_id_of_the_programs_own", ["sh", "-c", "curl -s $WEB/hello; OTEL_SHIM_RUN_ID=other curl -s $WEB/hello"],
+     run_ids=2, check=run_id_is("first", "other"), shim_env={"OTEL_SHIM_RUN_ID": "first"}, **RUN)
