@@ -16,6 +16,7 @@ enum cli_status { CLI_FAILED = 125, CLI_NOT_EXECUTABLE = 126, CLI_NOT_FOUND = 12
 /* SUBCOMMAND(name, help) */
 #define CLI_COMMANDS(SUBCOMMAND) \
     SUBCOMMAND(run, "runs a program with telemetry") \
+    SUBCOMMAND(doctor, "tells what will be seen of a program or a process, and why not") \
     SUBCOMMAND(config, "lists the variables that are read")
 
 #define SUBCOMMAND(name, help) int cli_##name(int argc, char *argv[]);
@@ -30,6 +31,8 @@ struct program {
     char path[4096];
     struct target target;
 };
+/* The errno of looking it up in PATH, 0: found. */
+int program_in_path(const char *name, char out[static 4096]);
 /* Looks `name` up as execvp would. 0, CLI_NOT_FOUND or CLI_NOT_EXECUTABLE (said). */
 int program_find(const char *name, struct program *out);
 

@@ -20,15 +20,15 @@ static int executable_errno(const char *path)
 }
 
 /* As execvp: an entry that may not be executed is remembered, the search goes on. */
-static int search_path(const char *name, struct program *out)
+int program_in_path(const char *name, char out[static 4096])
 {
     const char *path = getenv("PATH"), *end;
     int error = ENOENT;
     for (path = path ? path : "/bin:/usr/bin";; path = end + 1) {
         end = strchrnul(path, ':');
-        int n = snprintf(out->path, sizeof out->path, "%.*s%s%s", (int)(end - path), path,
-                         end > path ? "/" : "", name);
-        int found = n < (int)sizeof out->path ? executable_errno(out->path) : ENAMETOOLONG;
+        int n =
+            snprintf(out, 4096, "%.*s%s%s", (int)(end - path), path, end > path ? "/" : "", name);
+        int found = n < 4096 ? executable_errno(out) : ENAMETOOLONG;
         if (found == 0)
             return 0;
         if (found == EACCES)
@@ -45,7 +45,7 @@ int program_find(const char *name, struct program *out)
         int n = snprintf(out->path, sizeof out->path, "%s", name);
         error = n < (int)sizeof out->path ? executable_errno(name) : ENAMETOOLONG;
     } else if (*name != '\0') {
-        error = search_path(name, out);
+        error = program_in_path(name, out->path);
     }
     if (error == ENOENT || error == ENOTDIR) {
         cli_say("%s: not found%s", name,

@@ -14,6 +14,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "cli.h"
+
 static const struct {
     enum target_preload preload;
     const char *why, *advice;
@@ -23,23 +25,40 @@ static const struct {
 #undef VERDICT
 };
 
-/* The interpreter of a script's first line; false: it is none. */
-static bool script_interpreter(const char *path, char out[static 4096])
+/* `#!/usr/bin/env python3`: what env will find. */
+static void program_of_env(char *words, char out[static 4096])
+{
+    char found[4096], *save = NULL;
+    for (char *word = strtok_r(words, " \t", &save); word != NULL;
+         word = strtok_r(NULL, " \t", &save)) {
+        if (word[0] == '-' || strchr(word, '=') != NULL)
+            continue; /* -S, -u NAME's option, NAME=VALUE */
+        if (program_in_path(word, found) == 0)
+            memcpy(out, found, sizeof found);
+        return;
+    }
+}
+
+/* A script's first line, as it stands, and the program that it leads to; false: it is none. */
+static bool script_interpreter(const char *path, char written[static 4096], char out[static 4096])
 {
     char line[4096];
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     ssize_t n = fd >= 0 ? read(fd, line, sizeof line - 1) : -1;
     if (fd >= 0)
         close(fd);
-    if (n < 3 || line[0] != '#' || line[1] != '!')
+    char *end = n > 2 && line[0] == '#' && line[1] == '!' ? memchr(line, '\n', (size_t)n) : NULL;
+    if (end == NULL)
         return false;
-    line[n] = '\0';
-    const char *begin = line + 2 + strspn(line + 2, " \t");
-    size_t len = strcspn(begin, " \t\n");
-    if (len == 0 || begin[len] == '\0')
+    *end = '\0';
+    snprintf(written, 4096, "%s", line + 2 + strspn(line + 2, " \t"));
+    char *save = NULL, *interpreter = strtok_r(line + 2, " \t", &save);
+    if (interpreter == NULL)
         return false;
-    memcpy(out, begin, len);
-    out[len] = '\0';
+    snprintf(out, 4096, "%s", interpreter);
+    size_t len = strlen(interpreter);
+    if (len > 4 && strcmp(interpreter + len - 4, "/env") == 0)
+        program_of_env(save, out);
     return true;
 }
 
@@ -99,13 +118,13 @@ static enum target_verdict verdict_of_rights(const char *path, bool *user_bound)
 static enum target_verdict judge(const char *path, struct target *out)
 {
     struct elf_file elf;
-    char next[4096];
+    char next[4096], written[4096];
     snprintf(out->loaded, sizeof out->loaded, "%s", path);
     for (out->scripts = 0; out->scripts < TARGET_MAX_SCRIPTS; out->scripts++) {
-        if (!script_interpreter(out->loaded, next))
+        if (!script_interpreter(out->loaded, written, next))
             break;
         if (out->scripts == 0)
-            memcpy(out->interpreter, next, sizeof next);
+            memcpy(out->first_line, written, sizeof written);
         memcpy(out->loaded, next, sizeof next);
     }
     enum target_verdict verdict = TARGET_UNREADABLE;

@@ -52,10 +52,10 @@ struct target {
     enum target_verdict verdict;
     const char *why, *advice; /* "" when it will be seen */
     enum target_preload preload;
-    unsigned scripts;       /* #! lines that were followed */
-    bool user_bound;        /* the verdict holds for this user, not for all */
-    char loaded[4096];      /* the file that the kernel loads in the end */
-    char interpreter[4096]; /* of the first #! line, as it stands there */
+    unsigned scripts;      /* #! lines that were followed */
+    bool user_bound;       /* the verdict holds for this user, not for all */
+    char loaded[4096];     /* the file that the kernel loads in the end */
+    char first_line[4096]; /* of a script, without #! */
 };
 
 /* Judges a file that can be executed. */

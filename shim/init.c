@@ -16,6 +16,16 @@
 #include "proto/http_attrs.h"
 #include "sdk/sampler.h"
 
+/* The version of this object, for whoever looks at its file (`otelshim doctor`): an ELF note. */
+static const struct {
+    Elf64_Nhdr head;
+    char owner[(sizeof "otelshim" + 3) & ~3u], version[(sizeof OTELSHIM_VERSION + 3) & ~3u];
+} version_note __attribute__((section(".note.otelshim"), aligned(4), used)) = {
+    .head = { .n_namesz = sizeof "otelshim", .n_descsz = sizeof OTELSHIM_VERSION, .n_type = 1 },
+    .owner = "otelshim",
+    .version = OTELSHIM_VERSION,
+};
+
 /* Two copies of us in one process (an installed and a built one, say): the one
  * that the loader put first works, the other keeps quiet. */
 static int find_twin(struct dl_phdr_info *info, size_t size, void *data)

@@ -61,6 +61,10 @@ sort "$work/want" | uniq -d >"$work/got"
 : >"$work/want"
 is registry_lists_no_function_twice
 
+OTEL_SDK_DISABLED=true "$BUILD/exports-list" instrumentations | sort >"$work/want"
+"$BUILD/otelshim" doctor --instrumentations | sort >"$work/got"
+is doctor_knows_every_instrumentation
+
 exported "$exporter" >"$work/got"
 echo otelshim_exporter >"$work/want"
 is exporter_exports_its_entry_alone

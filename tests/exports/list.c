@@ -1,13 +1,20 @@
 /*
- * Prints the name of every function that the registry replaces, one a line.
- * Linked with all objects of the shim: the list is the one the shim itself uses.
+ * Prints the name of every function that the registry replaces, one a line; with an argument
+ * the names of the instrumentations that replace some and can be disabled. Linked with all objects of the
+ * shim: the list is the one the shim itself uses.
  */
 #include <stdio.h>
 
 #include "hook.h"
 
-int main(void)
+int main(int argc, char *argv[])
 {
+    (void)argv;
+    for (unsigned i = 0; argc > 1 && i < registry_count; i++)
+        if (!registry[i]->core && registry[i]->nr_hooks > 0)
+            puts(registry[i]->name);
+    if (argc > 1)
+        return 0;
     for (unsigned i = 0; i < registry_count; i++)
         for (unsigned k = 0; k < registry[i]->nr_hooks; k++)
             puts(registry[i]->hooks[k].name);

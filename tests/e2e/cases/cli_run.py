@@ -2,61 +2,13 @@
 What cannot be seen, by real programs of each kind: `otelshim run` says so in one line and runs
 them as they are; with --strict it refuses. And its options are the variables they stand for.
 """
-import os
-import shutil
-import struct
-import subprocess
-
-from harness import Failure, case
+from harness import case
+from kinds import (NOBODY, capable, compiled, executable_script, needs_root, of_another_user, of_this_user,
+                   script_of_static)
 
 RUN = {"preload": False, "bare_env": {"OTEL_SDK_DISABLED": "true"}, "golden": "none"}
-NOBODY = 65534
-HELLO = '#include <stdio.h>\nint main(void) { puts("hello"); return 0; }\n'
 ASKS = ('#include <stdio.h>\n#include <stdlib.h>\n'
         'int main(void) { puts(getenv("LD_PRELOAD") ? "LD_PRELOAD set" : "LD_PRELOAD unset"); return 0; }\n')
-
-
-def compiled(*command, source=HELLO):
-    """The source by a compiler of the case's choice, to ./hello."""
-    def prepare(run):
-        made = subprocess.run([*command, "-xc", "-", "-o", "hello"], cwd=run.tmp, input=source, capture_output=True,
-                              text=True)
-        if made.returncode:
-            raise Failure(f"{command}: {made.stderr}")
-    return {"prepare": prepare, "needs": [command[0]]}
-
-
-def executable_script(run):
-    os.chmod(os.path.join(run.tmp, "script"), 0o755)
-
-
-def copy_of(program, run):
-    return shutil.copy(program, os.path.join(run.tmp, "hello"))
-
-
-def of_another_user(run):
-    """id(1) as another user's set-user-ID program."""
-    path = copy_of("/usr/bin/id", run)
-    os.chown(path, 1, 1)
-    os.chmod(path, 0o4755)
-
-
-def of_this_user(run):
-    os.chmod(copy_of("/usr/bin/id", run), 0o4755)
-
-
-def capable(run):
-    """cat(1) that may bind low ports: CAP_NET_BIND_SERVICE in the form of the kernel's version 2."""
-    os.setxattr(copy_of("/usr/bin/cat", run), "security.capability", struct.pack("<5I", 0x02000001, 1 << 10, 0, 0, 0))
-
-
-def script_of_static(run):
-    compiled("gcc", "-static")["prepare"](run)
-    executable_script(run)
-
-
-def needs_root():
-    return None if os.getuid() == 0 else "needs root to make such a file"
 
 
 def unseen(name, why, said="without telemetry", argv=("./hello",), stdout="^hello$", **options):

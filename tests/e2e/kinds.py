@@ -1,0 +1,56 @@
+"""
+Programs of each kind that a preload meets, made in the case's directory: compiled, of another
+user, with capabilities, scripts. Each prepares ./hello or ./script.
+"""
+import os
+import shutil
+import struct
+import subprocess
+
+from harness import Failure
+
+NOBODY = 65534
+HELLO = '#include <stdio.h>\nint main(void) { puts("hello"); return 0; }\n'
+
+
+def compiled(*command, source=HELLO, libraries=()):
+    """Options of a case: the source by a compiler of its choice, to ./hello."""
+    def prepare(run):
+        made = subprocess.run([*command, "-xc", "-", "-o", "hello", "-xnone", *libraries], cwd=run.tmp, input=source,
+                              capture_output=True, text=True)
+        if made.returncode:
+            raise Failure(f"{command}: {made.stderr}")
+    return {"prepare": prepare, "needs": [command[0]]}
+
+
+def executable_script(run):
+    os.chmod(os.path.join(run.tmp, "script"), 0o755)
+
+
+def copy_of(program, run):
+    return shutil.copy(program, os.path.join(run.tmp, "hello"))
+
+
+def of_another_user(run):
+    """id(1) as another user's set-user-ID program."""
+    path = copy_of("/usr/bin/id", run)
+    os.chown(path, 1, 1)
+    os.chmod(path, 0o4755)
+
+
+def of_this_user(run):
+    os.chmod(copy_of("/usr/bin/id", run), 0o4755)
+
+
+def capable(run):
+    """cat(1) that may bind low ports: CAP_NET_BIND_SERVICE in the form of the kernel's version 2."""
+    os.setxattr(copy_of("/usr/bin/cat", run), "security.capability", struct.pack("<5I", 0x02000001, 1 << 10, 0, 0, 0))
+
+
+def script_of_static(run):
+    compiled("gcc", "-static")["prepare"](run)
+    executable_script(run)
+
+
+def needs_root():
+    return None if os.getuid() == 0 else "needs root to make such a file"
