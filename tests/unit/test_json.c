@@ -86,9 +86,10 @@ Test(json, answers_are_read)
     struct response got;
     cr_assert(response("", &got) && got.rejected_spans == 0);
     cr_assert(response("{}", &got) && got.rejected_spans == 0 && !got.message[0]);
-    cr_assert(response(" { \"x\" : [1,{\"a\":null}], \"partialSuccess\" : {\"rejectedSpans\":\"7\", "
-                       "\"errorMessage\":\"no \\\"room\\\"\\n\\u0041\\u00e9\"} } ",
-                       &got));
+    cr_assert(
+        response(" { \"x\" : [1,{\"a\":null}], \"partialSuccess\" : {\"rejectedSpans\":\"7\", "
+                 "\"errorMessage\":\"no \\\"room\\\"\\n\\u0041\\u00e9\"} } ",
+                 &got));
     cr_assert_eq(got.rejected_spans, 7);
     cr_assert_str_eq(got.message, "no \"room\" A?");
     cr_assert(response("{\"partialSuccess\":{\"rejectedSpans\":3}}", &got));
