@@ -6,6 +6,7 @@
  *   curl_options.c    what the program set: URL, method, headers
  *   curl_transfer.c   start and end, our header and callbacks in between
  *   curl_span.c       attributes and phases from curl_easy_getinfo
+ *   curl_headers.c    captured headers
  *   curl_tls.c        the TLS version
  *
  * Two kinds of hooks. Those that begin, drive or end transfers ask the guard, so
@@ -58,6 +59,7 @@ static const char *const curl_sonames[] = { "libcurl.so.4", "libcurl-gnutls.so.4
 static void curl_init(void)
 {
     curl_url_filter = config_url_filter(config, "curl");
+    curl_headers_init();
 }
 
 /* Its sockets and TLS sessions are told by its own spans. */

@@ -19,5 +19,6 @@
 
 typedef CURLcode curl_setopt_fn(CURL *, CURLoption, ...);
 typedef CURLcode curl_getinfo_fn(CURL *, CURLINFO, ...);
+typedef struct curl_header *curl_nextheader_fn(CURL *, unsigned, int, struct curl_header *);
 
 #endif

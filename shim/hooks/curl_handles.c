@@ -73,6 +73,7 @@ struct curl_easy *curl_easy_remember(CURL *easy)
         return NULL;
     struct curl_easy *e = &t->easies[i];
     curl_multi_unlink(e); /* a cleanup we did not see */
+    curl_headers_forget(e);
     memset(e, 0, offsetof(struct curl_easy, options.method));
     e->easy = easy;
     return e;
@@ -82,6 +83,7 @@ void curl_easy_forget(struct curl_easy *easy)
 {
     struct tables *t = tables_get();
     curl_multi_unlink(easy);
+    curl_headers_forget(easy);
     easy->easy = NULL;
     handle_free(t->easy_keys, (unsigned)(easy - t->easies));
 }

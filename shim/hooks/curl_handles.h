@@ -56,7 +56,9 @@ struct curl_easy {
     uint16_t next, previous; /* in that multi's list; index + 1 */
     curl_setopt_fn *setopt;  /* of the libcurl that the handle belongs to */
     curl_getinfo_fn *getinfo;
-    uint64_t anchor_mono_ns; /* when libcurl's own clock for the transfer began */
+    curl_nextheader_fn *nextheader;
+    uint32_t request_headers; /* number of the block with captured ones, 0 = none */
+    uint64_t anchor_mono_ns;  /* when libcurl's own clock for the transfer began */
     /* Timers as they stood when the last request began: [0] that one, [1] the one before. */
     struct curl_timers at_request[2];
     struct span span;
@@ -78,6 +80,9 @@ struct curl_easy *curl_easy_find(CURL *easy);
 /* A fresh record, also for a handle whose address was known before. NULL: table full. */
 struct curl_easy *curl_easy_remember(CURL *easy);
 void curl_easy_forget(struct curl_easy *easy);
+
+/* curl_headers.c: gives back what was captured of a request. */
+void curl_headers_forget(struct curl_easy *easy);
 
 struct curl_multi *curl_multi_find(CURLM *multi);
 struct curl_multi *curl_multi_remember(CURLM *multi); /* found or made; NULL: full */

@@ -28,6 +28,7 @@ bool curl_option_matters(CURLoption option)
     case CURLOPT_PUT:
     case CURLOPT_HTTPHEADER:
     case CURLOPT_CONNECT_ONLY:
+    case CURLOPT_USERAGENT:
     case CURLOPT_UNIX_SOCKET_PATH:
     case CURLOPT_ABSTRACT_UNIX_SOCKET:
     case CURLOPT_PREREQFUNCTION:
@@ -158,6 +159,9 @@ void curl_option_set(struct curl_options *o, CURLoption option, void *value)
         break;
     case CURLOPT_CUSTOMREQUEST:
         o->method_cut = keep_text(o->method, &o->method_len, sizeof o->method, value);
+        break;
+    case CURLOPT_USERAGENT:
+        keep_text(o->user_agent, &o->user_agent_len, sizeof o->user_agent, value);
         break;
     case CURLOPT_UNIX_SOCKET_PATH: set_socket(o, value, false); break;
     case CURLOPT_ABSTRACT_UNIX_SOCKET: set_socket(o, value, true); break;

@@ -16,6 +16,7 @@
 #define CURL_METHOD_MAX 64u                     /* bytes kept of CURLOPT_CUSTOMREQUEST */
 #define CURL_PROTOCOL_MAX 16u                   /* bytes kept of CURLOPT_DEFAULT_PROTOCOL */
 #define CURL_SOCKET_MAX 108u                    /* bytes kept of CURLOPT_UNIX_SOCKET_PATH */
+#define CURL_USER_AGENT_MAX 256u                /* bytes kept of CURLOPT_USERAGENT */
 #define CURL_PREFIX_MAX (CURL_PROTOCOL_MAX + 3) /* "https://", where the URL has none */
 
 enum curl_httpreq { CURL_REQ_GET, CURL_REQ_POST, CURL_REQ_PUT };
@@ -35,6 +36,7 @@ struct curl_options {
     uint16_t method_len;        /* 0: no custom request */
     uint16_t protocol_len;      /* 0: no default protocol */
     uint16_t socket_len;        /* 0: no Unix socket */
+    uint16_t user_agent_len;    /* 0: none */
     uint16_t port;              /* CURLOPT_PORT, 0: as in the URL */
     struct curl_slist *headers; /* the program's, never read but in a transfer */
     CURLU *url_handle;          /* CURLOPT_CURLU, wins over the text */
@@ -44,6 +46,7 @@ struct curl_options {
     void *resolver_start_data;
     char method[CURL_METHOD_MAX];
     char protocol[CURL_PROTOCOL_MAX];
+    char user_agent[CURL_USER_AGENT_MAX];
     char socket[CURL_SOCKET_MAX];                      /* path, or "@name" of an abstract one */
     char prefixed_url[CURL_PREFIX_MAX + CURL_URL_MAX]; /* the URL from CURL_PREFIX_MAX on */
 };

@@ -258,5 +258,7 @@ void curl_span_write(struct curl_easy *e, enum curl_outcome outcome, CURLcode re
         write_url(&w, e, &f);
     }
     write_error(&w, &f, outcome, result);
+    if (f.http)
+        curl_headers_write(e, &w);
     span_commit(&w);
 }

@@ -281,6 +281,7 @@ bool curl_transfer_begin(struct curl_easy *e, const struct call *call, const voi
             adopt_parent(e, &own);
         if (unlikely(config->rules != NULL))
             decide(e);
+        curl_headers_begin(e, caller);
         inject(e, &own);
     } else if (unlikely(config->rules != NULL)) {
         decide(e);
@@ -295,6 +296,7 @@ void curl_transfer_end(struct curl_easy *e, enum curl_outcome outcome, CURLcode 
 {
     if (e->state == CURL_RUNNING) {
         curl_span_write(e, outcome, result);
+        curl_headers_forget(e);
         curl_transfer_restore(e);
     } else if (e->state == CURL_ADDED) {
         struct curl_multi *m = curl_multi_of(e);

@@ -45,6 +45,14 @@ void curl_transfer_restore_callbacks(struct curl_easy *easy);
 /* What `copy`, a duplicate of `easy`, has of ours: replaced by the program's. */
 void curl_transfer_clean_copy(const struct curl_easy *easy, CURL *copy, curl_setopt_fn *setopt);
 
+/*
+ * curl_headers.c: captured headers. The program's own are copied when the transfer begins, as
+ * their list may be gone when a multi tells of its end; forget gives the copy's memory back.
+ */
+void curl_headers_init(void);
+void curl_headers_begin(struct curl_easy *easy, const void *caller);
+void curl_headers_write(const struct curl_easy *easy, struct span_writer *w);
+
 /* curl_span.c: attributes of an ended span from what libcurl measured. */
 void curl_span_write(struct curl_easy *easy, enum curl_outcome outcome, CURLcode result);
 /* Timers of a transfer so far. */

@@ -106,6 +106,10 @@ static inline size_t http1_store_bytes(const struct http1_store *store)
 }
 /* Copies all content to `to`, an empty one of at least so many bytes. */
 void http1_store_move(struct http1_store *to, const struct http1_store *from);
+/* Captures a header that came whole, not by a parser; `wants` as http1_env.capture. False:
+ * not wanted, or no room. A value that is too long is cut. */
+bool http1_store_capture(struct http1_store *store, bool (*wants)(const char *name, size_t len),
+                         const char *name, size_t name_len, const char *value, size_t len);
 /* The captured header of number `i`, in the head's order. */
 static inline struct http1_captured *http1_captured_at(const struct http1_store *store, unsigned i)
 {

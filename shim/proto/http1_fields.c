@@ -214,25 +214,58 @@ void http1_target_read(struct http1 *p, const char *target, size_t len)
     text_read(p, HTTP1_TARGET, target, len);
 }
 
-/* The name in lower case goes to the store when the header is wanted. */
-static void capture_open(struct http1 *p, const char *name, size_t len)
+static void lower_case(char *out, const char *name, size_t len)
 {
-    char lower[HTTP1_MAX_NAME] = { 0 };
-    if (len > sizeof lower || p->store->nr_captured == HTTP1_MAX_CAPTURED)
-        return;
     for (size_t i = 0; i < len; i++)
-        lower[i] = name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] | 0x20) : name[i];
-    size_t need = sizeof(struct http1_captured) + len;
-    if (!p->env->capture(lower, len) || make_room(p, need) < need)
-        return;
-    struct http1_store *store = p->store;
+        out[i] = name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] | 0x20) : name[i];
+}
+
+/* The name goes to the store, for which there is room; the value is empty yet. */
+static struct http1_captured *capture_name(struct http1_store *store, const char *lower, size_t len)
+{
     struct http1_captured *captured = http1_captured_at(store, store->nr_captured);
     store->cap = (uint16_t)(store->cap - sizeof *captured);
     captured->name = (struct http1_text){ store->used, (uint16_t)len };
     memcpy(store->text + store->used, lower, len);
     store->used = (uint16_t)(store->used + len);
     captured->value = (struct http1_text){ store->used, 0 };
+    return captured;
+}
+
+static void capture_open(struct http1 *p, const char *name, size_t len)
+{
+    char lower[HTTP1_MAX_NAME] = { 0 };
+    if (len > sizeof lower || p->store->nr_captured == HTTP1_MAX_CAPTURED)
+        return;
+    lower_case(lower, name, len);
+    size_t need = sizeof(struct http1_captured) + len;
+    if (!p->env->capture(lower, len) || make_room(p, need) < need)
+        return;
+    capture_name(p->store, lower, len);
     p->seen |= SEEN_CAPTURING;
+}
+
+bool http1_store_capture(struct http1_store *store, bool (*wants)(const char *name, size_t len),
+                         const char *name, size_t name_len, const char *value, size_t len)
+{
+    char lower[HTTP1_MAX_NAME] = { 0 };
+    size_t need = sizeof(struct http1_captured) + name_len;
+    if (name_len > sizeof lower || store->nr_captured == HTTP1_MAX_CAPTURED)
+        return false;
+    lower_case(lower, name, name_len);
+    if (!wants(lower, name_len) || need > (size_t)(store->cap - store->used))
+        return false;
+    struct http1_captured *captured = capture_name(store, lower, name_len);
+    size_t room = (size_t)(store->cap - store->used);
+    if (len > HTTP1_MAX_CAPTURED_VALUE)
+        len = HTTP1_MAX_CAPTURED_VALUE;
+    if (len > room)
+        len = room;
+    memcpy(store->text + store->used, value, len);
+    store->used = (uint16_t)(store->used + len);
+    captured->value.len = (uint16_t)len;
+    store->nr_captured++;
+    return true;
 }
 
 void http1_field_open(struct http1 *p, const char *name, size_t len)

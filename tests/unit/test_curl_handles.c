@@ -5,6 +5,13 @@
 #include "../../shim/hooks/curl_handles.c"
 #include "../../shim/hooks/curl_options.c"
 
+static unsigned forgotten; /* captured headers of handles that go */
+void curl_headers_forget(struct curl_easy *easy)
+{
+    forgotten += easy->request_headers != 0;
+    easy->request_headers = 0;
+}
+
 /* Addresses as an allocator gives them: even distances. */
 static CURL *easy_address(unsigned i)
 {
@@ -143,4 +150,16 @@ Test(curl_handles, threads_do_not_get_each_others_records, .timeout = 30)
         pthread_join(threads[i], &problem);
         cr_expect_null(problem, "thread %u: %s", i, (const char *)problem);
     }
+}
+
+Test(curl_handles, a_handle_that_goes_gives_its_captured_headers_back)
+{
+    struct curl_easy *a = curl_easy_remember(easy_address(0));
+    a->request_headers = 7;
+    cr_expect_eq(curl_easy_remember(easy_address(0)), a); /* its cleanup was not seen */
+    cr_expect_eq(forgotten, 1);
+    a->request_headers = 7;
+    curl_easy_forget(a);
+    cr_expect_eq(forgotten, 2);
+    cr_expect_leq(sizeof(struct curl_easy), 4096, "%zu", sizeof(struct curl_easy));
 }

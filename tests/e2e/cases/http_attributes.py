@@ -136,3 +136,43 @@ case("http_client_headers_of_wget", ["wget", "-q", "-O", "-", "--header=X-Id: 1"
      shim_env={**SHOWN, "OTEL_SHIM_DISABLED_INSTRUMENTATIONS": "dns"},
      golden=[process("wget", called("GET", "http://127.0.0.1:$WEB_PORT/hello", 0, size=6, more={
          **WEB, **headers("request", x_id=["1"]), **headers("response", content_length=["6"])}))])
+
+# ---------------------------------------------------------------- captured headers of libcurl's transfers
+SIZE = {"type": "int", "min": 1}
+CONNECTED = ["curl.connected", "curl.request_sent", "curl.first_byte"]
+
+
+def by_curl(path, size, more, events=CONNECTED, **attributes):
+    every = {
+        "http.request.method": "GET", "url.full": f"http://127.0.0.1:$WEB_PORT{path}", "server.address": "127.0.0.1",
+        "server.port": "$WEB_PORT", "http.response.status_code": 200, "network.protocol.version": "1.1",
+        "network.peer.address": "127.0.0.1", "network.peer.port": "$WEB_PORT", "http.request.size": SIZE,
+        "http.response.body.size": size, "http.response.size": SIZE, **attributes, **more}
+    return {"name": "GET", "kind": "CLIENT", "scope": "otelshim.curl", "events": events,
+            "attributes": {k: v for k, v in every.items() if v is not None}}
+
+
+ASKING = ["-H", "X-Id: 7", "-H", "x-id: 8", "-H", "Authorization: Bearer topsecret", "-H", "X-Empty;", "-H", "Accept:", "-A", "agent/1"]
+SENT = headers("request", x_id=["7", "8"], authorization=REDACTED, x_empty=[""], user_agent=["agent/1"])
+# The program's own header function (-D, -i) has all it had.
+case("http_curl_headers_are_captured", ["curl", "-sS", "-D", "-", *ASKING, "$WEB/hello", "$WEB/bytes/5"], stdout="Content-Length: 5",
+     secrets=["topsecret"], shim_env={CAPTURE + "CLIENT_REQUEST": ".*", CAPTURE + "CLIENT_RESPONSE": "content-length,server"},
+     golden=[process("curl", by_curl("/hello", 6, {**SENT, **headers("response", content_length=["6"], server=["web"])}),
+                     by_curl("/bytes/5", 5, {**SENT, **headers("response", content_length=["5"], server=["web"])},
+                             events=CONNECTED[1:]))])
+# Of the last answer alone; a secret of an answer is none of a span's.
+case("http_curl_headers_of_the_last_answer", ["curl", "-sS", "-i", "-L", "$WEB/redirect/1"], stdout="hello",
+     shim_env={CAPTURE + "CLIENT_RESPONSE": "location,content-length", CAPTURE + "SANITIZE_FIELDS": "content-.*"},
+     golden=[process("curl", by_curl("/redirect/1", 6, headers("response", content_length=REDACTED), events=CONNECTED[1:], **{
+         "http.request.resend_count": 1, "http.request.size": None, "http.response.size": None}))])
+case("http_curl_headers_of_parallel_transfers", ["curl", "-sS", "-Z", "--no-progress-meter", "-H", "X-Id: 7", "$WEB/hello", "$WEB/hello"],
+     stdout="hello", parallel=True, shim_env={CAPTURE + "CLIENT_REQUEST": "x-id", CAPTURE + "CLIENT_RESPONSE": "server"},
+     golden=[process("curl", *[by_curl("/hello", 6, {**headers("request", x_id=["7"]), **headers("response", server=["web"])},
+                                       events=[e + "?" for e in CONNECTED]) for _ in range(2)])])
+case("http_curl_headers_of_http2", ["curl", "-sS", "--cacert", "$CA", "-H", "X-Id: 7", "$NGINX_TLS/hello"], stdout="hello", web="nginx",
+     shim_env={CAPTURE + "CLIENT_REQUEST": "x-id", CAPTURE + "CLIENT_RESPONSE": "content-type,x-.*,:status"},
+     golden=[process("curl", by_curl("/hello", 6, {**headers("request", x_id=["7"]), **headers("response", content_type=["text/plain"])},
+                                     events=["curl.name_resolved", "curl.connected", "curl.tls_established", *CONNECTED[1:]], **{
+         "url.full": "https://localhost:$NGINX_TLS_PORT/hello", "server.address": "localhost", "server.port": "$NGINX_TLS_PORT",
+         "network.peer.port": "$NGINX_TLS_PORT", "network.protocol.version": "2", "tls.protocol.version": "1.3",
+         "http.request.size": None, "http.response.size": None}))])

@@ -1,0 +1,16 @@
+/*
+ * Captured headers on spans: one attribute for all headers of a name, values in the head's
+ * order, `[REDACTED]` for those that OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SANITIZE_FIELDS
+ * names. For HTTP on connections and for libcurl's transfers alike.
+ */
+#ifndef OTELSHIM_CONN_CAPTURED_H
+#define OTELSHIM_CONN_CAPTURED_H
+
+#include "proto/http1.h"
+#include "sdk/span.h"
+
+/* To be called last of all: what finds no room in the record then is a header, not an error.
+ * `head` NULL: none; `prefix`: ATTR_HTTP_REQUEST_HEADER or ATTR_HTTP_RESPONSE_HEADER. */
+void captured_write(const struct http1_store *head, enum attr_key prefix, struct span_writer *w);
+
+#endif
