@@ -10,6 +10,9 @@ import ssl
 import sys
 import threading
 
+# The client asks anew when the server's last write has returned: a request is open until then.
+answered = threading.Semaphore(0)
+
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -25,6 +28,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
         self.wfile.write(answer)
+        answered.release()
 
     do_POST = do_GET
 
@@ -48,6 +52,7 @@ def main():
                            headers={"Host": "a.test"})
         answer = connection.getresponse()
         body = answer.read()
+        answered.acquire()
         print(answer.status, len(body), hash_of(body), body.split(b"\n")[0].decode())
     connection.close()
     server.shutdown()
