@@ -110,8 +110,11 @@ struct config {
     struct {
         enum otlp_protocol protocol;
         enum otlp_compression compression;
-        const char *traces_url; /* full URL, /v1/traces already appended where due */
+        const char *traces_url; /* full URL, /v1/traces or gRPC's path already appended where due */
+        const char *unix_path;  /* of a socket to be connected to instead of its host; or NULL */
         bool url_valid;         /* false: nothing can be sent there, already reported */
+        bool url_given;         /* not the default */
+        bool url_has_no_scheme; /* gRPC's host:port: https, or http with `insecure` */
         uint32_t timeout_ms;    /* per attempt, 0 = no limit */
         bool insecure;          /* gRPC to an endpoint without a scheme: no TLS */
         const char *certificate, *client_key, *client_certificate; /* paths or NULL */

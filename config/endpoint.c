@@ -12,6 +12,9 @@
 #include "load.h"
 
 #define TRACES_PATH "v1/traces"
+#define GRPC_PATH "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+#define UNIX_PREFIX "unix:"
+#define DEFAULT_GRPC_URL "http://localhost:4317" GRPC_PATH
 
 static bool is_port(struct slice s)
 {
@@ -90,24 +93,89 @@ const char *url_checked(const char *variable, struct slice value)
     return copy;
 }
 
+/* The three texts as one. */
+static const char *concat(const char *before, struct slice s, const char *after)
+{
+    size_t size = strlen(before) + s.len + strlen(after) + 1;
+    char *text = arena_alloc(size);
+    if (text != NULL)
+        snprintf(text, size, "%s%.*s%s", before, (int)s.len, s.at, after);
+    return text;
+}
+
+/* OTLP/HTTP: a base gets the signal's path, a signal's own endpoint a path if it has none. */
+static void load_http(struct config *c, struct slice url, bool is_base)
+{
+    size_t start = path_start(url), end = path_end(url);
+    bool has_path = end > start, has_slash = has_path && url.at[end - 1] == '/';
+    if (start == 0)
+        return;
+    if (is_base)
+        c->otlp.traces_url = join(url, has_slash ? TRACES_PATH : "/" TRACES_PATH);
+    else
+        c->otlp.traces_url = join(url, has_path ? "" : "/");
+}
+
+/* gRPC: a URL, whose path counts for nothing, or host:port. */
+static void load_grpc(struct config *c, struct slice url)
+{
+    size_t start = path_start(url);
+    if (start > 0) {
+        c->otlp.traces_url = concat("", slice_until(url, start), GRPC_PATH);
+    } else if (!has_forbidden_byte(url) && slice_find(url, '/') == url.len &&
+               authority_is_valid(url)) {
+        c->otlp.url_has_no_scheme = true;
+        c->otlp.traces_url = concat("https://", url, GRPC_PATH);
+    }
+}
+
+/* unix:/path and unix:///path, of either protocol. */
+static bool load_unix(struct config *c, struct slice url)
+{
+    size_t len = sizeof UNIX_PREFIX - 1;
+    if (url.len < len || !slice_is_nocase(slice_until(url, len), UNIX_PREFIX))
+        return false;
+    struct slice path = slice_from(url, len);
+    if (path.len > 2 && memcmp(path.at, "///", 3) == 0)
+        path = slice_from(path, 2);
+    if (path.len < 2 || path.at[0] != '/' || path.at[1] == '/')
+        return true;
+    c->otlp.unix_path = arena_copy(path.at, path.len);
+    if (c->otlp.unix_path != NULL)
+        c->otlp.traces_url = c->otlp.protocol == OTLP_GRPC ? "http://localhost" GRPC_PATH
+                                                           : "http://localhost/" TRACES_PATH;
+    return true;
+}
+
 void load_endpoint(struct config *c, const char *variable, struct slice value, bool is_base)
 {
     struct slice url = slice_trim(value);
-    url = slice_until(url, slice_find(url, '#'));
-    size_t start = path_start(url), end = path_end(url);
-    c->otlp.traces_url = NULL;
-    if (start > 0) {
-        bool has_path = end > start, has_slash = has_path && url.at[end - 1] == '/';
-        if (is_base)
-            c->otlp.traces_url = join(url, has_slash ? TRACES_PATH : "/" TRACES_PATH);
+    bool grpc = c->otlp.protocol == OTLP_GRPC;
+    c->otlp.traces_url = c->otlp.unix_path = NULL;
+    c->otlp.url_has_no_scheme = false;
+    c->otlp.url_given = true;
+    if (!load_unix(c, url)) {
+        url = slice_until(url, slice_find(url, '#'));
+        if (grpc)
+            load_grpc(c, url);
         else
-            c->otlp.traces_url = join(url, has_path ? "" : "/");
-    } else {
+            load_http(c, url, is_base);
+    }
+    c->otlp.url_valid = c->otlp.traces_url != NULL;
+    if (!c->otlp.url_valid) {
         char shown[SHOWN_BYTES];
         text_shown(value, shown);
-        diag_config_mistake("%s=\"%s\" is not an http:// or https:// URL; "
+        diag_config_mistake("%s=\"%s\" is not an http:// or https:// URL%s; "
                             "nothing is sent over OTLP",
-                            variable, shown);
+                            variable, shown, grpc ? ", nor host:port" : "");
     }
+}
+
+void settle_endpoint(struct config *c)
+{
+    if (!c->otlp.url_given && c->otlp.protocol == OTLP_GRPC)
+        c->otlp.traces_url = DEFAULT_GRPC_URL;
+    if (c->otlp.url_valid && c->otlp.url_has_no_scheme && c->otlp.insecure)
+        c->otlp.traces_url = concat("http", slice_of(c->otlp.traces_url + strlen("https")), "");
     c->otlp.url_valid = c->otlp.traces_url != NULL;
 }

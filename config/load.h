@@ -19,6 +19,8 @@ void load_attributes(struct config *c, const char *variable, struct slice value)
  * traces endpoint is used as it is. Reports what is no URL.
  */
 void load_endpoint(struct config *c, const char *variable, struct slice value, bool is_base);
+/* endpoint.c: gRPC's default, and what OTEL_EXPORTER_OTLP_INSECURE says of the scheme. */
+void settle_endpoint(struct config *c);
 
 /* endpoint.c: a copy of a URL that is used as it is; NULL after reporting what is none. */
 const char *url_checked(const char *variable, struct slice value);

@@ -29,8 +29,8 @@
     TYPE(RATIO, "number") \
     TYPE(RULES, "rules between `;`") \
     TYPE(URL, "http:// or https:// URL") \
-    TYPE(ENDPOINT, "http:// or https:// URL") \
-    TYPE(TRACES_ENDPOINT, "http:// or https:// URL") \
+    TYPE(ENDPOINT, "http:// or https:// URL, unix:/path; gRPC: also host:port") \
+    TYPE(TRACES_ENDPOINT, "as above") \
     TYPE(HEADERS, "list of key=value") \
     TYPE(ATTRIBUTES, "list of key=value") \
     TYPE(NAMES, "list of names") \
@@ -114,7 +114,7 @@
     WORD(PROPAGATOR, "xray", 0, UNBUILT) \
     WORD(PROPAGATOR, "ottrace", 0, UNBUILT) \
     WORD(PROTOCOL, "http/protobuf", OTLP_HTTP_PROTOBUF, BUILT) \
-    WORD(PROTOCOL, "grpc", OTLP_GRPC, UNBUILT) \
+    WORD(PROTOCOL, "grpc", OTLP_GRPC, BUILT) \
     WORD(PROTOCOL, "http/json", OTLP_HTTP_JSON, BUILT) \
     WORD(COMPRESSION, "none", OTLP_COMPRESSION_NONE, BUILT) \
     WORD(COMPRESSION, "gzip", OTLP_COMPRESSION_GZIP, BUILT) \
@@ -145,9 +145,7 @@
     NAME("OTEL_SHIM_FILE_PATH") \
     NAME("OTEL_SHIM_FILE_MAX_BYTES") \
     NAME("OTEL_EXPORTER_ZIPKIN_ENDPOINT") \
-    NAME("OTEL_EXPORTER_ZIPKIN_TIMEOUT") \
-    NAME("OTEL_EXPORTER_OTLP_INSECURE") \
-    NAME("OTEL_EXPORTER_OTLP_TRACES_INSECURE")
+    NAME("OTEL_EXPORTER_ZIPKIN_TIMEOUT")
 
 #define CONFIG_VARIABLES(VAR) \
     VAR("OTEL_SHIM_LOG_FILE", PATH, log_file, NONE, "", \
@@ -242,7 +240,7 @@
     VAR("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", CHOICE, otlp.protocol, PROTOCOL, "the one above", \
         "As above, for traces") \
     VAR("OTEL_EXPORTER_OTLP_ENDPOINT", ENDPOINT, otlp.traces_url, NONE, "http://localhost:4318", \
-        "Collector; /v1/traces is appended") \
+        "Collector; /v1/traces is appended (gRPC: http://localhost:4317, its path does not count)") \
     VAR("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", TRACES_ENDPOINT, otlp.traces_url, NONE, \
         "the one above", "Collector for traces, used as it is given") \
     VAR("OTEL_EXPORTER_OTLP_HEADERS", HEADERS, otlp.headers, NONE, "", \

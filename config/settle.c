@@ -69,5 +69,6 @@ void settle(struct config *c)
     allow_exporters(c);
     run_id_settle(c);
     policy_settle(c);
+    settle_endpoint(c);
     sampler_prepare(c);
 }

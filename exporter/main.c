@@ -11,6 +11,7 @@
 #include "sink.h"
 #include "transport/curl.h"
 #include "transport/names.h"
+#include "transport/nghttp2_api.h"
 
 #define NS_PER_MS UINT64_C(1000000)
 
@@ -44,6 +45,7 @@ static int exporter_open(const struct config *c, const struct exporter_host *hos
     exporter.nr_sinks = 0;
     curl_start_over();
     names_start_over();
+    nghttp2_start_over();
     /* This thread's alone: numbers are written with a point, whatever the program's
      * locale says. "C" is built in: no file is read. */
     uselocale(newlocale(LC_ALL_MASK, "C", NULL));

@@ -281,8 +281,7 @@ bool otlp_json_response(const unsigned char *data, size_t len, struct response *
         return true;
     if (json_member(partial, "rejectedSpans", &member))
         json_integer(member, &out->rejected_spans);
-    if (json_member(partial, "errorMessage", &member) &&
-        json_text(member, message, sizeof message))
+    if (json_member(partial, "errorMessage", &member) && json_text(member, message, sizeof message))
         response_message(out, message, strlen(message));
     return true;
 }

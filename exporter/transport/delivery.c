@@ -142,8 +142,7 @@ static void deliver(struct delivery *d, const struct answer *answer)
     uint64_t rejected = 0;
     unsigned spans = d->body.nr_spans;
     if (d->format->response &&
-        (answer->body_is_cut ||
-         !d->format->response(answer->body, answer->body_bytes, &response)))
+        (answer->body_is_cut || !d->format->response(answer->body, answer->body_bytes, &response)))
         d->host->log(LOG_WARN, "%s's answer is no ExportTraceServiceResponse", d->receiver);
     if (response.rejected_spans > 0)
         rejected = min64((uint64_t)response.rejected_spans, spans);

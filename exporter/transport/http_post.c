@@ -20,7 +20,7 @@ static bool post_open(void *self)
     struct http_post *post = self;
     post->gzip = (struct gzip){ .stream = NULL };
     if (post->compress)
-        post->endpoint.content_encoding = "gzip";
+        endpoint_own(&post->endpoint, "Content-Encoding", "gzip");
     return http_open(&post->http, &post->endpoint, post->host);
 }
 

@@ -15,17 +15,17 @@
 
 /* ---- headers ---- */
 
-/* Whether a header may go out: no way to smuggle in another one, and not one of
- * those that we set. */
-static bool header_may_go(const struct http *http, const struct config_pair *pair)
+bool endpoint_may_send(const struct endpoint *endpoint, const struct config_pair *header,
+                       const struct exporter_host *host)
 {
-    for (const char *at = pair->key; *at; at++)
-        if (*at <= ' ' || *at == ':' || *at == 0x7F)
-            return false;
-    for (const char *at = pair->value; *at; at++)
-        if (*at == '\r' || *at == '\n')
-            return false;
-    return *pair->key && !http->endpoint->is_reserved(pair->key);
+    bool good = *header->key && !endpoint->is_reserved(header->key);
+    for (const char *at = header->key; *at; at++)
+        good &= *at > ' ' && *at != ':' && *at != 0x7F;
+    for (const char *at = header->value; *at; at++)
+        good &= *at != '\r' && *at != '\n';
+    if (!good)
+        host->log(LOG_WARN, "header %.64s of OTEL_EXPORTER_OTLP_HEADERS is not sent", header->key);
+    return good;
 }
 
 /* Adds "name: value"; the list is shorter when there is no memory. */
@@ -34,8 +34,7 @@ static struct curl_slist *add_line(const struct http *http, struct curl_slist *l
 {
     char *line;
     /* "Name;" is how libcurl is told of a header without a value. */
-    int len =
-        *value ? asprintf(&line, "%s: %s", name, value) : asprintf(&line, "%s;", name);
+    int len = *value ? asprintf(&line, "%s: %s", name, value) : asprintf(&line, "%s;", name);
     if (len < 0)
         return list;
     struct curl_slist *longer = http->curl->slist_append(list, line);
@@ -48,23 +47,17 @@ static void set_headers(const struct http *http)
     const struct endpoint *endpoint = http->endpoint;
     const char *token = endpoint->aws_sigv4 ? getenv("AWS_SESSION_TOKEN") : NULL;
     http->curl->easy_setopt(http->easy, CURLOPT_USERAGENT, endpoint->agent);
-    struct curl_slist *list = add_line(http, NULL, "Content-Type", endpoint->content_type);
-    if (endpoint->content_encoding)
-        list = add_line(http, list, "Content-Encoding", endpoint->content_encoding);
-    if (endpoint->http2)
-        list = add_line(http, list, "TE", "trailers");
+    struct curl_slist *list = NULL;
+    for (unsigned i = 0; i < endpoint->nr_own; i++)
+        list = add_line(http, list, endpoint->own[i].key, endpoint->own[i].value);
     if (token && *token)
         list = add_line(http, list, "X-Amz-Security-Token", token);
     /* No "100 Continue" round trip before a large body. */
-    http->curl->slist_append(list, "Expect:");
-    for (unsigned i = 0; i < endpoint->nr_headers; i++) {
-        const struct config_pair *pair = &endpoint->headers[i];
-        if (header_may_go(http, pair))
-            list = add_line(http, list, pair->key, pair->value);
-        else
-            http->host->log(LOG_WARN, "header %.64s of OTEL_EXPORTER_OTLP_HEADERS is not sent",
-                            pair->key);
-    }
+    struct curl_slist *longer = http->curl->slist_append(list, "Expect:");
+    list = longer ? longer : list;
+    for (unsigned i = 0; i < endpoint->nr_headers; i++)
+        if (endpoint_may_send(endpoint, &endpoint->headers[i], http->host))
+            list = add_line(http, list, endpoint->headers[i].key, endpoint->headers[i].value);
     http->curl->easy_setopt(http->easy, CURLOPT_HTTPHEADER, list);
 }
 
@@ -80,8 +73,8 @@ static bool split_url(const struct curl_api *curl, const char *text, unsigned fl
     bool ok = url && curl->url_set(url, CURLUPART_URL, text, flags) == CURLUE_OK &&
               curl->url_get(url, CURLUPART_HOST, host, 0) == CURLUE_OK;
     *port = default_port;
-    if (ok && curl->url_get(url, CURLUPART_PORT, &number,
-                            default_port ? 0 : CURLU_DEFAULT_PORT) == CURLUE_OK)
+    if (ok && curl->url_get(url, CURLUPART_PORT, &number, default_port ? 0 : CURLU_DEFAULT_PORT) ==
+                  CURLUE_OK)
         *port = (unsigned)strtoul(number, NULL, 10);
     if (number)
         curl->free(number);

@@ -2,12 +2,14 @@
 #include <stdio.h>
 
 #include "delivery.h"
+#include "grpc.h"
 #include "http_post.h"
 
 /* Background thread; a forked child starts over with open. */
 static struct {
     char agent[HTTP_AGENT_MAX];
     struct http_post post;
+    struct grpc grpc;
     struct delivery delivery;
 } otlp;
 
@@ -15,6 +17,7 @@ static struct endpoint endpoint_of(const struct config *c)
 {
     return (struct endpoint){
         .url = c->otlp.traces_url,
+        .unix_path = c->otlp.unix_path,
         .agent = otlp.agent,
         .headers = c->otlp.headers,
         .nr_headers = c->otlp.nr_headers,
@@ -30,9 +33,19 @@ static struct transport http_transport(const struct config *c, const struct expo
     otlp.post.host = host;
     otlp.post.compress = c->otlp.compression == OTLP_COMPRESSION_GZIP;
     otlp.post.endpoint = endpoint_of(c);
-    otlp.post.endpoint.content_type = json ? "application/json" : "application/x-protobuf";
+    endpoint_own(&otlp.post.endpoint, "Content-Type",
+                 json ? "application/json" : "application/x-protobuf");
     otlp.post.endpoint.is_reserved = http_header_is_ours;
     return http_post_transport(&otlp.post);
+}
+
+static struct transport rpc_transport(const struct config *c, const struct exporter_host *host)
+{
+    otlp.grpc.host = host;
+    otlp.grpc.compress = c->otlp.compression == OTLP_COMPRESSION_GZIP;
+    otlp.grpc.timeout_ms = c->otlp.timeout_ms;
+    otlp.grpc.endpoint = endpoint_of(c);
+    return grpc_transport(&otlp.grpc);
 }
 
 static void otlp_open(const struct config *c, const struct exporter_host *host,
@@ -44,7 +57,8 @@ static void otlp_open(const struct config *c, const struct exporter_host *host,
     struct delivery_plan plan = {
         .receiver = "the collector",
         .format = c->otlp.protocol == OTLP_HTTP_JSON ? &otlp_json : &otlp_protobuf,
-        .transport = http_transport(c, host),
+        .transport =
+            c->otlp.protocol == OTLP_GRPC ? rpc_transport(c, host) : http_transport(c, host),
         .attempt_timeout_ms = c->otlp.timeout_ms,
     };
     if (delivery_open(&otlp.delivery, &plan, c, host, resource))

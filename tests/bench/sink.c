@@ -1,7 +1,7 @@
-/* link: -lz */
+/* link: -lz -lnghttp2 */
 /*
  * The collector of the benchmarks: OTLP over HTTP/1.1 on loopback, as cheap as
- * can be, gzip included. It walks each request's protobuf down to the spans and counts them: what
+ * can be, gzip included; and by gRPC (sink_h2.h). It walks each request's protobuf down to the spans and counts them: what
  * is printed as delivered was counted here, not believed.
  *
  *     sink answer    prints its port; answers 200; GET /spans tells spans and requests
@@ -25,9 +25,12 @@
 #define MAX_CLIENTS 64
 #define MAX_REQUEST (8u << 20)
 
+#include "sink_h2.h"
+
 static struct client {
     unsigned char *data; /* MAX_REQUEST and a zero byte */
     size_t used;
+    struct h2_session *h2; /* NULL: HTTP/1.1 */
 } clients[MAX_CLIENTS + 2];
 static struct pollfd fds[MAX_CLIENTS + 2]; /* listener, stdin, clients */
 static unsigned nr_fds = 2;
@@ -102,6 +105,13 @@ static struct wire gunzipped(struct wire body)
     return (struct wire){ plain, stream.next_out };
 }
 
+static void h2_call(struct h2_session *h2)
+{
+    struct wire message = { h2->message + 5, h2->message + h2->used };
+    requests++;
+    spans += count_spans(h2->message[0] ? gunzipped(message) : message, 0);
+}
+
 static void answer(int fd, const unsigned char *head)
 {
     static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\n"
@@ -152,6 +162,13 @@ static bool serve(struct client *c, int fd, bool hang)
     if (hang)
         return true;
     c->used += (size_t)n;
+    if (c->h2 == NULL && c->used >= 4 && memcmp(c->data, "PRI ", 4) == 0)
+        c->h2 = h2_new();
+    if (c->h2 != NULL) {
+        n = (ssize_t)c->used;
+        c->used = 0;
+        return h2_serve(c->h2, fd, c->data, (size_t)n);
+    }
     while (take_request(c, fd))
         ;
     return true;
@@ -176,6 +193,9 @@ static void accept_client(void)
 static void drop_client(unsigned i)
 {
     close(fds[i].fd);
+    if (clients[i].h2 != NULL)
+        h2_free(clients[i].h2);
+    clients[i].h2 = NULL;
     nr_fds--;
     struct client gone = clients[i];
     fds[i] = fds[nr_fds];

@@ -59,6 +59,7 @@ class Case:
         self.stdin = take("stdin", "")
         self.sink = take("sink", "ok")            # sink.py's behaviours; "refused": nobody listens
         self.sink_tls = take("sink_tls", False)
+        self.sink_protocol = take("sink_protocol", None)  # "grpc", "http/json"; None: the default one
         self.web = take("web", None)              # "plain" (or None), "nginx": what $WEB is
         self.files = take("files", {})            # name -> text, written into $TMP before each run
         self.prepare = take("prepare", None)      # prepare(run): before each run
@@ -166,6 +167,8 @@ class Run:
         env = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"{scheme}://{host}:{port}",
                "OTEL_SHIM_LOG_FILE": self.log_path, "OTEL_LOG_LEVEL": "debug",
                "OTEL_SHIM_SPOOL_DIR": "none"}
+        if self.case.sink_protocol:
+            env["OTEL_EXPORTER_OTLP_PROTOCOL"] = self.case.sink_protocol
         if self.case.sink_tls:
             env["OTEL_EXPORTER_OTLP_CERTIFICATE"] = self.shared["ca"]
         if self.case.preload:
@@ -498,6 +501,17 @@ def open_build(directory):
     return directory
 
 
+def open_sink(run):
+    tls = run.shared if run.case.sink_tls else {}
+    options = {"cert": tls.get("cert"), "key": tls.get("key")}
+    if run.case.sink_protocol == "grpc":
+        from grpc_sink import GrpcSink  # here: most cases can do without grpcio
+        return GrpcSink(run.case.sink, **options)
+    if run.case.sink_protocol == "http/json":
+        options["content_type"] = "application/json"
+    return Sink(run.case.sink, out=os.path.join(run.dir, "spans.jsonl"), **options)
+
+
 def perform(run):
     """Runs the case to its end. Raises Failure; leaves nothing running."""
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -514,9 +528,7 @@ def perform(run):
                 if traceparent and the_case.injects:
                     raise Failure(f"bare: request {path} came with a traceparent")
         if the_case.sink != "refused":
-            tls = run.shared if the_case.sink_tls else {}
-            run.sink = Sink(the_case.sink, cert=tls.get("cert"), key=tls.get("key"),
-                            out=os.path.join(run.dir, "spans.jsonl"))
+            run.sink = open_sink(run)
         run.shim = run.execute(True)
         run.read_log()
         run.spans = run.sink.accepted_spans() if run.sink else []

@@ -22,6 +22,7 @@ static struct config settings = {
              .export_timeout_ms = 30000,
              .max_queue_size = 2048,
              .max_export_batch_size = 512 },
+    .limits = { UINT32_MAX, 128, 128, 128, 128, 128 },
     .otlp = { .url_valid = true, .timeout_ms = 10000 },
 };
 static const char *object = "build/libotelshim-exporter.so";
@@ -172,6 +173,7 @@ static void set(char *argument)
         { "ca", &settings.otlp.certificate },
         { "key", &settings.otlp.client_key },
         { "cert", &settings.otlp.client_certificate },
+        { "unix", &settings.otlp.unix_path },
         { "service", &settings.service_name },
         { "collect", &settings.console_collect },
     };

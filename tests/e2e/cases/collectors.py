@@ -28,6 +28,16 @@ def collector(name, behaviour, delivered, sleep_us="0", slack=1.0, check=account
 
 collector("answers", "ok", True)
 collector("answers_over_tls", "ok", True, sink_tls=True)
+collector("answers_in_json", "ok", True, sink_protocol="http/json")
+collector("answers_to_gzip", "ok", True, env={"OTEL_EXPORTER_OTLP_COMPRESSION": "gzip"})
+collector("answers_by_grpc", "ok", True, sink_protocol="grpc")
+collector("answers_by_grpc_over_tls", "ok", True, sink_protocol="grpc", sink_tls=True)
+collector("answers_by_grpc_to_gzip", "ok", True, sink_protocol="grpc",
+          env={"OTEL_EXPORTER_OTLP_COMPRESSION": "gzip"})
+collector("is_absent_for_grpc", "refused", False, slack=0.5, sink_protocol="grpc")
+collector("hangs_in_grpc", "hang", False, slack=0.6, sink_protocol="grpc")
+collector("refuses_by_grpc", "status:3", False, sink_protocol="grpc")
+collector("is_overloaded_in_grpc", "retry:14:20000", False, sink_protocol="grpc")
 collector("is_slow", "slow:50", True)
 collector("is_absent", "refused", False, slack=0.5)
 collector("hangs", "hang", False, slack=0.6)
