@@ -16,8 +16,13 @@
 
 #include "config.h"
 
-/* Bound: one line of our log, with its newline. */
+/* Bounds, rows in docs/LIMITS.md: one line of our log, with its newline; lines about mistakes in
+ * the configuration (a list of 64 KB can hold 32,768 of them). */
 #define LOG_LINE_MAX 512
+#define DIAG_MAX_MISTAKES 32u
+
+/* Told so far. Constructor only; the command `otelshim` has one thread. */
+static unsigned mistakes;
 
 /* Added to by any thread, read by the worker and at exit; relaxed: plain counts.
  * A forked child starts from zero (diag_fork_child). */
@@ -109,8 +114,21 @@ void diag_log(enum log_level level, const char *format, ...)
     va_end(args);
 }
 
+static void __attribute__((format(printf, 1, 2))) log_mistake(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    log_line("config", config != NULL ? config->log_file : NULL, format, args);
+    va_end(args);
+}
+
 void diag_config_mistake(const char *format, ...)
 {
+    if (mistakes++ >= DIAG_MAX_MISTAKES) {
+        if (mistakes == DIAG_MAX_MISTAKES + 1)
+            log_mistake("more mistakes than %u; the others are not told", DIAG_MAX_MISTAKES);
+        return;
+    }
     va_list args;
     va_start(args, format);
     log_line("config", config != NULL ? config->log_file : NULL, format, args);
