@@ -1,10 +1,12 @@
 /*
  * Holds many connections to a web server open at a time.
  *
- *     http_many PORT CONNECTIONS ROUNDS
+ *     http_many PORT CONNECTIONS ROUNDS [PIDS FILE]
  *
  * Opens them all, then in each round asks GET /r on every one and reads all
- * answers, which must end in "returned\n". Prints `answers=N wrong=N`.
+ * answers, which must end in "returned\n". Prints `answers=N wrong=N`. While all are
+ * open still, appends to FILE how many KB of memory the processes have whose parent's pid
+ * stands in the file PIDS.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -33,6 +35,32 @@ static int right_answer(int fd)
             memcmp(text + used - (sizeof ending - 1), ending, sizeof ending - 1) == 0)
             return memcmp(text, "HTTP/1.1 200 ", 13) == 0;
     }
+}
+
+/* Sum of VmRSS of a process's children. */
+static long memory_kb(const char *pid_file)
+{
+    char path[300], line[300];
+    long sum = 0, parent = 0;
+    FILE *f = fopen(pid_file, "r");
+    if (f == NULL || fscanf(f, "%ld", &parent) != 1)
+        return -1;
+    fclose(f);
+    snprintf(path, sizeof path, "/proc/%ld/task/%ld/children", parent, parent);
+    FILE *children = fopen(path, "r");
+    for (long pid; children != NULL && fscanf(children, "%ld", &pid) == 1;) {
+        long kb = 0;
+        snprintf(path, sizeof path, "/proc/%ld/status", pid);
+        f = fopen(path, "r");
+        while (f != NULL && fgets(line, sizeof line, f) != NULL)
+            if (sscanf(line, "VmRSS: %ld kB", &kb) == 1)
+                sum += kb;
+        if (f != NULL)
+            fclose(f);
+    }
+    if (children != NULL)
+        fclose(children);
+    return sum;
 }
 
 int main(int argc, char **argv)
@@ -69,6 +97,11 @@ int main(int argc, char **argv)
             else
                 wrong++;
         }
+    }
+    if (argc > 5) {
+        FILE *out = fopen(argv[5], "a");
+        fprintf(out, "%ld\n", memory_kb(argv[4]));
+        fclose(out);
     }
     printf("answers=%ld wrong=%ld\n", answers, wrong);
     return wrong != 0;

@@ -84,11 +84,20 @@ one, files = nginx("server { listen 127.0.0.1:$PORT1 backlog=4096; location /r {
 one["logs"] = []
 
 
+# docs/LIMITS.md: 64 bytes a connection, 1 KB more while a request is open; and what a process costs that exports.
+KB_EACH, KB_A_WORKER, WORKERS = 1.1, 12 << 10, 2
+
+
 def all_told(run):
     if len(run.spans) != 2 * CONNECTIONS or any(s["parent_span_id"] or s["kind"] != "SERVER" for s in run.spans):
         raise Failure(f"{len(run.spans)} spans of {2 * CONNECTIONS} requests, or some with a parent")
+    with open(os.path.join(run.dir, "memory")) as f:
+        bare, shim = map(int, f.read().split())
+    run.notes.append(f"memory of {WORKERS} workers with {CONNECTIONS} connections: {bare} KB bare, {shim} KB under the shim")
+    if not 0 < shim - bare < CONNECTIONS * KB_EACH + WORKERS * KB_A_WORKER:
+        raise Failure(f"{shim - bare} KB more than bare")
 
 
 serve("many_connections", [one], [{"what": "many", "timeout": 120, "run": [
-    "$PROGRAMS/http_many", "$PORT1", str(CONNECTIONS), "2"]}, {"what": "settled", "settled": "$SPANS"}], site=files, golden=None, check=all_told,
+    "$PROGRAMS/http_many", "$PORT1", str(CONNECTIONS), "2", "$TMP/nginx.pid", "$TMP/../memory"]}, {"what": "settled", "settled": "$SPANS"}], site=files, golden=None, check=all_told,
     shim_env={"OTEL_BSP_SCHEDULE_DELAY": "200"}, **LONG)
