@@ -67,6 +67,9 @@ struct instrumentation {
     void (*init)(void);
     /* Runs in a forked child at first use: forget handles' spans, locks. May be NULL. */
     void (*fork_child)(void);
+    /* The process ends, in order: tell what is open, within bounds. Other threads may run, and
+     * it may be called again. May be NULL. */
+    void (*process_ends)(void);
     /* Called when no loaded object defines a function that the program calls all
      * the same (a weak reference): returns the library's "failed". NULL: returns 0. */
     long (*missing)(void);

@@ -73,6 +73,7 @@ struct instrumentation instr_curl = {
     .sonames = curl_sonames,
     .suppresses = curl_suppresses,
     .init = curl_init,
+    .process_ends = curl_tell_open,
     /* No fork_child: spans of the parent are known by their process generation, and
      * the table is the child's own copy, with which it gives its handles back. */
 };
@@ -172,6 +173,7 @@ EXPORT CURLcode curl_easy_perform(CURL *easy)
     } else if (e->multi == 0) { /* else libcurl will refuse it */
         end_leftover(e);        /* a callback of the last one left by longjmp */
         traced = curl_transfer_begin(e, &call, __builtin_return_address(0));
+        e->driver = call.thread;
         if (traced)
             call_make_current(&call, &e->span);
     }
@@ -227,6 +229,8 @@ EXPORT CURLMcode curl_multi_remove_handle(CURLM *multi, CURL *easy)
 static struct curl_multi *before_drive(CURLM *multi, const struct call *call, const void *caller)
 {
     struct curl_multi *m = curl_multi_find(multi);
+    if (m != NULL)
+        m->driver = call->thread;
     if (m == NULL || m->unstarted == 0)
         return m;
     /* New ones stand in front of those that run. */

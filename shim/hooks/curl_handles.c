@@ -88,6 +88,15 @@ void curl_easy_forget(struct curl_easy *easy)
     handle_free(t->easy_keys, (unsigned)(easy - t->easies));
 }
 
+void curl_easy_each(void (*what)(struct curl_easy *easy))
+{
+    struct tables *t = tables_get();
+    for (unsigned i = 0; t != NULL && i < CURL_MAX_EASY; i++) {
+        if (atomic_load_explicit(&t->easy_keys[i], memory_order_acquire) != 0)
+            what(&t->easies[i]);
+    }
+}
+
 struct curl_multi *curl_multi_find(CURLM *multi)
 {
     struct tables *t = tables_get();

@@ -57,6 +57,9 @@ struct curl_easy {
     curl_setopt_fn *setopt;  /* of the libcurl that the handle belongs to */
     curl_getinfo_fn *getinfo;
     curl_nextheader_fn *nextheader;
+    const void *driver;  /* thread_state of the thread that performs it; of a multi's see there */
+    unsigned loaded_for; /* real_generation as it began: the functions above are there still */
+    atomic_bool told;    /* the span: by the transfer's end or the process's, on any thread */
     uint32_t request_headers; /* number of the block with captured ones, 0 = none */
     uint64_t anchor_mono_ns;  /* when libcurl's own clock for the transfer began */
     /* Timers as they stood when the last request began: [0] that one, [1] the one before. */
@@ -73,6 +76,7 @@ struct curl_multi {
     uint16_t first;     /* easy handles in it, index + 1; new ones in front */
     uint16_t unstarted; /* in state CURL_ADDED */
     bool all_done;      /* the last drive said that nothing runs any more */
+    const void *driver; /* thread_state of the thread that drove it last */
 };
 
 /* NULL: not known. */
@@ -80,6 +84,8 @@ struct curl_easy *curl_easy_find(CURL *easy);
 /* A fresh record, also for a handle whose address was known before. NULL: table full. */
 struct curl_easy *curl_easy_remember(CURL *easy);
 void curl_easy_forget(struct curl_easy *easy);
+/* Calls `what` with every record. Other threads may be at theirs. */
+void curl_easy_each(void (*what)(struct curl_easy *easy));
 
 /* curl_headers.c: gives back what was captured of a request. */
 void curl_headers_forget(struct curl_easy *easy);

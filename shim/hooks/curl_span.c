@@ -243,6 +243,8 @@ void curl_span_write(struct curl_easy *e, enum curl_outcome outcome, CURLcode re
 {
     struct facts f;
     struct span_writer w;
+    if (atomic_exchange(&e->told, true))
+        return;
     if (!span_context_is_sampled(&e->span.context) && !span_record_unsampled) {
         span_abandon(&e->span);
         return;

@@ -269,6 +269,8 @@ bool curl_transfer_begin(struct curl_easy *e, const struct call *call, const voi
     }
     if (!e->span.open)
         span_start(&e->span, &instr_curl, SPAN_CLIENT, call);
+    atomic_store(&e->told, false);
+    e->loaded_for = atomic_load(&real_generation);
     e->requests = 0;
     e->tls_version = 0;
     memset(e->at_request, 0, sizeof e->at_request);
@@ -305,4 +307,32 @@ void curl_transfer_end(struct curl_easy *e, enum curl_outcome outcome, CURLcode 
         span_abandon(&e->span); /* libcurl never looked at it: nothing happened */
     }
     e->state = e->multi != 0 ? CURL_UNTRACED : CURL_IDLE;
+}
+
+static CURLcode says_nothing(CURL *easy, CURLINFO what, ...)
+{
+    (void)easy, (void)what;
+    return CURLE_UNKNOWN_OPTION;
+}
+
+/* libcurl is asked on the thread that has the handle, as in a callback: another one may be
+ * changing or freeing it, and then only what the program has set is told. */
+static void tell_open(struct curl_easy *e)
+{
+    if (e->state != CURL_RUNNING || !e->span.open)
+        return;
+    const struct curl_multi *m = curl_multi_of(e);
+    bool ours = (m != NULL ? m->driver : e->driver) == &thread_state &&
+                e->loaded_for == atomic_load(&real_generation);
+    bool all_done = ours && m != NULL && m->all_done;
+    if (!ours)
+        e->getinfo = says_nothing;
+    if (!all_done) /* its list may be in the middle of a change */
+        e->nextheader = NULL;
+    curl_span_write(e, all_done ? CURL_COMPLETE : CURL_ABORTED, CURLE_OK);
+}
+
+void curl_tell_open(void)
+{
+    curl_easy_each(tell_open);
 }

@@ -38,6 +38,8 @@ enum curl_outcome {
 
 /* Ends the span and gives the handle back as the program knows it. */
 void curl_transfer_end(struct curl_easy *easy, enum curl_outcome outcome, CURLcode result);
+/* The process ends: transfers that run are told, as if the program had taken the handles away. */
+void curl_tell_open(void);
 /* Takes our header and callbacks out again. */
 void curl_transfer_restore(struct curl_easy *easy);
 /* The same for callbacks alone, because the program is about to set its own. */

@@ -15,7 +15,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "conn/conn.h"
 #include "hooks/core.h"
 #include "hooks/process.h"
 #include "process_state.h"
@@ -41,10 +40,13 @@ static bool this_process_ends(void)
     return core_is_on(&instr_exit) && (int)syscall(SYS_getpid) == process_state->pid;
 }
 
-/* Requests first: the process span may be their parent. */
+/* The process span last: it may be the others' parent. */
 static void tell_what_is_open(int status)
 {
-    conn_tell_open();
+    for (unsigned i = 0; i < registry_count; i++) {
+        if ((call_enabled_mask & registry[i]->bit) && registry[i]->process_ends != NULL)
+            registry[i]->process_ends();
+    }
     process_span_end(status & 0xff);
 }
 

@@ -38,6 +38,7 @@ struct instrumentation instr_socket = {
     .nr_hooks = COUNT(socket_hooks),
     .init = socket_init,
     .fork_child = conn_fork_child,
+    .process_ends = conn_tell_open,
 };
 
 /* The spans of what is on the sockets; it has no functions of its own. */

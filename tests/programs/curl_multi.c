@@ -9,6 +9,9 @@
  *   abort     takes the handles away as soon as a request is out
  *   cleanup   cleans the multi up with the handles still in it, then uses them alone
  *   leave     exits without taking anything away
+ *   exit      exits as soon as a request is out, without taking anything away
+ *   exit_away the same, but another thread has driven them
+ *   exit_done exits when all have ended, and asks for no result
  *   threads   adds in one thread, drives in a second, removes in a third
  *   replace   changes URL and headers between adding and driving
  */
@@ -151,6 +154,12 @@ static void drive_until_sent(void)
     }
 }
 
+static void *until_sent(void *unused)
+{
+    drive_until_sent();
+    return unused;
+}
+
 static void print_all(void)
 {
     for (int i = 0; i < nr_transfers; i++)
@@ -216,6 +225,18 @@ int main(int argc, char **argv)
         drive(transfers);
         print_all();
         return 0;
+    } else if (strcmp(how, "exit") == 0) {
+        add_all(NULL);
+        drive_until_sent();
+        exit(0);
+    } else if (strcmp(how, "exit_away") == 0) {
+        add_all(NULL);
+        in_thread(until_sent, NULL);
+        exit(0);
+    } else if (strcmp(how, "exit_done") == 0) {
+        add_all(NULL);
+        drive(NULL);
+        exit(0);
     } else if (strcmp(how, "threads") == 0) {
         in_thread(add_all, NULL);
         in_thread(drive, transfers);

@@ -36,6 +36,17 @@ case("curl_multi_epoll_lookups_are_their_transfers", [MULTI, "epoll", "http://ba
                                                       "$WEB/hello"], golden="curl/multi_lookups", parallel=True)
 case("curl_multi_aborted_is_no_error", [MULTI, "abort", "$WEB/slow/1500?0", "$WEB/slow/1500?1"],
      golden="curl/multi_abort", parallel=True)
+# Open at the process's end: as if taken away. Where another thread has the handles, libcurl is not asked.
+case("curl_multi_open_at_exit_is_told", [MULTI, "exit", "$WEB/slow/1500?0", "$WEB/slow/1500?1"],
+     golden="curl/multi_abort", parallel=True)
+case("curl_multi_done_at_exit_is_told", [MULTI, "exit_done"] + THREE, golden="curl/multi", parallel=True)
+AWAY = [{"name": "GET", "kind": "CLIENT", "scope": "otelshim.curl", "attributes": {
+    "http.request.method": "GET", "url.full": f"http://127.0.0.1:$WEB_PORT/slow/1500?{n}", "server.address": "127.0.0.1",
+    "server.port": "$WEB_PORT"}} for n in range(2)]
+case("curl_multi_open_on_another_thread_at_exit_is_told", [MULTI, "exit_away", "$WEB/slow/1500?0", "$WEB/slow/1500?1"],
+     golden=[{"name": "curl_multi", "kind": "INTERNAL", "scope": "otelshim.process", "attributes": {
+         "process.executable.name": "curl_multi", "process.pid": "$PID", "process.parent_pid": "$PPID", "process.exit.code": 0},
+         "children": AWAY}], parallel=True)
 case("curl_multi_cleanup_gives_handles_back", [MULTI, "cleanup", "$WEB/slow/300?0", "$WEB/slow/300?1"],
      golden="curl/multi_cleanup", parallel=True)
 case("curl_multi_looks_when_driven", [MULTI, "replace", "$WEB/hello?0", "$WEB/hello?1"],
