@@ -57,8 +57,14 @@ all: $(SHIM) $(EXPORTER) $(CLI) ## builds the two objects and the command
 help: ## lists the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
 
-$(SHIM): $(SHIM_OBJ)
+$(SHIM): $(SHIM_OBJ) $(BUILD)/libyaml.a
 	$(CC) $(LDFLAGS_SO) -Wl,-soname,libotelshim.so -o $@ $^ -l:libpcre2-8.a
+
+# libyaml as it is, but with memory and assertions of ours: config/yaml_memory.h.
+$(BUILD)/libyaml.a:
+	@mkdir -p $(@D)
+	objcopy $(foreach f,malloc realloc free strdup,--redefine-sym $(f)=otelshim_yaml_$(f)) \
+	    --redefine-sym __assert_fail=otelshim_yaml_assert $$($(CC) -print-file-name=libyaml.a) $@
 
 $(EXPORTER): $(EXP_OBJ)
 	$(CC) $(LDFLAGS_SO) -Wl,-soname,libotelshim-exporter.so -o $@ $^ -l:libprotobuf-c.a -l:libz.a
@@ -91,7 +97,7 @@ $(BUILD)/gen/%.pb-c.c: exporter/otlp/%.proto
 $(BUILD)/gen/%.o: $(BUILD)/gen/%.c
 	$(CC) -O2 -g -fPIC -fvisibility=hidden $(SAN) -I$(BUILD)/gen -c -o $@ $<
 
-$(BUILD)/unit.a: $(UNIT_OBJ) $(EXP_OBJ)
+$(BUILD)/unit.a: $(UNIT_OBJ) $(EXP_OBJ) | $(BUILD)/libyaml.a
 	@rm -f $@
 	ar rcs $@ $^
 
@@ -99,13 +105,13 @@ UNIT_BIN := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
 $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/unit.a
 	@mkdir -p $(@D)
 	$(CC) $(filter-out -fvisibility=hidden,$(ALL_CFLAGS)) -Wno-unused-parameter -Wno-gnu-variable-sized-type-not-at-end -Wno-string-concatenation -o $@ $< $(BUILD)/unit.a \
-	    -lcriterion -l:libpcre2-8.a -l:libprotobuf-c.a -l:libz.a -lpthread
+	    -lcriterion $(BUILD)/libyaml.a -l:libpcre2-8.a -l:libprotobuf-c.a -l:libz.a -lpthread
 
 # Fuzz targets twice: to run their corpus once (make test), and by libFuzzer (make fuzz).
 REPLAY_BIN := $(patsubst tests/fuzz/%.c,$(BUILD)/replay/%,$(FUZZ_SRC))
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_SRC))
 FUZZ_LINK = $(filter-out -fvisibility=hidden,$(ALL_CFLAGS)) -Itests/unit -Wno-missing-prototypes -o $@ \
-    $(filter %.c,$^) $(BUILD)/unit.a -l:libpcre2-8.a -l:libprotobuf-c.a -l:libz.a -lpthread
+    $(filter %.c,$^) $(BUILD)/unit.a $(BUILD)/libyaml.a -l:libpcre2-8.a -l:libprotobuf-c.a -l:libz.a -lpthread
 $(BUILD)/replay/%: tests/fuzz/%.c tests/fuzz/replay.c $(BUILD)/unit.a
 	@mkdir -p $(@D)
 	$(CC) $(FUZZ_LINK)
@@ -167,7 +173,7 @@ BENCH_BIN := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/
 $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/unit.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -o $@ $< $$(sed -n '1s,^/\* link: \(.*\) \*/$$,\1,p' $< | \
-	    sed 's,^unit$$,$(BUILD)/unit.a -l:libpcre2-8.a -l:libprotobuf-c.a -l:libz.a -lpthread,')
+	    sed 's,^unit$$,$(BUILD)/unit.a $(BUILD)/libyaml.a -l:libpcre2-8.a -l:libprotobuf-c.a -l:libz.a -lpthread,')
 
 bench: ## measures what tracing costs: one table (docs/BENCHMARKS.md)
 	@scripts/deps.sh bench
@@ -208,8 +214,8 @@ lint: ## clang build, clang-tidy, cppcheck, layout and script checks
 	@JOBS=$(JOBS) scripts/lint.sh
 
 # The shim's objects and a main that prints the registry: what tests/exports.sh compares with.
-$(BUILD)/exports-list: tests/exports/list.c $(SHIM_OBJ)
-	$(CC) $(ALL_CFLAGS) -o $@ $^ -l:libpcre2-8.a
+$(BUILD)/exports-list: tests/exports/list.c $(SHIM_OBJ) | $(BUILD)/libyaml.a
+	$(CC) $(ALL_CFLAGS) -o $@ $^ $(BUILD)/libyaml.a -l:libpcre2-8.a
 
 clean: ## removes everything built
 	rm -rf $(BUILD)

@@ -26,6 +26,9 @@ CLI_COMMANDS(SUBCOMMAND)
 /* One line to stderr, "otelshim: text". */
 void cli_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* config_sections.c: the documentation below the table of variables. */
+void config_sections(void);
+
 /* program.c: what will be run. */
 struct program {
     char path[4096];

@@ -93,43 +93,6 @@ static int list(void)
     return 0;
 }
 
-static void profiles(void)
-{
-    puts(
-        "\n## Profiles\n\n"
-        "`OTEL_SHIM_PROFILE` sets these variables where neither the environment nor the file does:\n\n"
-        "| profile | variable | value |\n|---|---|---|");
-#define DEFAULT(profile, variable, value, only_with) \
-    printf("| `%s` | `%s` | `%s` |\n", profile, variable, value);
-    CONFIG_PROFILE_DEFAULTS(DEFAULT)
-#undef DEFAULT
-}
-
-static void sampling_rules(void)
-{
-    puts(
-        "\n## Sampling rules\n\n"
-        "`OTEL_SHIM_SAMPLING_RULES` is a list of rules between `;`. The first rule that matches a\n"
-        "span when it starts decides; without one the sampler does. A rule is one to four\n"
-        "conditions between commas, a blank, and what is done:\n\n"
-        "    path=/healthz drop; route=/pay/{id},method=POST keep; host=*.example.com 10/s; * 0.5\n\n"
-        "| condition | what it looks at |\n|---|---|\n"
-        "| `instrumentation=` | `curl`, `http`, `sqlite3`, `dns`, `process`, … |\n"
-        "| `kind=` | `server`, `client`, `internal` |\n"
-        "| `method=`, `url=`, `host=`, `path=` | of an HTTP request, and of libcurl's transfers; `url=` with its query, `path=` without |\n"
-        "| `route=` | of a server's request, by `OTEL_SHIM_HTTP_ROUTES` |\n\n"
-        "In a value `?` stands for any byte, `*` for any bytes; letter case matters. A span that\n"
-        "lacks the attribute does not match. `*` instead of conditions matches all spans.\n\n"
-        "| action | |\n|---|---|\n"
-        "| `drop` | not recorded, nor is what is below it in this trace |\n"
-        "| `keep` | recorded, also where the caller's trace is not |\n"
-        "| `0.25` | this share of traces, decided by trace id as `traceidratio` does |\n"
-        "| `10/s` | at most so many spans a second and process |\n\n"
-        "Below a span of the same process a rule can only take away: what is below a span that is\n"
-        "not recorded is not recorded. Whether a request fails is not known at its start: to keep\n"
-        "traces with errors, record all and let a collector choose (tail sampling).");
-}
-
 static int markdown(void)
 {
     puts(
@@ -147,19 +110,7 @@ static int markdown(void)
         printf("| `%s` | %s | %s | %s%s |\n", v->name, type,
                *v->default_text ? v->default_text : "–", not_read(v), v->effect);
     }
-    profiles();
-    sampling_rules();
-    puts(
-        "\n`TRACEPARENT`, `TRACESTATE` and `BAGGAGE` of the environment are the context that the\n"
-        "program was started in.\n\n"
-        "## Excluded URLs\n\n"
-        "A comma list of regular expressions (PCRE2), each searched for anywhere in the absolute URL\n"
-        "with its query, letter case told apart. A URL that one of them matches gets no span and no\n"
-        "trace header. The first of these variables that is set holds, alone:\n"
-        "`OTEL_SHIM_CURL_EXCLUDED_URLS` (or any other instrumentation's name),\n"
-        "`OTEL_SHIM_EXCLUDED_URLS`, `OTEL_PYTHON_CURL_EXCLUDED_URLS`, `OTEL_PYTHON_EXCLUDED_URLS`.\n"
-        "One pattern that cannot be compiled is reported and left out. At most 2,048 bytes of a URL\n"
-        "are looked at, and a search that takes too many steps counts as no match.");
+    config_sections();
     return 0;
 }
 

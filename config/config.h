@@ -51,6 +51,7 @@ enum inline_dispatch { INLINE_AUTO, INLINE_TRUE, INLINE_FALSE };
 enum config_profile { PROFILE_NONE, PROFILE_DEV, PROFILE_CI, PROFILE_PROD };
 enum process_span_mode { PROCESS_SPAN_AUTO, PROCESS_SPAN_ALWAYS, PROCESS_SPAN_NEVER };
 
+#define CONFIG_MAX_FILE_VARS 32u /* excluded URLs of single instrumentations in a file */
 #define CONFIG_RUN_ID "OTEL_SHIM_RUN_ID"
 
 struct config_pair {
@@ -66,6 +67,9 @@ struct config {
     bool disabled; /* OTEL_SDK_DISABLED, or policy or file forbid it */
     bool inert;    /* this executable is not traced: variables are handed on, nothing else */
     enum config_profile profile;
+    const char *config_file;                     /* OTEL_CONFIG_FILE, or NULL */
+    const char *file_vars[CONFIG_MAX_FILE_VARS]; /* "NAME=value" of it that have no row */
+    unsigned nr_file_vars;
     const char *include_executables, *exclude_executables; /* lists of globs, or NULL */
     bool require_service_name, require_environment;
     const char *deployment_environment; /* DEPLOYMENT_ENVIRONMENT, or NULL */

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "arena.h"
+#include "file.h"
 #include "load.h"
 #include "table.h"
 
@@ -152,14 +153,48 @@ static void report_unread(char *const envp[], const struct found *found)
                             found->too_many);
 }
 
-/* Text to fields, in the table's order. */
+/* Text to fields, in the table's order. A bad value of a file ends it: telemetry is off. */
 static void read_rows(struct config *c)
 {
     for (unsigned i = 0; i < config_nr_rows; i++) {
         struct setting *s = &config_settings[i];
-        if (s->text != NULL)
-            s->refused = !row_load(c, &config_rows[i], s);
+        if (s->text == NULL)
+            continue;
+        s->refused = !row_load(c, &config_rows[i], s);
+        if (s->refused && s->source == SOURCE_FILE) {
+            c->disabled = true;
+            return;
+        }
     }
+}
+
+static const char *text_of(const char *variable)
+{
+    return row_setting(row_find(variable))->text;
+}
+
+/* Where there is a file, the standard variables are for its references alone. */
+static void forget_standard_variables(void)
+{
+    for (unsigned i = 0; i < config_nr_rows; i++) {
+        const char *name = config_rows[i].name;
+        bool ours = strncmp(name, "OTEL_SHIM_", 10) == 0;
+        if (!ours && strstr(name, "_CONFIG_FILE") == NULL)
+            config_settings[i] = (struct setting){ 0 };
+    }
+}
+
+static bool read_file(struct config *c, char *const envp[])
+{
+    const char *path = text_of("OTEL_CONFIG_FILE");
+    if (path == NULL)
+        path = text_of("OTEL_EXPERIMENTAL_CONFIG_FILE");
+    if (path == NULL)
+        return true;
+    c->config_file = path;
+    c->log_file = text_of("OTEL_SHIM_LOG_FILE"); /* what is wrong is told there */
+    forget_standard_variables();
+    return file_read(c, path, envp);
 }
 
 const struct config *config_load(char *const envp[])
@@ -171,6 +206,10 @@ const struct config *config_load(char *const envp[])
     config = c; /* from here on mistakes go where OTEL_SHIM_LOG_FILE says */
     for (size_t i = 0; envp != NULL && envp[i] != NULL; i++)
         keep_entry(c, &found, envp[i]);
+    if (!read_file(c, envp)) {
+        c->disabled = true;
+        return c;
+    }
     policy_profile();
     read_rows(c);
     report_unread(envp, &found);

@@ -34,8 +34,7 @@
     TYPE(HEADERS, "list of key=value") \
     TYPE(ATTRIBUTES, "list of key=value") \
     TYPE(NAMES, "list of names") \
-    TYPE(PATTERNS, "list of regular expressions") \
-    TYPE(NOT_READ, "path")
+    TYPE(PATTERNS, "list of regular expressions")
 
 /* SET(id): a set of words that a variable may have. */
 #define CONFIG_WORD_SETS(SET) \
@@ -153,8 +152,11 @@
     VAR("OTEL_LOG_LEVEL", CHOICE, log_level, LOG_LEVEL, "info", \
         "How much otelshim says about itself; set, failures to export show on stderr, too") \
     VAR("OTEL_SDK_DISABLED", BOOL, disabled, NONE, "false", "No telemetry at all") \
-    VAR("OTEL_CONFIG_FILE", NOT_READ, disabled, NONE, "", \
-        "Not read by this version: one line says so, the variables hold") \
+    VAR("OTEL_EXPERIMENTAL_CONFIG_FILE", PATH, config_file, NONE, "", \
+        "Read where OTEL_CONFIG_FILE is not set") \
+    VAR("OTEL_CONFIG_FILE", PATH, config_file, NONE, "the one above", \
+        "Declarative configuration (YAML), see below: of the variables only those that begin " \
+        "with OTEL_SHIM_ hold beside it, and they beat it") \
     VAR("OTEL_SHIM_PROFILE", CHOICE, profile, PROFILE, "none", \
         "Other defaults for what is not set, see below") \
     VAR("OTEL_SHIM_INCLUDE_EXECUTABLES", NAMES, include_executables, NONE, "", \

@@ -13,6 +13,7 @@
 #include "config.h"
 #include "load.h"
 #include "patterns.h"
+#include "table.h"
 
 #define URL_MAX_BYTES 2048u /* of a URL that are looked at, as RECORD_MAX_URL */
 
@@ -53,13 +54,24 @@ static size_t put_upper(char *to, size_t room, const char *name)
     return len;
 }
 
-const char *config_variable(const struct config *c, const char *name)
+static const char *value_in(const char *const entries[], unsigned nr, const char *name)
 {
     size_t len = strlen(name);
-    for (unsigned i = 0; i < c->nr_follow_vars; i++)
-        if (strncmp(c->follow_vars[i], name, len) == 0 && c->follow_vars[i][len] == '=')
-            return c->follow_vars[i] + len + 1;
+    for (unsigned i = 0; i < nr; i++)
+        if (strncmp(entries[i], name, len) == 0 && entries[i][len] == '=')
+            return entries[i] + len + 1;
     return NULL;
+}
+
+const char *config_variable(const struct config *c, const char *name)
+{
+    const struct row *row = row_find(name);
+    if (row != NULL)
+        return row_setting(row)->text;
+    bool ours = strncmp(name, "OTEL_SHIM_", 10) == 0;
+    const char *value =
+        ours || c->config_file == NULL ? value_in(c->follow_vars, c->nr_follow_vars, name) : NULL;
+    return value != NULL ? value : value_in(c->file_vars, c->nr_file_vars, name);
 }
 
 /* The first variable of the lookup order that is set; its name goes to `variable`. */

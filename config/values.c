@@ -272,13 +272,15 @@ static bool load_PATTERNS(struct config *c, const struct row *v, const struct se
     return true;
 }
 
-static bool load_NOT_READ(struct config *c, const struct row *v, const struct setting *s)
+/* A row that stands in the table before what it means does. A file may say more than we do. */
+static bool not_read(const struct setting *s)
 {
-    (void)c, (void)v;
-    return mistake(s, "is not read by this version", "the default");
+    if (!is_strict(s))
+        return mistake(s, "is not read by this version", "the default");
+    diag_config_mistake("%s is not read by this version; left out", s->where);
+    return true;
 }
 
-/* Rows that stand in the table before what they mean does. */
 static bool is_unbuilt(const struct row *v)
 {
     static const char *const names[] = {
@@ -304,7 +306,7 @@ _Static_assert(sizeof config_rows / sizeof config_rows[0] <= CONFIG_MAX_ROWS, "C
 
 bool row_load(struct config *c, const struct row *v, const struct setting *s)
 {
-    return is_unbuilt(v) ? load_NOT_READ(c, v, s) : v->load(c, v, s);
+    return is_unbuilt(v) ? not_read(s) : v->load(c, v, s);
 }
 
 const struct row *row_find(const char *name)

@@ -11,9 +11,9 @@
 set -eu
 
 # One package per word; a|b|c: any of them will do, the first is installed.
-build='gcc libc6-dev make
+build='gcc binutils libc6-dev make
     libcurl4-openssl-dev|libcurl4-gnutls-dev libcurl4 libc-ares-dev libc-ares2
-    libprotobuf-c-dev protobuf-c-compiler libpcre2-dev libsqlite3-dev zlib1g-dev
+    libprotobuf-c-dev protobuf-c-compiler libpcre2-dev libyaml-dev libsqlite3-dev zlib1g-dev
     libnghttp2-dev libnghttp2-14'
 demo='curl sqlite3 python3 openssl nginx-light|nginx-core|nginx-full|nginx'
 test='g++ libcriterion-dev protobuf-compiler curl sqlite3 python3 python3-grpcio nginx-light|nginx-core|nginx-full|nginx

@@ -711,6 +711,8 @@ static struct config comparable(const struct config *c, int type)
 
 static void check_bad_value(size_t variable, size_t bad)
 {
+    if (strstr(variables[variable].name, "_CONFIG_FILE")) /* turns telemetry off: test_file.c */
+        return;
     const char *name = variables[variable].name, *kind = bad_values[bad].kind;
     int type = variables[variable].type;
     char *env = malloc(strlen(name) + strlen(bad_values[bad].value) + 2);

@@ -1,0 +1,89 @@
+"""
+OTEL_CONFIG_FILE with real programs: what the file says holds, in every process of a tree;
+what is wrong with it is one line, and the program does not notice.
+"""
+from harness import Failure, case
+
+LOOKUP = ["$PROGRAMS/exit_in_flight"]
+TREE = {"golden": "program_lookups", "vars": {"PROGRAM": "exit_in_flight", "LOOKUPS": 1}}
+NOTHING = {"golden": "none", "lost": None}
+EXPORT = """
+file_format: "1.0"
+log_level: debug
+resource: {attributes: [{name: service.name, value: "${NAME:-from file}"}]}
+propagator: {composite: [tracecontext: ]}
+tracer_provider:
+  processors: [batch: {exporter: {otlp_http: {endpoint: "http://127.0.0.1:${SINK_PORT}/v1/traces"}}}]
+"""
+ENV = {"OTEL_CONFIG_FILE": "$TMP/otel.yaml", "SINK_PORT": "$SINK_PORT"}
+
+
+def filed(name, text, argv=LOOKUP, env=None, **options):
+    text = (EXPORT + text).replace("${", "$${")  # the harness fills in $NAMES, too
+    case(f"file_{name}", argv, files={"otel.yaml": text}, shim_env={**ENV, **(env or {})}, **options)
+
+
+def service_is(name):
+    def check(run):
+        for s in run.spans:
+            if s["resource"]["service.name"] != name:
+                raise Failure(f"service.name {s['resource']['service.name']!r}")
+    return check
+
+
+def fail(run):
+    raise Failure(f"spans {[s['scope'] for s in run.spans]}")
+
+
+filed("sets_what_variables_set", "", check=service_is("from file"), **TREE)
+filed("refers_to_variables", "", env={"NAME": "given"}, check=service_is("given"), **TREE)
+# Standard variables are for references alone; ours hold, and beat it.
+filed("beats_standard_variables", "", env={"OTEL_SERVICE_NAME": "x", "OTEL_TRACES_SAMPLER": "always_off"},
+      check=service_is("from file"), **TREE)
+filed("gives_way_to_variables_of_ours", "instrumentation/development: {otelshim: {process_span: always}}",
+      env={"OTEL_SHIM_PROCESS_SPAN": "never"}, golden="lookup_alone")
+filed("has_a_section_of_ours", "instrumentation/development: {otelshim: {process_span: never}}", golden="lookup_alone")
+filed("sampler", "  sampler: {always_off: }\n", **NOTHING)
+filed("sampling_rules", "instrumentation/development: {otelshim: {sampling_rules: [path=/x drop, instrumentation=dns drop]}}",
+      golden=None, check=lambda run: None if [s["scope"] for s in run.spans] == ["otelshim.process"] else fail(run))
+filed("disabled", "disabled: true\n", **NOTHING)
+filed("is_followed_where_the_environment_is_cleared", "", argv=["sh", "-c", "env -i SINK_PORT=$SINK_PORT $PROGRAMS/exit_in_flight"],
+      golden=None, check=service_is("from file"))
+
+
+# ---------------------------------------------------------------- what is wrong
+def wrong(name, text, line, **options):
+    filed(name, text, log=[line], **options)
+
+
+wrong("with_an_unknown_key", "vendor: 1\n", r"otel\.yaml:8:1: the key `vendor` is not known here; left out$", **TREE)
+wrong("with_a_bad_value", "  limits: {event_count_limit: -1}\n",
+      r"otel\.yaml:8:31: event_count_limit=\"-1\" is not a whole number from 0 to 2147483647; telemetry is off$", **NOTHING)
+wrong("with_a_text_for_a_number", "  limits: {event_count_limit: many}\n",
+      r"otel\.yaml:8:31: `event_count_limit` is not a whole number; telemetry is off$", **NOTHING)
+wrong("that_is_no_yaml", "a: [\n", r"otel\.yaml:\d+:\d+: .*; telemetry is off$", **NOTHING)
+case("file_is_missing", LOOKUP, shim_env={"OTEL_CONFIG_FILE": "$TMP/none.yaml"}, **NOTHING,
+     log=["none.yaml: there is no such file; telemetry is off"])
+case("file_is_a_directory", LOOKUP, shim_env={"OTEL_CONFIG_FILE": "$TMP"}, **NOTHING,
+     log=["it is not a regular file; telemetry is off"])
+
+
+def one_line_on_stderr(run):
+    if (run.shim.code, run.shim.out) != (run.bare.code, run.bare.out):
+        raise Failure(f"differs: {run.shim.code} {run.shim.out!r}")
+    if run.shim.err.count(b"\n") != 1 or b"there is no such file" not in run.shim.err:
+        raise Failure(f"stderr: {run.shim.err!r}")
+
+
+case("file_mistake_goes_to_stderr_once", LOOKUP, compare=False, check=one_line_on_stderr, **NOTHING,
+     shim_env={"OTEL_CONFIG_FILE": "/nowhere.yaml", "OTEL_SHIM_LOG_FILE": None, "OTEL_LOG_LEVEL": None})
+
+def example_holds(run):
+    if "otelshim.process" not in {s["scope"] for s in run.spans}:
+        raise Failure("no process span")
+    service_is("checkout")(run)
+
+
+# The example that we ship can be used as it is (it records a tenth of all lookups).
+case("file_of_the_documentation", LOOKUP, check=example_holds, lost=None, golden=None,
+     shim_env={"OTEL_CONFIG_FILE": "$ROOT/docs/examples/otelshim.yaml", "COLLECTOR": "http://127.0.0.1:$SINK_PORT"})
