@@ -80,8 +80,8 @@ bool file_parse(struct config *c, const char *path, const char *text, size_t len
 /* Raw system calls: our own hooks have no business here. */
 static char *map_memory(void)
 {
-    void *map = mmap(NULL, FILE_MAX_BYTES + 1, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *map =
+        mmap(NULL, FILE_MAX_BYTES + 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     return map != MAP_FAILED ? map : NULL;
 }
 
@@ -103,8 +103,7 @@ static size_t read_all(int fd, char *to, size_t room)
 static const char *read_file(const char *path, char *to, size_t *len)
 {
     struct stat status;
-    int fd = (int)syscall(SYS_openat, AT_FDCWD, path,
-                          O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0)
         return errno == ENOENT   ? "there is no such file"
                : errno == EACCES ? "it may not be read"

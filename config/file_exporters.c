@@ -28,13 +28,15 @@ static bool take_encoding(struct file *f, const char *key, const yaml_node_t *va
 
 #define OTLP_KEYS \
     { "endpoint", KEY_TEXT, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", NULL, NULL }, \
-    { "tls", KEY_MAP, NULL, tls_keys, NULL }, \
-    { "headers", KEY_TAKE, NULL, NULL, file_take_pairs }, \
-    { "headers_list", KEY_TAKE, NULL, NULL, file_take_pairs_list }, \
-    { "compression", KEY_TEXT, "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", NULL, NULL }, \
-    { "timeout", KEY_INT, "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", NULL, NULL }, \
-    { "max_request_size", KEY_UNBUILT, NULL, NULL, NULL }, \
-    { "max_response_size", KEY_UNBUILT, NULL, NULL, NULL }
+        { "tls", KEY_MAP, NULL, tls_keys, NULL }, \
+        { "headers", KEY_TAKE, NULL, NULL, file_take_pairs }, \
+        { "headers_list", KEY_TAKE, NULL, NULL, file_take_pairs_list }, \
+        { "compression", KEY_TEXT, "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", NULL, NULL }, \
+        { "timeout", KEY_INT, "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", NULL, NULL }, \
+        { "max_request_size", KEY_UNBUILT, NULL, NULL, NULL }, \
+    { \
+        "max_response_size", KEY_UNBUILT, NULL, NULL, NULL \
+    }
 
 static const struct file_key otlp_http_keys[] = {
     OTLP_KEYS,
@@ -55,7 +57,7 @@ static bool take_otlp(struct file *f, const yaml_node_t *at, const yaml_node_t *
     f->attributes = f->attributes_list = NULL;
     return file_map(f, value, keys) &&
            file_set_pairs(f, f->attributes_list, f->attributes, "headers",
-                     "OTEL_EXPORTER_OTLP_TRACES_HEADERS") &&
+                          "OTEL_EXPORTER_OTLP_TRACES_HEADERS") &&
            file_set(f, at, "exporter", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", protocol) &&
            file_add_word(f, at, f->exporters, "otlp");
 }

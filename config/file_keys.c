@@ -75,7 +75,7 @@ static bool take_resource(struct file *f, const char *key, const yaml_node_t *va
     f->attributes = f->attributes_list = NULL;
     return file_map(f, value, resource_keys) &&
            file_set_pairs(f, f->attributes_list, f->attributes, "attributes",
-                     "OTEL_RESOURCE_ATTRIBUTES");
+                          "OTEL_RESOURCE_ATTRIBUTES");
 }
 
 /* ---- propagators ---- */
@@ -199,7 +199,10 @@ static const struct file_key http_keys[] = {
     { 0 },
 };
 
-#define OTHERS(name) { name, KEY_ANY, NULL, NULL, NULL }
+#define OTHERS(name) \
+    { \
+        name, KEY_ANY, NULL, NULL, NULL \
+    }
 static const struct file_key general_keys[] = {
     { "http", KEY_MAP, NULL, http_keys, NULL },
     OTHERS("code"),

@@ -40,6 +40,13 @@ struct attribute {
     const yaml_node_t *name, *value, *type;
 };
 
+static void note_unknown(struct file *f, const yaml_node_t *at, const char *key)
+{
+    char shown[SHOWN_BYTES];
+    text_shown(slice_of(key), shown);
+    file_note(f, at, "the key `%s` is not known here", shown);
+}
+
 static bool attribute_part(struct file *f, const yaml_node_t *item, struct attribute *out)
 {
     *out = (struct attribute){ NULL, NULL, NULL };
@@ -58,7 +65,7 @@ static bool attribute_part(struct file *f, const yaml_node_t *item, struct attri
         else if (strcmp(key, "type") == 0)
             out->type = value;
         else
-            file_note(f, file_node(f, p->key), "the key `%.64s` is not known here", key);
+            note_unknown(f, file_node(f, p->key), key);
     }
     return (out->name != NULL && out->value != NULL) ||
            file_fault(f, item, "an attribute or header has `name` and `value`");
@@ -88,7 +95,7 @@ static bool put_pair(struct file *f, const yaml_node_t *item, struct file_text *
 
 /* A list as variables have it, then a list of name and value, which wins: one row. */
 bool file_set_pairs(struct file *f, const yaml_node_t *list, const yaml_node_t *pairs,
-                      const char *key, const char *variable)
+                    const char *key, const char *variable)
 {
     struct file_text text;
     struct scalar before;

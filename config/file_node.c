@@ -15,8 +15,8 @@ static char making[CONFIG_MAX_VALUE + 1], listing[CONFIG_MAX_VALUE + 1];
 
 /* ---- messages ---- */
 
-static void tell(const struct file *f, const yaml_node_t *at, const char *end, const char *format,
-                 va_list args)
+static void __attribute__((format(printf, 4, 0)))
+tell(const struct file *f, const yaml_node_t *at, const char *end, const char *format, va_list args)
 {
     char text[MESSAGE_BYTES];
     vsnprintf(text, sizeof text, format, args);
@@ -106,8 +106,7 @@ static bool substitute(struct file *f, const yaml_node_t *node, struct slice res
         size_t used = rest.len > 1 && rest.at[1] == '$' ? 2 : 1;
         if (rest.len > 1 && rest.at[1] == '{') {
             size_t end = slice_find(rest, '}');
-            if (end == rest.len ||
-                !resolve(f, slice_from(slice_until(rest, end), 2), &value))
+            if (end == rest.len || !resolve(f, slice_from(slice_until(rest, end), 2), &value))
                 return file_fault(f, node, "a reference is not ${NAME} or ${NAME:-default}");
             used = end + 1;
         }

@@ -6,7 +6,6 @@
 
 #include "file_keys.h"
 
-
 static bool unsupported(struct file *f, const yaml_node_t *at, const char *name)
 {
     char shown[SHOWN_BYTES];

@@ -161,12 +161,11 @@ Test(file, sets_the_same_fields_as_variables_do)
 
 Test(file, only_variables_of_ours_hold_beside_it_and_beat_it)
 {
-    const struct config *c =
-        CONFIG(FORMAT EXPORT "instrumentation/development: {otelshim: {exit_timeout: 1, "
-                             "excluded_urls: file}}",
-               "OTEL_SERVICE_NAME=ignored", "OTEL_TRACES_SAMPLER=always_off",
-               "OTEL_SHIM_EXIT_TIMEOUT=5", "OTEL_PYTHON_EXCLUDED_URLS=ignored",
-               "OTEL_PYTHON_CURL_EXCLUDED_URLS=ignored");
+    const struct config *c = CONFIG(
+        FORMAT EXPORT "instrumentation/development: {otelshim: {exit_timeout: 1, "
+                      "excluded_urls: file}}",
+        "OTEL_SERVICE_NAME=ignored", "OTEL_TRACES_SAMPLER=always_off", "OTEL_SHIM_EXIT_TIMEOUT=5",
+        "OTEL_PYTHON_EXCLUDED_URLS=ignored", "OTEL_PYTHON_CURL_EXCLUDED_URLS=ignored");
     cr_assert_eq(nr_mistakes, 0);
     cr_assert_null(c->service_name);
     cr_assert(c->sampler_all);
@@ -234,8 +233,9 @@ Test(file, samplers)
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char text[512];
-        sprintf(text, FORMAT "tracer_provider:\n  processors: [simple: {exporter: {console: }}]\n"
-                             "  sampler: %s\n",
+        sprintf(text,
+                FORMAT "tracer_provider:\n  processors: [simple: {exporter: {console: }}]\n"
+                       "  sampler: %s\n",
                 rows[i].text);
         const struct config *c = CONFIG(text);
         cr_expect_eq(c->disabled, rows[i].bad, "%s", rows[i].text);
@@ -272,7 +272,8 @@ Test(file, references_are_replaced)
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char text[512];
-        sprintf(text, FORMAT "resource:\n  attributes:\n    - name: service.name\n      value: %s\n",
+        sprintf(text,
+                FORMAT "resource:\n  attributes:\n    - name: service.name\n      value: %s\n",
                 rows[i].value);
         const struct config *c = CONFIG(text, "A=one", "EMPTY=", "REFERENCE=${A}",
                                         "LINES=l1\nkey: value", "OTEL_SHIM_PROCESS_SPAN=auto");
@@ -349,10 +350,11 @@ Test(file, faults_are_one_line_with_their_place)
 
 Test(file, what_is_not_known_or_not_supported_is_told_of_and_the_rest_holds)
 {
-    const struct config *c = CONFIG(FORMAT EXPORT "vendor: {x: 1}\n"
-                                                  "resource: {schema_url: https://x, atributes: []}\n"
-                                                  "instrumentation/development:\n"
-                                                  "  otelshim: {exit_timeout: 3, exit_timeut: 4}\n");
+    const struct config *c =
+        CONFIG(FORMAT EXPORT "vendor: {x: 1}\n"
+                             "resource: {schema_url: https://x, atributes: []}\n"
+                             "instrumentation/development:\n"
+                             "  otelshim: {exit_timeout: 3, exit_timeut: 4}\n");
     cr_assert(!c->disabled);
     cr_assert_eq(c->exit_timeout_ms, 3);
     cr_assert_eq(nr_mistakes, 4);
@@ -379,7 +381,8 @@ Test(file, two_otlp_exporters_are_one)
                       "    - batch: {exporter: {otlp_http: {endpoint: 'http://b'}}}\n");
     cr_assert(!c->disabled);
     cr_assert_eq(nr_mistakes, 1);
-    cr_assert_str_eq(told(), ":5:25: a second OTLP exporter is not supported by this version; left out");
+    cr_assert_str_eq(told(),
+                     ":5:25: a second OTLP exporter is not supported by this version; left out");
     cr_assert_str_eq(c->otlp.traces_url, "http://a/");
 }
 
@@ -433,8 +436,8 @@ Test(file, the_older_variable_is_read_where_the_newer_one_is_not_set)
     char variable[96];
     write_file(FORMAT EXPORT, strlen(FORMAT EXPORT));
     sprintf(variable, "OTEL_EXPERIMENTAL_CONFIG_FILE=%s", path);
-    const struct config *c = config_load(
-        (char *[]){ variable, (char[]){ "OTEL_TRACES_EXPORTER=console" }, NULL });
+    const struct config *c =
+        config_load((char *[]){ variable, (char[]){ "OTEL_TRACES_EXPORTER=console" }, NULL });
     cr_assert_eq(nr_mistakes, 0);
     cr_assert_eq(c->exporters, EXPORTER_OTLP);
     cr_assert_str_eq(c->config_file, path);
