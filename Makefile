@@ -4,6 +4,7 @@ VERSION  := 0.1.0
 PREFIX   ?= /usr/local
 LIBDIR   ?= $(PREFIX)/lib/otelshim
 BINDIR   ?= $(PREFIX)/bin
+INCDIR   ?= $(PREFIX)/include
 BUILD    ?= build
 CC       ?= gcc
 SAN      ?=
@@ -121,11 +122,20 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/unit.a
 
 PROG_BIN := $(patsubst tests/programs/%.c,$(BUILD)/programs/%,$(PROG_SRC)) \
             $(patsubst tests/programs/%.cc,$(BUILD)/programs/%,$(wildcard tests/programs/*.cc))
-programs: $(PROG_BIN) ## builds the small programs that the end-to-end tests run
+# Plugins: the documented example, and those of the tests.
+PLUGIN_BIN := $(patsubst %.c,$(BUILD)/programs/%.so,$(notdir $(wildcard docs/examples/*.c tests/plugins/*.c)))
+programs: $(PROG_BIN) $(PLUGIN_BIN) ## builds the small programs that the end-to-end tests run
 # A program may name libraries on its first line: /* libs: -lcurl */
 $(BUILD)/programs/%: tests/programs/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -O1 -g -MMD -MP -Wall -Werror -o $@ $< $$(sed -n '1s,^/\* libs: \(.*\) \*/$$,\1,p' $<) -lpthread
+PLUGIN = $(CC) -std=gnu11 -O1 -g -shared -fPIC -Wall -Werror -Iexporter -o $@ $<
+$(BUILD)/programs/%.so: docs/examples/%.c exporter/otelshim_exporter.h
+	@mkdir -p $(@D)
+	$(PLUGIN)
+$(BUILD)/programs/%.so: tests/plugins/%.c exporter/otelshim_exporter.h
+	@mkdir -p $(@D)
+	$(PLUGIN)
 $(BUILD)/programs/%: tests/programs/%.cc
 	@mkdir -p $(@D)
 	$(CXX) -std=gnu++17 -O1 -g -MMD -MP -Wall -Werror -o $@ $< $$(sed -n '1s,^/\* libs: \(.*\) \*/$$,\1,p' $<) -lpthread
@@ -200,10 +210,12 @@ install: all ## copies the objects to LIBDIR and the command to BINDIR
 	install -d $(DESTDIR)$(LIBDIR) $(DESTDIR)$(BINDIR)
 	install -m 755 $(SHIM) $(EXPORTER) $(DESTDIR)$(LIBDIR)
 	install -m 755 $(CLI) $(DESTDIR)$(BINDIR)
+	install -d $(DESTDIR)$(INCDIR)
+	install -m 644 exporter/otelshim_exporter.h $(DESTDIR)$(INCDIR)
 
 uninstall: ## removes what install copied
 	rm -f $(DESTDIR)$(LIBDIR)/$(notdir $(SHIM)) $(DESTDIR)$(LIBDIR)/$(notdir $(EXPORTER))
-	rm -f $(DESTDIR)$(BINDIR)/$(notdir $(CLI))
+	rm -f $(DESTDIR)$(BINDIR)/$(notdir $(CLI)) $(DESTDIR)$(INCDIR)/otelshim_exporter.h
 	-rmdir $(DESTDIR)$(LIBDIR) 2>/dev/null
 
 format: ## lays out every C file by .clang-format

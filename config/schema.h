@@ -69,10 +69,10 @@
     WORD(EXPORTER, "otlp", EXPORTER_OTLP, BUILT) \
     WORD(EXPORTER, "console", EXPORTER_CONSOLE, BUILT) \
     WORD(EXPORTER, "none", 0, BUILT) \
-    WORD(EXPORTER, "zipkin", EXPORTER_ZIPKIN, UNBUILT) \
-    WORD(EXPORTER, "otlp_file", EXPORTER_OTLP_FILE, UNBUILT) \
-    WORD(EXPORTER, "otlp_file/development", EXPORTER_OTLP_FILE, UNBUILT) \
-    WORD(EXPORTER, "otlp/stdout", EXPORTER_OTLP_STDOUT, UNBUILT) \
+    WORD(EXPORTER, "zipkin", EXPORTER_ZIPKIN, BUILT) \
+    WORD(EXPORTER, "otlp_file", EXPORTER_OTLP_FILE, BUILT) \
+    WORD(EXPORTER, "otlp_file/development", EXPORTER_OTLP_FILE, BUILT) \
+    WORD(EXPORTER, "otlp/stdout", EXPORTER_OTLP_STDOUT, BUILT) \
     WORD(DETECTOR, "process", DETECT_PROCESS, UNBUILT) \
     WORD(DETECTOR, "os", DETECT_OS, UNBUILT) \
     WORD(DETECTOR, "host", DETECT_HOST, UNBUILT) \
@@ -139,12 +139,7 @@
 /* NAME(name): rows of the table below that stand there before what they mean does. One
  * line says that the variable is not read; who builds it takes the name out of here. */
 #define CONFIG_UNBUILT_VARIABLES(NAME) \
-    NAME("OTEL_EXPERIMENTAL_RESOURCE_DETECTORS") \
-    NAME("OTEL_SHIM_EXPORTER_PLUGINS") \
-    NAME("OTEL_SHIM_FILE_PATH") \
-    NAME("OTEL_SHIM_FILE_MAX_BYTES") \
-    NAME("OTEL_EXPORTER_ZIPKIN_ENDPOINT") \
-    NAME("OTEL_EXPORTER_ZIPKIN_TIMEOUT")
+    NAME("OTEL_EXPERIMENTAL_RESOURCE_DETECTORS")
 
 #define CONFIG_VARIABLES(VAR) \
     VAR("OTEL_SHIM_LOG_FILE", PATH, log_file, NONE, "", \

@@ -15,7 +15,7 @@
 #include "diag.h"
 #include "sdk/record.h"
 
-#define EXPORTER_ABI 2u
+#define EXPORTER_ABI 3u
 
 /* What the exporter may ask of its host. */
 struct exporter_host {
@@ -32,6 +32,9 @@ struct exporter_host {
     const char *executable_name; /* basename of the program */
     int pid;
     int console_fd; /* where the console writes; -1 = nowhere */
+    int stdout_fd;  /* the program's; open only where the user sends spans there; -1 = none */
+    /* Whether OTEL_SHIM_ALLOWED_EXPORTERS names a plugin, by its path. */
+    bool (*plugin_is_allowed)(const char *path);
     /* Opens a library for the worker without the program's hooks seeing it. */
     void *(*dlopen)(const char *name, int flags);
     void *(*dlsym)(void *handle, const char *name);

@@ -41,7 +41,7 @@ struct format {
     /* A request of `nr_spans`; its bytes live until the next one. False: no memory. */
     bool (*request)(void *self, const struct encoded_span *spans, unsigned nr_spans,
                     struct body *out);
-    /* Reads the receiver's answer. False: it is none of this format. NULL: answers say nothing. */
+    /* Reads the receiver's answer. False: it is none of this format. NULL: there are none. */
     bool (*response)(const unsigned char *data, size_t len, struct response *out);
 };
 

@@ -104,6 +104,11 @@ static void *host_dlsym(void *handle, const char *name)
     return dlsym(handle, name);
 }
 
+static bool plugin_is_allowed(const char *path)
+{
+    return config_exporter_is_allowed(config, path, true);
+}
+
 static const struct exporter_host *host(void)
 {
     static struct exporter_host h;
@@ -117,32 +122,41 @@ static const struct exporter_host *host(void)
         .executable_name = program_invocation_short_name,
         .pid = process_state->pid,
         .console_fd = fcntl(2, F_GETFD) >= 0 ? 2 : -1,
+        .stdout_fd = fcntl(1, F_GETFD) >= 0 ? 1 : -1,
+        .plugin_is_allowed = plugin_is_allowed,
         .dlopen = host_dlopen,
         .dlsym = host_dlsym,
     };
     return &h;
 }
 
-/* Only the console and our log on stderr need an fd of the program's. */
+/* Whether the user sends spans to the program's stdout. */
+static bool exports_to_stdout(void)
+{
+    return (config->exporters & EXPORTER_OTLP_STDOUT) ||
+           ((config->exporters & EXPORTER_OTLP_FILE) && strcmp(config->file.path, "-") == 0);
+}
+
+/* What we need of the program's fds: stderr for the console and our log, stdout where
+ * the user says so. */
 static void leave_fds(void)
 {
-    bool keep_stderr = (config->exporters & EXPORTER_CONSOLE) ||
-                       (config->log_level_set && config->log_file == NULL);
-    if (!keep_stderr && syscall(SYS_close_range, 0u, ~0u, CLOSE_RANGE_UNSHARE) == 0)
+    bool kept[3] = { false, exports_to_stdout(),
+                     (config->exporters & EXPORTER_CONSOLE) ||
+                         (config->log_level_set && config->log_file == NULL) };
+    bool none = !kept[1] && !kept[2];
+    if (none && syscall(SYS_close_range, 0u, ~0u, CLOSE_RANGE_UNSHARE) == 0)
         return;
     if (unshare(CLONE_FILES) != 0)
         return; /* a sandbox: then our fds are the program's, as few as we can */
-    int kept = keep_stderr ? 2 : -1;
-    if (syscall(SYS_close_range, 0u, 1u, 0) == 0 && syscall(SYS_close_range, 3u, ~0u, 0) == 0) {
-        if (kept < 0)
-            close(2);
-        return;
-    }
-    long max = sysconf(_SC_OPEN_MAX);
-    for (int fd = 0; fd < (max > 0 && max < 65536 ? (int)max : 65536); fd++) {
-        if (fd != kept)
+    for (int fd = 0; fd < 3; fd++)
+        if (!kept[fd])
             syscall(SYS_close, fd);
-    }
+    if (syscall(SYS_close_range, 3u, ~0u, 0) == 0)
+        return;
+    long max = sysconf(_SC_OPEN_MAX);
+    for (int fd = 3; fd < (max > 0 && max < 65536 ? (int)max : 65536); fd++)
+        syscall(SYS_close, fd);
 }
 
 /* The exporter object: named by the user, else beside us. */

@@ -35,6 +35,7 @@ bool delivery_open(struct delivery *d, const struct delivery_plan *plan, const s
     d->receiver = plan->receiver;
     d->format = plan->format;
     d->transport = plan->transport;
+    d->answers = plan->answers;
     if (!d->transport.ops->open(d->transport.self))
         return false;
     batch_queue_init(&d->queue,
@@ -141,7 +142,7 @@ static void deliver(struct delivery *d, const struct answer *answer)
     struct response response = { 0 };
     uint64_t rejected = 0;
     unsigned spans = d->body.nr_spans;
-    if (d->format->response &&
+    if (d->answers &&
         (answer->body_is_cut || !d->format->response(answer->body, answer->body_bytes, &response)))
         d->host->log(LOG_WARN, "%s's answer is no ExportTraceServiceResponse", d->receiver);
     if (response.rejected_spans > 0)

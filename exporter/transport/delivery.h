@@ -21,6 +21,7 @@ struct delivery {
     const struct format *format;
     void *encoder;
     struct transport transport;
+    bool answers;
     struct batch_queue queue;
     struct encoded_span *batch;                     /* room for one batch's list */
     uint64_t export_timeout_ns, attempt_timeout_ns; /* UINT64_MAX: no limit */
@@ -40,6 +41,7 @@ struct delivery_plan {
     const char *receiver;
     const struct format *format;
     struct transport transport;
+    bool answers;                /* it says in the format's words what became of a batch */
     uint32_t attempt_timeout_ms; /* 0: no limit */
 };
 

@@ -16,8 +16,8 @@
 
 static bool header_is_reserved(const char *name)
 {
-    static const char *const reserved[] = { "content-type",   "te",   "user-agent",
-                                            "connection",     "host", "transfer-encoding",
+    static const char *const reserved[] = { "content-type",   "te",     "user-agent",
+                                            "connection",     "host",   "transfer-encoding",
                                             "content-length", "upgrade" };
     for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++)
         if (strcasecmp(name, reserved[i]) == 0)
@@ -145,9 +145,7 @@ static void answer_plain(struct grpc *grpc, struct answer *answer)
         else
             answer_own(grpc, answer, grpc_status_of_reset(h2->error_code), "the stream was reset");
         break;
-    case H2_TIMED_OUT:
-        answer_own(grpc, answer, GRPC_DEADLINE_EXCEEDED, "no answer in time");
-        break;
+    case H2_TIMED_OUT: answer_own(grpc, answer, GRPC_DEADLINE_EXCEEDED, "no answer in time"); break;
     case H2_TOO_LARGE:
         answer_own(grpc, answer, GRPC_RESOURCE_EXHAUSTED, "the answer is too large");
         break;

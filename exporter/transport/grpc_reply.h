@@ -10,7 +10,7 @@
 
 #include "retry.h"
 
-#define GRPC_FRAME_HEAD 5u                 /* compressed flag, length */
+#define GRPC_FRAME_HEAD 5u                  /* compressed flag, length */
 #define GRPC_MAX_DETAILS ((size_t)8 * 1024) /* bound: of grpc-status-details-bin that is read */
 
 /* Status codes that we name ourselves. */

@@ -202,8 +202,8 @@ static void begin_exchange(struct h2 *h2)
     h2->state = H2_EXCHANGING;
     h2->closed = h2->heard = false;
     h2->body_sent = h2->answer_bytes = h2->answer_kept = 0;
-    h2->stream = api(h2)->submit_request(h2->session, NULL, h2->headers, h2->nr_headers, &provider,
-                                         NULL);
+    h2->stream =
+        api(h2)->submit_request(h2->session, NULL, h2->headers, h2->nr_headers, &provider, NULL);
     if (h2->stream < 0) /* ids are used up, after a billion requests, or there is no memory */
         lose(h2, api(h2)->strerror(h2->stream));
 }

@@ -11,7 +11,7 @@
 
 #include "http.h"
 
-#define H2_OUT_BYTES ((size_t)64 * 1024)  /* of one send */
+#define H2_OUT_BYTES ((size_t)64 * 1024) /* of one send */
 #define H2_MAX_HEADERS (CONFIG_MAX_HEADERS + 16u)
 
 enum h2_outcome {

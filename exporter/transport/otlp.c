@@ -59,6 +59,7 @@ static void otlp_open(const struct config *c, const struct exporter_host *host,
         .format = c->otlp.protocol == OTLP_HTTP_JSON ? &otlp_json : &otlp_protobuf,
         .transport =
             c->otlp.protocol == OTLP_GRPC ? rpc_transport(c, host) : http_transport(c, host),
+        .answers = true,
         .attempt_timeout_ms = c->otlp.timeout_ms,
     };
     if (delivery_open(&otlp.delivery, &plan, c, host, resource))

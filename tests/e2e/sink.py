@@ -154,7 +154,7 @@ class Sink:
     """
 
     def __init__(self, behaviour="ok", port=0, out=None, cert=None, key=None, client_ca=None,
-                 path="/v1/traces", content_type="application/x-protobuf"):
+                 path="/v1/traces", content_type="application/x-protobuf", decode_traces=None):
         self.lock = threading.Lock()
         self.closing = threading.Event()
         self.behaviours = behaviour.split(";")
@@ -167,8 +167,8 @@ class Sink:
         self._received = self._rejected = 0
         self.path = path
         self.content_type = content_type
-        self.decode_traces = otlp_json.decode_traces if content_type == "application/json" \
-            else otlp_wire.decode_traces
+        otlp = otlp_json if content_type == "application/json" else otlp_wire
+        self.decode_traces = decode_traces or otlp.decode_traces
         self.out = open(out, "w", buffering=1) if out else None
         self.server = Server(("127.0.0.1", port), Handler)
         self.server.sink = self

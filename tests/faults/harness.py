@@ -97,7 +97,7 @@ def collector(behaviour="ok", **options):
         return accept()
     sink.server.get_request = count
     try:
-        yield sink, f"http://127.0.0.1:{sink.port}/v1/traces"
+        yield sink, f"http://127.0.0.1:{sink.port}{sink.path}"
     finally:
         sink.close()
 

@@ -23,12 +23,15 @@ static struct config settings = {
              .max_queue_size = 2048,
              .max_export_batch_size = 512 },
     .limits = { UINT32_MAX, 128, 128, 128, 128, 128 },
+    .file = { .path = "otelshim-traces.jsonl", .max_bytes = 64 << 20 },
+    .zipkin = { .timeout_ms = 10000 },
     .otlp = { .url_valid = true, .timeout_ms = 10000 },
 };
+static const char *allowed = "";
 static const char *object = "build/libotelshim-exporter.so";
 static long nr_spans = 1, attributes = 1, flush_at_ms, give_up_ms = 10000, verbose, burst = 1 << 30;
 static long pause_ms, console = -1, flush_once;
-static long rich, fixed, pid;
+static long rich, fixed, pid, stdout_fd = -1;
 static uint64_t delivered, progress, dropped[DROP_COUNT], refused, max_run_ns;
 
 static void host_log(enum log_level level, const char *format, ...)
@@ -54,6 +57,10 @@ static void host_progress(void)
 static void host_delivered(uint64_t n)
 {
     delivered += n;
+}
+static bool host_plugin_is_allowed(const char *path)
+{
+    return strstr(path, allowed) != NULL;
 }
 static void *host_dlopen(const char *name, int flags)
 {
@@ -176,6 +183,10 @@ static void set(char *argument)
         { "unix", &settings.otlp.unix_path },
         { "service", &settings.service_name },
         { "collect", &settings.console_collect },
+        { "file", &settings.file.path },
+        { "zipkin", &settings.zipkin.url },
+        { "plugins", &settings.exporter_plugins },
+        { "allowed", &allowed },
     };
     static const struct {
         const char *key;
@@ -193,6 +204,7 @@ static void set(char *argument)
         { "rich", &rich },
         { "fixed", &fixed },
         { "pid", &pid },
+        { "stdout", &stdout_fd },
     };
     static const struct {
         const char *key;
@@ -204,6 +216,7 @@ static void set(char *argument)
         { "export_timeout_ms", &settings.bsp.export_timeout_ms },
         { "timeout_ms", &settings.otlp.timeout_ms },
         { "exporters", &settings.exporters },
+        { "file_bytes", &settings.file.max_bytes },
         { "protocol", &settings.otlp.protocol },
         { "compression", &settings.otlp.compression },
     };
@@ -303,6 +316,8 @@ int main(int argc, char **argv)
         .executable_name = "export_records",
         .pid = pid ? (int)pid : getpid(),
         .console_fd = (int)console,
+        .stdout_fd = (int)stdout_fd, /* 1 has our own words */
+        .plugin_is_allowed = host_plugin_is_allowed,
         .dlopen = host_dlopen,
         .dlsym = host_dlsym,
     };

@@ -387,8 +387,10 @@ Test(env, lists_of_words)
     } rows[] = {
         { "OTEL_TRACES_EXPORTER=none", 0, 3, 0 },
         { "OTEL_TRACES_EXPORTER=console,none", 0, 3, 0 },
-        { "OTEL_TRACES_EXPORTER=zipkin,console", EXPORTER_CONSOLE, 3, 1 },
-        { "OTEL_TRACES_EXPORTER=zipkin", 0, 3, 1 },
+        { "OTEL_TRACES_EXPORTER=zipkin,console", EXPORTER_ZIPKIN | EXPORTER_CONSOLE, 3, 0 },
+        { "OTEL_TRACES_EXPORTER=otlp_file", EXPORTER_OTLP_FILE, 3, 0 },
+        { "OTEL_TRACES_EXPORTER=OTLP_File/development", EXPORTER_OTLP_FILE, 3, 0 },
+        { "OTEL_TRACES_EXPORTER=otlp/stdout,what", EXPORTER_OTLP_STDOUT, 3, 1 },
         { "OTEL_TRACES_EXPORTER=rubbish", EXPORTER_OTLP, 3, 1 },
         { "OTEL_TRACES_EXPORTER=a,b,c,d", EXPORTER_OTLP, 3, 1 },
         { "OTEL_TRACES_EXPORTER=,", EXPORTER_OTLP, 3, 0 },
