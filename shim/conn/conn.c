@@ -448,14 +448,19 @@ struct conn *conn_of_fd(int fd)
     return likely(c != NULL) ? c : classify(fd);
 }
 
-bool conn_answers(struct conn_answer *a, int fd)
+bool conn_answers_on(struct conn_answer *a, struct conn *c)
 {
-    struct conn *c = conn_behind(fd);
-    if (c == NULL || c->role != CONN_SERVER)
+    if (c->role != CONN_SERVER)
         return false;
     a->conn = c;
     a->generation = conn_generation(c);
     return true;
+}
+
+bool conn_answers(struct conn_answer *a, int fd)
+{
+    struct conn *c = conn_behind(fd);
+    return c != NULL && conn_answers_on(a, c);
 }
 
 /* ---- TLS ---- */

@@ -192,6 +192,7 @@ struct conn_answer {
     uint32_t generation;
 };
 bool conn_answers(struct conn_answer *a, int fd);
+bool conn_answers_on(struct conn_answer *a, struct conn *c);
 void conn_answered(const struct conn_answer *a, const struct iovec *iov, int nr_iov, ssize_t n,
                    int error);
 /* The edited bytes as an iovec of at most `max` entries; their number. `max` must be at

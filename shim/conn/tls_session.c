@@ -180,6 +180,17 @@ static long write_plain(struct tls_session *s, struct tls_writer *w, struct conn
     return n;
 }
 
+/* Of a server: nothing of ours goes in, it is looked at afterwards. */
+static long write_answer(struct tls_session *s, struct tls_writer *w,
+                         const struct conn_answer *answer, const void *bytes, size_t len)
+{
+    long n = w->send(w, bytes, len);
+    struct iovec iov = { (void *)(uintptr_t)bytes, len };
+    s->is_repeating = n == TLS_AGAIN;
+    conn_answered(answer, &iov, 1, n > 0 ? n : -1, n == TLS_AGAIN ? EAGAIN : EPIPE);
+    return n;
+}
+
 /* Hands the rest of the copy over. More than 0: the library has all of it. */
 static long send_copy(struct tls_writer *w, struct copy *copy)
 {
@@ -219,7 +230,7 @@ static long write_copy(struct tls_session *s, struct tls_writer *w, const void *
         return n;
     }
     end_copy(s, (ssize_t)copy->len, 0);
-    if (w->short_writes || covered >= len)
+    if (covered >= len || w->short_writes(w))
         return (long)covered;
     s->done = covered;
     return write_rest(s, w, bytes, len);
@@ -271,9 +282,12 @@ long tls_write(struct tls_session *s, struct tls_writer *w, const void *bytes, s
         return write_rest(s, w, bytes, len);
     s->done = 0;
 
+    struct conn_answer answer;
     struct conn_write write;
     struct iovec iov = { (void *)(uintptr_t)bytes, len };
     struct conn *c = tls_session_conn(s);
+    if (likely(c != NULL && len > 0) && conn_answers_on(&answer, c))
+        return write_answer(s, w, &answer, bytes, len);
     if (c == NULL || !conn_write_begin(&write, c, &iov, 1, !s->is_repeating))
         return write_plain(s, w, NULL, bytes, len);
     if (likely(!write.edited))

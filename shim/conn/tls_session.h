@@ -90,7 +90,8 @@ struct tls_writer {
      * with the same bytes again), TLS_FAILED. Keeps what the library returned.
      */
     long (*send)(struct tls_writer *w, const void *bytes, size_t len);
-    bool short_writes; /* the program expects that less than all may be taken */
+    /* Whether the program expects that less than all may be taken. Asked when it matters. */
+    bool (*short_writes)(const struct tls_writer *w);
 };
 
 /*

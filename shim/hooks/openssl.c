@@ -391,12 +391,18 @@ static long send_bytes(struct tls_writer *writer, const void *bytes, size_t len)
     return error == EAGAIN ? TLS_AGAIN : TLS_FAILED;
 }
 
+static bool may_be_short(const struct tls_writer *writer)
+{
+    const struct openssl_writer *w = (const struct openssl_writer *)writer;
+    return ASK(ssl_ctrl_fn, ASK_CTRL, w->near)(w->ssl, SSL_CTRL_MODE, 0, NULL) &
+           SSL_MODE_ENABLE_PARTIAL_WRITE;
+}
+
 static long write_bytes(struct openssl_writer *w, struct tls_session *s, const void *buf,
                         size_t num)
 {
     w->writer.send = send_bytes;
-    w->writer.short_writes = ASK(ssl_ctrl_fn, ASK_CTRL, w->near)(w->ssl, SSL_CTRL_MODE, 0, NULL) &
-                             SSL_MODE_ENABLE_PARTIAL_WRITE;
+    w->writer.short_writes = may_be_short;
     return tls_write(s, &w->writer, buf, num);
 }
 
