@@ -502,7 +502,7 @@ enum proto_event http1_finish(struct http1 *p)
 
 void http1_reset(struct http1 *p, enum proto_side side)
 {
-    memset(p, 0, sizeof *p);
+    memset(p, 0, offsetof(struct http1, scratch)); /* scratch_len of it is meant */
     p->side = (uint8_t)side;
     p->field = HEADER_OTHER;
 }

@@ -456,6 +456,23 @@ bool http1_field_close(struct http1 *p)
     return good;
 }
 
+/* A Content-Length of digits alone, the first one; false: step by step. */
+static bool content_length_read(struct http1 *p, const char *at, const char *stop)
+{
+    uint64_t value = 0;
+    if (at == stop || stop - at > 18 || (p->flags & HTTP1_HAS_LENGTH))
+        return false;
+    for (; at < stop; at++) {
+        unsigned digit = (unsigned char)*at - (unsigned)'0';
+        if (digit > 9)
+            return false;
+        value = value * 10 + digit;
+    }
+    p->content_length = value;
+    p->flags |= HTTP1_HAS_LENGTH;
+    return true;
+}
+
 bool http1_field_read(struct http1 *p, const char *name, const struct line *line, uint32_t base)
 {
     size_t name_len = (size_t)(line->colon - name);
@@ -480,6 +497,9 @@ bool http1_field_read(struct http1 *p, const char *name, const struct line *line
         }
         return true;
     }
+    if (header == HEADER_CONTENT_LENGTH && (env == NULL || env->capture == NULL) &&
+        content_length_read(p, value, stop))
+        return true;
     http1_field_open(p, name, name_len);
     if (line->stop > value) {
         http1_value_begin(p, offset);

@@ -32,50 +32,53 @@ static const char *status_line_read(struct http1 *p, struct cursor *c, uint8_t *
 }
 
 #ifdef __SSE2__
-#define LOOK_BYTES 32u
+#define LOOK_BYTES 32
 
-/* A bit for each of 32 bytes: those up to `most`. */
-static inline unsigned up_to(__m128i a, __m128i b, __m128i most)
-{
-    unsigned low = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(a, most), a));
-    unsigned high = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(b, most), b));
-    return low | high << 16;
-}
+/* A bit for each of 16 bytes: those below ' ', and those that end a header's name. */
+struct marks {
+    unsigned controls, ends;
+};
 
-static inline unsigned equal_to(__m128i a, __m128i b, __m128i byte)
+static inline struct marks marks_of(__m128i bytes)
 {
-    unsigned low = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(a, byte));
-    unsigned high = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(b, byte));
-    return low | high << 16;
+    __m128i control = _mm_min_epu8(bytes, _mm_set1_epi8(' ' - 1));
+    __m128i blank = _mm_min_epu8(bytes, _mm_set1_epi8(' '));
+    __m128i end =
+        _mm_or_si128(_mm_cmpeq_epi8(blank, bytes), _mm_cmpeq_epi8(bytes, _mm_set1_epi8(':')));
+    return (struct marks){ (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(control, bytes)),
+                           (unsigned)_mm_movemask_epi8(end) };
 }
 
 /*
- * As line_is_whole, for the plainest of lines: its colon is among 32 bytes that are all here,
- * and it ends with CR LF. One look for both in half of the instructions; whether the next
- * line folds it is for the caller to see.
+ * As line_is_whole, for the plainest of lines: its colon is among its first 32 bytes, and it
+ * ends with CR LF. One look for both, in half of the instructions. Close to the head's end
+ * the look begins before the line, so that it never goes beyond; `base` is the head's first
+ * byte. Whether the next line folds it is for the caller to see.
  */
-static inline bool line_is_plain(const char *at, const char *end, struct line *line)
+static inline bool line_is_plain(const char *base, const char *at, const char *end,
+                                 struct line *line)
 {
-    if ((size_t)(end - at) < LOOK_BYTES)
+    const char *from = end - at >= LOOK_BYTES ? at : end - LOOK_BYTES;
+    if (end - base < LOOK_BYTES)
         return false;
-    __m128i a = _mm_loadu_si128((const __m128i_u *)at);
-    __m128i b = _mm_loadu_si128((const __m128i_u *)(at + 16));
-    unsigned colons = equal_to(a, b, _mm_set1_epi8(':'));
-    unsigned controls = up_to(a, b, _mm_set1_epi8(' ' - 1));
-    unsigned blanks = up_to(a, b, _mm_set1_epi8(' '));
-    /* In the bytes before the first colon there is no other end of a name. */
-    if (colons == 0 || (blanks & (colons ^ (colons - 1))) != 0)
+    struct marks low = marks_of(_mm_loadu_si128((const __m128i_u *)from));
+    struct marks high = marks_of(_mm_loadu_si128((const __m128i_u *)(from + 16)));
+    unsigned ends = (low.ends | high.ends << 16) >> (at - from);
+    unsigned controls = (low.controls | high.controls << 16) >> (at - from);
+    if (ends == 0)
         return false;
-    line->colon = at + __builtin_ctz(colons);
+    line->colon = at + __builtin_ctz(ends);
     line->stop =
-        controls != 0 ? at + __builtin_ctz(controls) : find_below(at + LOOK_BYTES, end, ' ');
+        controls != 0 ? at + __builtin_ctz(controls) : find_below(from + LOOK_BYTES, end, ' ');
     line->next = line->stop + 2;
-    return line->colon != at && end - line->stop >= 3 && line->stop[0] == '\r' &&
-           line->stop[1] == '\n';
+    return *line->colon == ':' && line->colon != at && end - line->stop >= 3 &&
+           line->stop[0] == '\r' && line->stop[1] == '\n';
 }
 #else
-static inline bool line_is_plain(const char *at, const char *end, struct line *line)
+static inline bool line_is_plain(const char *base, const char *at, const char *end,
+                                 struct line *line)
 {
+    (void)base;
     return line_is_whole(at, end, line);
 }
 #endif
@@ -86,7 +89,7 @@ static const char *headers_read(struct http1 *p, const char *at, const char *end
     bool captures = p->store != NULL && p->env != NULL && p->env->capture != NULL;
     struct line line;
     while (at < end && *at != '\r') {
-        if (!line_is_plain(at, end, &line) && !line_is_whole(at, end, &line))
+        if (!line_is_plain(base, at, end, &line) && !line_is_whole(at, end, &line))
             return NULL;
         const char *name = at;
         at = line.next;
