@@ -152,7 +152,7 @@ static void write_peer(struct conn *c, const struct exchange *e, const struct re
     if (!(e->flags & EXCHANGE_SERVER))
         return;
     if (client.len == 0)
-        client = peer_client(&c->peer, room);
+        client = c->peer.flags & PEER_PROXIED ? peer_client(&c->peer, room) : address;
     if (client.len > 0)
         span_string(w, ATTR_CLIENT_ADDRESS, client.at, client.len, RECORD_MAX_VALUE);
 }

@@ -121,29 +121,29 @@ void peer_proxied(struct peer *p, const struct proxy *header)
 
 /* ---- as text ---- */
 
-/* Writes a number's digits; their count. */
-static size_t add_number(char *out, unsigned value)
+/* Writes the digits of a byte; behind them. */
+static char *put_byte(char *out, unsigned value)
 {
-    char digits[8];
-    size_t n = 0, at = 0;
-    do
-        digits[n++] = (char)('0' + value % 10);
-    while ((value /= 10) != 0);
-    while (n > 0)
-        out[at++] = digits[--n];
-    return at;
+    if (value >= 100) {
+        *out++ = (char)('0' + value / 100);
+        value %= 100;
+        *out++ = (char)('0' + value / 10);
+    } else if (value >= 10) {
+        *out++ = (char)('0' + value / 10);
+    }
+    *out++ = (char)('0' + value % 10);
+    return out;
 }
 
 /* glibc's goes by way of sprintf: 1,200 instructions. */
 static struct text inet_text(const unsigned char *address, char out[static PEER_TEXT])
 {
-    size_t at = 0;
-    for (unsigned i = 0; i < 4; i++) {
-        if (i > 0)
-            out[at++] = '.';
-        at += add_number(out + at, address[i]);
+    char *end = put_byte(out, address[0]);
+    for (unsigned i = 1; i < 4; i++) {
+        *end++ = '.';
+        end = put_byte(end, address[i]);
     }
-    return (struct text){ out, at };
+    return (struct text){ out, (size_t)(end - out) };
 }
 
 static struct text digits_of(const struct peer *p, char out[static PEER_TEXT])
