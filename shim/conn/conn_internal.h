@@ -103,6 +103,16 @@ enum exchange_flag {
     EXCHANGE_OWN_PARENT = 1u << 6, /* carries a traceparent that we leave alone */
 };
 
+/*
+ * What is wanted of a request: decided once, by the configuration and then by its head. What
+ * is not wanted is neither kept nor asked for; who wants more (a duration for metrics alone)
+ * adds a bit, and says at its place what it needs.
+ */
+enum exchange_want {
+    WANT_CONTEXT = 1u << 0, /* to be handed on: the caller's, and an id */
+    WANT_RECORD = 1u << 1,  /* a span: its times, and all that the head says */
+};
+
 struct exchange {
     struct span span;
     struct http1_store *head; /* its own store, or a larger one */
@@ -115,11 +125,12 @@ struct exchange {
     uint16_t status;
     uint8_t method; /* enum http_method */
     uint8_t request_minor, response_minor;
-    uint8_t flags;                    /* enum exchange_flag */
-    uint8_t nr_links;                 /* of candidates, behind the store's text */
-    uint8_t is_large;                 /* of LARGE_HEAD_BYTES */
-    uint8_t edit_state, edit_baggage; /* tracestate, baggage go in with our header */
-    uint16_t forks;                   /* of this process, when it began */
+    uint8_t flags;                            /* enum exchange_flag */
+    uint8_t nr_links;                         /* of candidates, behind the store's text */
+    uint8_t is_large;                         /* of LARGE_HEAD_BYTES */
+    uint8_t wants;                            /* enum exchange_want */
+    uint8_t edit_state : 1, edit_baggage : 1; /* tracestate, baggage go in with our header */
+    uint16_t forks;                           /* of this process, when it began */
     union {
         struct http1_store store;
         unsigned char memory[EXCHANGE_BYTES - 112 - 64];

@@ -17,6 +17,7 @@
 #include "context/traceparent.h"
 #include "diag.h"
 #include "proto/http_attrs.h"
+#include "sdk/sampler.h"
 
 /* Any thread; a forked child gives back what its copy holds. */
 struct pool exchange_pool = POOL(EXCHANGE_BYTES, 16, EXCHANGE_MAX);
@@ -30,6 +31,7 @@ static _Atomic uint16_t forks;
 static struct http1_env server_env, client_env;
 static struct http1_env server_answer_env, client_answer_env; /* for captured headers alone */
 static bool propagates_context, propagates_baggage;
+static uint8_t may_want; /* enum exchange_want: by the configuration */
 
 uint16_t exchange_forks(void)
 {
@@ -76,6 +78,7 @@ struct exchange *exchange_take(struct stream *s, uint32_t stream_number, bool se
     memset(e, 0, offsetof(struct exchange, memory));
     e->number = number;
     e->flags = server ? EXCHANGE_SERVER : 0;
+    e->wants = may_want;
     e->forks = exchange_forks();
     return e;
 }
@@ -134,7 +137,7 @@ void exchange_lend_answer(struct exchange *e, struct http1 *response)
 {
     const struct http1_env *env =
         e->flags & EXCHANGE_SERVER ? &server_answer_env : &client_answer_env;
-    if (likely(env->capture == NULL) || !e->span.open || !span_context_is_sampled(&e->span.context))
+    if (likely(env->capture == NULL) || !(e->wants & WANT_RECORD))
         return;
     if (e->answer == 0) {
         uint32_t number = pool_take(&head_pool);
@@ -155,14 +158,18 @@ void exchange_init(void)
 {
     uint32_t context = HTTP1_FIELD_BIT(HTTP1_TRACEPARENT) | HTTP1_FIELD_BIT(HTTP1_TRACESTATE) |
                        HTTP1_FIELD_BIT(HTTP1_BAGGAGE) | HTTP1_FIELD_BIT(HTTP1_HOST);
-    server_env.keep = context | exchange_attrs_keep(true);
-    server_env.grow = grow;
-    client_env.keep = context | exchange_attrs_keep(false);
-    client_env.grow = grow;
-    server_env.capture = http_capture(true, PROTO_REQUESTS);
-    client_env.capture = http_capture(false, PROTO_REQUESTS);
-    server_answer_env.capture = http_capture(true, PROTO_RESPONSES);
-    client_answer_env.capture = http_capture(false, PROTO_RESPONSES);
+    server_env.keep = client_env.keep = context;
+    server_env.grow = client_env.grow = grow;
+    may_want = WANT_CONTEXT;
+    if (config->exporters != 0 && (sampler_may_sample(config) || span_record_unsampled)) {
+        may_want |= WANT_RECORD;
+        server_env.keep |= exchange_attrs_keep(true);
+        client_env.keep |= exchange_attrs_keep(false);
+        server_env.capture = http_capture(true, PROTO_REQUESTS);
+        client_env.capture = http_capture(false, PROTO_REQUESTS);
+        server_answer_env.capture = http_capture(true, PROTO_RESPONSES);
+        client_answer_env.capture = http_capture(false, PROTO_RESPONSES);
+    }
     propagates_context = config->propagators & PROPAGATE_TRACECONTEXT;
     propagates_baggage = config->propagators & PROPAGATE_BAGGAGE;
     exchange_attrs_init();
@@ -285,7 +292,7 @@ static void start_client(struct conn *c, struct exchange *e)
         return;
     }
     span_start(&e->span, conn_http, SPAN_CLIENT, NULL);
-    if (found == 0 && !(e->span.head.flags & RECORD_HAS_PARENT))
+    if (found == 0 && !(e->span.head.flags & RECORD_HAS_PARENT) && (e->wants & WANT_RECORD))
         link_candidates(e);
 }
 
@@ -296,6 +303,7 @@ void exchange_start(struct conn *c, struct exchange *e, const struct http1 *requ
     e->request_minor = request->minor;
     if (exchange_is_excluded(c, e)) {
         e->flags |= EXCHANGE_EXCLUDED;
+        e->wants = 0;
         return;
     }
     if (e->flags & EXCHANGE_SERVER)
@@ -304,6 +312,8 @@ void exchange_start(struct conn *c, struct exchange *e, const struct http1 *requ
         start_client(c, e);
     if (unlikely(config->rules != NULL))
         exchange_decide(c, e);
+    if (!span_is_recorded(&e->span))
+        e->wants &= (uint8_t)~WANT_RECORD;
 }
 
 /* ---- our bytes in a client's request ---- */
@@ -400,11 +410,16 @@ unsigned exchange_edit_pieces(const struct exchange *e, const struct edit *edit,
 
 /* ---- ends ---- */
 
+static void forget_span(struct exchange *e)
+{
+    if (e->span.open)
+        span_abandon(&e->span);
+}
+
 void exchange_abandon(struct exchange *e)
 {
     request_close(e->flags & EXCHANGE_SERVER ? e->request : 0);
-    if (e->span.open)
-        span_abandon(&e->span);
+    forget_span(e);
 }
 
 void exchange_end(struct conn *c, struct exchange *e, const char *error)
@@ -415,10 +430,12 @@ void exchange_end(struct conn *c, struct exchange *e, const char *error)
 
 void exchange_tell(struct conn *c, struct exchange *e, const char *error)
 {
-    if (!e->span.open)
-        return;
     struct span_writer w;
-    if (!span_end(&e->span, &w))
+    if (!(e->wants & WANT_RECORD)) {
+        forget_span(e);
+        return;
+    }
+    if (!e->span.open || !span_end(&e->span, &w))
         return;
     for (unsigned i = 0; i < e->nr_links; i++) {
         unsigned char *to = span_put(&w, FIELD_LINK, 0, sizeof(struct record_link));

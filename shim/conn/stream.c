@@ -208,9 +208,11 @@ static bool unseen(struct conn *c, struct stream *s, enum proto_side side, size_
     return event == PROTO_MORE || happened(c, s, side, event);
 }
 
-static bool is_inside_head(const struct stream *s)
+/* Inside a head, of which the time of its first byte is wanted. */
+static bool wants_first_byte(const struct stream *s)
 {
-    return s->newest != 0 && !(exchange_at(s->newest)->flags & EXCHANGE_STARTED);
+    const struct exchange *e = exchange_at(s->newest);
+    return e != NULL && !(e->flags & EXCHANGE_STARTED) && (e->wants & WANT_RECORD);
 }
 
 void stream_feed_http1(struct conn *c, enum proto_side side, const char *bytes, size_t len)
@@ -240,7 +242,7 @@ void stream_feed_http1(struct conn *c, enum proto_side side, const char *bytes, 
         return;
     }
     /* The rest of the head comes later: now was its first byte. */
-    if (side == PROTO_REQUESTS && s->first_byte_mono_ns == 0 && is_inside_head(s))
+    if (side == PROTO_REQUESTS && s->first_byte_mono_ns == 0 && wants_first_byte(s))
         s->first_byte_mono_ns = clock_mono_ns();
 }
 

@@ -49,6 +49,13 @@ static inline bool sampler_samples_child(const struct config *c, const struct sp
     return sampler_samples_root(c, parent->trace_id);
 }
 
+/* Whether any span of this process can ever be recorded, by the configuration alone. */
+static inline bool sampler_may_sample(const struct config *c)
+{
+    return c->sampler_all || c->sampler_bound != 0 || c->sampler == SAMPLER_RATE ||
+           c->sampler_parent_based || c->rules != NULL;
+}
+
 /* Either of both; `parent` may be NULL. */
 static inline bool sampler_samples(const struct config *c, const struct span_context *parent,
                                    const uint8_t trace_id[static 16])

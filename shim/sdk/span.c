@@ -142,8 +142,8 @@ static __attribute__((noinline)) void put_tracestate(struct span_writer *w, cons
 /* Whether a record is made of it at all. */
 static inline bool is_wanted(const struct span *span, const struct thread_state *t)
 {
-    return span->open && ((span->head.flags & RECORD_SAMPLED) || span_record_unsampled) &&
-           span->process_generation == t->generation && config->exporters != 0;
+    return span_is_recorded(span) && span->process_generation == t->generation &&
+           config->exporters != 0;
 }
 
 static inline void begin_record(const struct span *span, struct span_writer *w, struct record *r,

@@ -218,6 +218,12 @@ void span_commit(struct span_writer *w);
 /* Whether unsampled operations are recorded, too (for metrics). Constructor only. */
 extern bool span_record_unsampled;
 
+/* Whether a record is to be made of it at its end. Decided by the time that it is started. */
+static inline bool span_is_recorded(const struct span *span)
+{
+    return span->open && ((span->head.flags & RECORD_SAMPLED) || span_record_unsampled);
+}
+
 /* CLOCK_MONOTONIC in ns; 0 when the program's sandbox forbids us to ask. */
 uint64_t clock_mono_ns(void);
 
