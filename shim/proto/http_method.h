@@ -42,7 +42,7 @@ static inline uint64_t http_method_word(const char *method, size_t len)
                               (uint64_t)(unsigned char)method[len / 2] << 8 * (len / 2) |
                               (uint64_t)(unsigned char)method[len - 1] << 8 * (len - 1);
     memcpy(&first, method, sizeof first);
-    memcpy(&last, method + len - sizeof last, sizeof last);
+    memcpy(&last, method + (len - sizeof last), sizeof last);
     return first | (uint64_t)last << 8 * (len - sizeof last);
 }
 
