@@ -48,7 +48,12 @@ enum otelshim_result {
     OTELSHIM_PENDING = 3,  /* under way: ask step() */
 };
 
-enum otelshim_log_level { OTELSHIM_ERROR = 1, OTELSHIM_WARN = 2, OTELSHIM_INFO = 3, OTELSHIM_DEBUG = 4 };
+enum otelshim_log_level {
+    OTELSHIM_ERROR = 1,
+    OTELSHIM_WARN = 2,
+    OTELSHIM_INFO = 3,
+    OTELSHIM_DEBUG = 4
+};
 
 /* What the plugin may use; lives as long as the process. */
 struct otelshim_plugin_host {

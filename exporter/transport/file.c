@@ -29,8 +29,8 @@ static bool find_paths(struct file *file)
     size_t room = sizeof file->absolute;
     if (file->path[0] != '/' && !getcwd(directory, sizeof directory))
         return false;
-    int len = snprintf(file->absolute, room, "%s%s%s", directory, *directory ? "/" : "",
-                       file->path);
+    int len =
+        snprintf(file->absolute, room, "%s%s%s", directory, *directory ? "/" : "", file->path);
     if (len < 0 || (size_t)len >= room)
         return false;
     snprintf(file->rotated, sizeof file->rotated, "%s.1", file->absolute);
@@ -60,8 +60,8 @@ static bool file_open(void *self)
     struct file *file = self;
     file->fd = -1;
     file->written = 0;
-    bool good = is_stdout(file) ? set_fd(file, file->host->stdout_fd)
-                                : find_paths(file) && open_file(file);
+    bool good =
+        is_stdout(file) ? set_fd(file, file->host->stdout_fd) : find_paths(file) && open_file(file);
     if (!good)
         file->host->log(LOG_ERROR, "%.256s cannot be written: spans are not exported",
                         is_stdout(file) ? "stdout" : file->path);
@@ -101,8 +101,7 @@ static void move_away(struct file *file)
 {
     struct stat ours;
     bool locked = flock(file->fd, LOCK_EX | LOCK_NB) == 0;
-    if (!path_is_ours(file, &ours) ||
-        (!locked && (uint64_t)ours.st_size / 2 < file->max_bytes))
+    if (!path_is_ours(file, &ours) || (!locked && (uint64_t)ours.st_size / 2 < file->max_bytes))
         return;
     if (rename(file->absolute, file->rotated) != 0 && errno != ENOENT)
         file->host->log(LOG_WARN, "%.256s cannot be rotated: it grows on", file->absolute);

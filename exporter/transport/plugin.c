@@ -79,8 +79,7 @@ static bool plugin_step(void *self, uint64_t now_ns, struct answer *answer)
     case OTELSHIM_PENDING: answer->why = "it took too long"; break;
     default: answer->why = error_of(plugin);
     }
-    answer->verdict =
-        plugin->result == OTELSHIM_REJECTED ? VERDICT_REJECTED : VERDICT_RETRY;
+    answer->verdict = plugin->result == OTELSHIM_REJECTED ? VERDICT_REJECTED : VERDICT_RETRY;
     return true;
 }
 
@@ -94,9 +93,8 @@ static unsigned plugin_fds(void *self, struct pollfd *fds, unsigned max)
 {
     const struct plugin *plugin = self;
     short events = POLLIN;
-    int fd = plugin->pending && plugin->ops.wait_fd
-                 ? plugin->ops.wait_fd(plugin->self, &events)
-                 : -1;
+    int fd =
+        plugin->pending && plugin->ops.wait_fd ? plugin->ops.wait_fd(plugin->self, &events) : -1;
     if (fd < 0 || max == 0)
         return 0;
     fds[0] = (struct pollfd){ .fd = fd, .events = events };
@@ -115,7 +113,8 @@ static const struct transport_ops plugin_ops = {
 
 static const char *fault_of(const struct otelshim_plugin *ops)
 {
-    if (!ops || ops->abi != OTELSHIM_PLUGIN_ABI || ops->size < offsetof(struct otelshim_plugin, step))
+    if (!ops || ops->abi != OTELSHIM_PLUGIN_ABI ||
+        ops->size < offsetof(struct otelshim_plugin, step))
         return "is of another version than otelshim";
     if (!ops->open || !ops->take ||
         (ops->format != OTELSHIM_OTLP_PROTOBUF && ops->format != OTELSHIM_OTLP_JSON))

@@ -53,9 +53,10 @@ static unsigned char *put_value(unsigned char *at, const struct field_view *fiel
     case FIELD_INT: memcpy(&number, field->data, sizeof number); return json_put_i64(at, number);
     case FIELD_DOUBLE:
         memcpy(&real, field->data, sizeof real);
-        return real == real && real - real == 0
-                   ? json_put_double(at, real)
-                   : json_put(at, real != real ? "NaN" : real > 0 ? "Infinity" : "-Infinity");
+        return real == real && real - real == 0 ? json_put_double(at, real)
+                                                : json_put(at, real != real ? "NaN"
+                                                               : real > 0   ? "Infinity"
+                                                                            : "-Infinity");
     case FIELD_BOOL: return json_put(at, field->data[0] ? "true" : "false");
     case FIELD_STRING_ARRAY:
     case FIELD_NAMED_ARRAY: return put_list(at, field, pos);
@@ -158,8 +159,7 @@ static size_t zipkin_span(void *self, const struct span_view *view, unsigned cha
     unsigned char *at = put_ids(out, view->record);
     at = json_put_text(json_put(at, ",\"name\":"), view->name);
     if (kind != SPAN_INTERNAL)
-        at = json_put(at,
-                      kind == SPAN_SERVER ? ",\"kind\":\"SERVER\"" : ",\"kind\":\"CLIENT\"");
+        at = json_put(at, kind == SPAN_SERVER ? ",\"kind\":\"SERVER\"" : ",\"kind\":\"CLIENT\"");
     at = json_put_u64(json_put(at, ",\"timestamp\":"), view->start_unix_ns / NS_PER_US);
     at = json_put_u64(json_put(at, ",\"duration\":"), us ? us : 1); /* 0 is no duration there */
     at = put_remote(at, view);

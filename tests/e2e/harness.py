@@ -59,7 +59,7 @@ class Case:
         self.shim_env = take("shim_env", {})      # for the run under the shim
         self.stdin = take("stdin", "")
         self.sink = take("sink", "ok")            # sink.py's behaviours; "refused": nobody listens
-        self.sink_tls = take("sink_tls", False)
+        self.sink_tls = take("sink_tls", False)   # True; "mutual": it wants a certificate of ours, too
         self.sink_protocol = take("sink_protocol", None)  # "grpc", "http/json", "zipkin"; None: the default
         self.web = take("web", None)              # "plain" (or None), "nginx": what $WEB is
         self.files = take("files", {})            # name -> text, written into $TMP before each run
@@ -135,7 +135,8 @@ class Run:
         out = {"TMP": self.tmp, "ROOT": ROOT, "BUILD": build, "PROGRAMS": f"{build}/programs",
                "SHIM": f"{build}/libotelshim.so", "OTELSHIM": f"{build}/otelshim",
                "PYTHON": "/usr/bin/python3", "HERE": os.path.join(ROOT, "tests/e2e"),
-               "CA": self.shared.get("ca", ""), "LOG": self.log_path, "UID": os.getuid()}
+               "CA": self.shared.get("ca", ""), "CLIENT_CERT": self.shared.get("client_cert", ""),
+               "CLIENT_KEY": self.shared.get("client_key", ""), "LOG": self.log_path, "UID": os.getuid()}
         if self.web:
             out.update(WEB=f"http://127.0.0.1:{self.web.port}", WEB_PORT=self.web.port, PORT=self.web.port)
         if self.nginx:
@@ -508,6 +509,8 @@ def open_build(directory):
 def open_sink(run):
     tls = run.shared if run.case.sink_tls else {}
     options = {"cert": tls.get("cert"), "key": tls.get("key")}
+    if run.case.sink_tls == "mutual":
+        options["client_ca"] = run.shared["ca"]
     if run.case.sink_protocol == "grpc":
         from grpc_sink import GrpcSink  # here: most cases can do without grpcio
         return GrpcSink(run.case.sink, **options)

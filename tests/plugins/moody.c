@@ -81,8 +81,11 @@ static const char *error(void *self)
 const struct otelshim_plugin *otelshim_exporter_plugin(void)
 {
     static const struct otelshim_plugin ops = {
-        sizeof ops, OTELSHIM_PLUGIN_ABI, "moody", OTELSHIM_OTLP_JSON, start, take, step,
-        wait_fd,    cancel,              error,
+        sizeof ops, OTELSHIM_PLUGIN_ABI,
+        "moody",    OTELSHIM_OTLP_JSON,
+        start,      take,
+        step,       wait_fd,
+        cancel,     error,
     };
     return &ops;
 }
