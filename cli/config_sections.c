@@ -73,7 +73,13 @@ static void context_and_urls(void)
 {
     puts(
         "\n`TRACEPARENT`, `TRACESTATE` and `BAGGAGE` of the environment are the context that the\n"
-        "program was started in.\n\n"
+        "program was started in. `DEPLOYMENT_ENVIRONMENT` is the resource's\n"
+        "`deployment.environment.name` where the attributes do not say it (without either:\n"
+        "`development`). `K8S_POD_NAME`, `K8S_NODE_NAME`, `K8S_NAMESPACE_NAME`, `K8S_CONTAINER_NAME`,\n"
+        "`K8S_DEPLOYMENT_NAME` and `K8S_CLUSTER_NAME` (the downward API sets them) become the attributes of\n"
+        "these names; the pod's name is else `HOSTNAME`, where a service account is mounted.\n"
+        "`http_proxy`, `https_proxy`, `all_proxy` and `no_proxy` (all but the first also in capitals) are\n"
+        "libcurl's: proxies of OTLP and Zipkin.\n\n"
         "## Excluded URLs\n\n"
         "A comma list of regular expressions (PCRE2), each searched for anywhere in the absolute URL\n"
         "with its query, letter case told apart. A URL that one of them matches gets no span and no\n"

@@ -32,6 +32,20 @@ enum exporter_kind {
     EXPORTER_OTLP_STDOUT = 1 << 4,
     EXPORTER_PLUGINS = 1 << 5, /* of OTEL_SHIM_EXPORTER_PLUGINS: no word chooses it */
 };
+/* X(id, variable, attribute): names that Kubernetes' downward API gives a container. */
+#define CONFIG_K8S_VARIABLES(X) \
+    X(POD_NAME, "K8S_POD_NAME", "k8s.pod.name") \
+    X(NODE_NAME, "K8S_NODE_NAME", "k8s.node.name") \
+    X(NAMESPACE_NAME, "K8S_NAMESPACE_NAME", "k8s.namespace.name") \
+    X(CONTAINER_NAME, "K8S_CONTAINER_NAME", "k8s.container.name") \
+    X(DEPLOYMENT_NAME, "K8S_DEPLOYMENT_NAME", "k8s.deployment.name") \
+    X(CLUSTER_NAME, "K8S_CLUSTER_NAME", "k8s.cluster.name")
+enum k8s_variable {
+#define X(id, variable, key) K8S_##id,
+    CONFIG_K8S_VARIABLES(X)
+#undef X
+        K8S_VARIABLE_COUNT
+};
 enum resource_detector {
     DETECT_PROCESS = 1 << 0,
     DETECT_OS = 1 << 1,
@@ -72,9 +86,11 @@ struct config {
     unsigned nr_file_vars;
     const char *include_executables, *exclude_executables; /* lists of globs, or NULL */
     bool require_service_name, require_environment;
-    const char *deployment_environment; /* DEPLOYMENT_ENVIRONMENT, or NULL */
-    uint32_t exporters;                 /* enum exporter_kind, 0 = none */
-    enum console_format console_format; /* OTEL_SHIM_CONSOLE_FORMAT tree|json */
+    const char *deployment_environment;  /* DEPLOYMENT_ENVIRONMENT, or NULL */
+    const char *hostname;                /* HOSTNAME, or NULL */
+    const char *k8s[K8S_VARIABLE_COUNT]; /* CONFIG_K8S_VARIABLES, or NULL */
+    uint32_t exporters;                  /* enum exporter_kind, 0 = none */
+    enum console_format console_format;  /* OTEL_SHIM_CONSOLE_FORMAT tree|json */
     const char *console_collect;   /* OTEL_SHIM_CONSOLE_COLLECT: `otelshim run --console`'s file */
     const char *exporter_plugins;  /* list of paths, or NULL */
     const char *allowed_exporters; /* list of names, or NULL: config_exporter_is_allowed() */

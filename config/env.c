@@ -123,6 +123,12 @@ static void keep_entry(struct config *c, struct found *found, const char *entry)
         break;
     case 'B': keep_other(&c->baggage, entry, "BAGGAGE"); break;
     case 'D': keep_other(&c->deployment_environment, entry, "DEPLOYMENT_ENVIRONMENT"); break;
+    case 'H': keep_other(&c->hostname, entry, "HOSTNAME"); break;
+    case 'K':
+#define X(id, variable, key) keep_other(&c->k8s[K8S_##id], entry, variable);
+        CONFIG_K8S_VARIABLES(X)
+#undef X
+        break;
     case 'L': keep_other(&c->ld_preload, entry, "LD_PRELOAD"); break;
     }
 }

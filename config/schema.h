@@ -73,18 +73,18 @@
     WORD(EXPORTER, "otlp_file", EXPORTER_OTLP_FILE, BUILT) \
     WORD(EXPORTER, "otlp_file/development", EXPORTER_OTLP_FILE, BUILT) \
     WORD(EXPORTER, "otlp/stdout", EXPORTER_OTLP_STDOUT, BUILT) \
-    WORD(DETECTOR, "process", DETECT_PROCESS, UNBUILT) \
-    WORD(DETECTOR, "os", DETECT_OS, UNBUILT) \
-    WORD(DETECTOR, "host", DETECT_HOST, UNBUILT) \
-    WORD(DETECTOR, "container", DETECT_CONTAINER, UNBUILT) \
-    WORD(DETECTOR, "containerid", DETECT_CONTAINER, UNBUILT) \
-    WORD(DETECTOR, "k8s", DETECT_K8S, UNBUILT) \
-    WORD(DETECTOR, "service", DETECT_SERVICE, UNBUILT) \
-    WORD(DETECTOR, "service_instance", DETECT_SERVICE, UNBUILT) \
-    WORD(DETECTOR, "otel", 0, UNBUILT) \
-    WORD(DETECTOR, "*", DETECT_ALL, UNBUILT) \
-    WORD(DETECTOR, "all", DETECT_ALL, UNBUILT) \
-    WORD(DETECTOR, "none", 0, UNBUILT) \
+    WORD(DETECTOR, "process", DETECT_PROCESS, BUILT) \
+    WORD(DETECTOR, "os", DETECT_OS, BUILT) \
+    WORD(DETECTOR, "host", DETECT_HOST, BUILT) \
+    WORD(DETECTOR, "container", DETECT_CONTAINER, BUILT) \
+    WORD(DETECTOR, "containerid", DETECT_CONTAINER, BUILT) \
+    WORD(DETECTOR, "k8s", DETECT_K8S, BUILT) \
+    WORD(DETECTOR, "service", DETECT_SERVICE, BUILT) \
+    WORD(DETECTOR, "service_instance", DETECT_SERVICE, BUILT) \
+    WORD(DETECTOR, "otel", 0, BUILT) \
+    WORD(DETECTOR, "*", DETECT_ALL, BUILT) \
+    WORD(DETECTOR, "all", DETECT_ALL, BUILT) \
+    WORD(DETECTOR, "none", 0, BUILT) \
     WORD(PROFILE, "dev", PROFILE_DEV, BUILT) \
     WORD(PROFILE, "ci", PROFILE_CI, BUILT) \
     WORD(PROFILE, "prod", PROFILE_PROD, BUILT) \
@@ -138,8 +138,7 @@
 
 /* NAME(name): rows of the table below that stand there before what they mean does. One
  * line says that the variable is not read; who builds it takes the name out of here. */
-#define CONFIG_UNBUILT_VARIABLES(NAME) \
-    NAME("OTEL_EXPERIMENTAL_RESOURCE_DETECTORS")
+#define CONFIG_UNBUILT_VARIABLES(NAME)
 
 #define CONFIG_VARIABLES(VAR) \
     VAR("OTEL_SHIM_LOG_FILE", PATH, log_file, NONE, "", \

@@ -49,7 +49,7 @@ static int exporter_open(const struct config *c, const struct exporter_host *hos
     /* This thread's alone: numbers are written with a point, whatever the program's
      * locale says. "C" is built in: no file is read. */
     uselocale(newlocale(LC_ALL_MASK, "C", NULL));
-    resource_detect(&exporter.resource, c, host);
+    resource_detect(&exporter.resource, c, host, "");
     span_view_limit(&(struct span_limits){ c->limits.attributes, c->limits.events, c->limits.links,
                                            c->limits.value_length });
     span_view_run_id(c->run_id);

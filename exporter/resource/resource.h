@@ -6,8 +6,9 @@
 
 #include "exporter.h"
 
-/* Bound: the user's attributes and our own (fewer than 16). */
-#define RESOURCE_MAX_ATTRIBUTES (CONFIG_MAX_RESOURCE_ATTRIBUTES + 16u)
+/* Bound: the user's attributes and our own. */
+#define RESOURCE_MAX_OWN 40u
+#define RESOURCE_MAX_ATTRIBUTES (CONFIG_MAX_RESOURCE_ATTRIBUTES + RESOURCE_MAX_OWN)
 
 struct resource_attribute {
     const char *key;
@@ -21,9 +22,9 @@ struct resource {
 };
 
 /* Fills `resource`. Texts live as long as the process; a text that is no UTF-8
- * is repaired. */
+ * is repaired. Reads a few small files under `root` ("": the real ones). */
 void resource_detect(struct resource *resource, const struct config *config,
-                     const struct exporter_host *host);
+                     const struct exporter_host *host, const char *root);
 
 /* The text of service.name; never empty. */
 const char *resource_service_name(const struct resource *resource);

@@ -7,6 +7,7 @@ stand in it; check_spans() holds them to the rules that are true of any trace.
 """
 import difflib
 import json
+import os
 import re
 import string
 
@@ -271,6 +272,23 @@ def compare(expected, roots, parallel):
 
 # ---------------------------------------------------------------- rules of any trace
 
+UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+DETECTED = {  # what detectors may say on this machine: a value, or a regular expression of the whole
+    "os.type": "linux", "host.name": os.uname().nodename, "host.arch": "amd64", "host.id": "[0-9a-f]{32}",
+    "process.executable.path": "/.+", "process.creation.time": r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z",
+    "service.instance.id": UUID, "container.id": "[0-9a-f]{64}", "k8s.pod.uid": UUID.replace("4[", "[0-9a-f][", 1),
+}
+
+
+def check_resource(resource):
+    for key, pattern in DETECTED.items():
+        value = resource.get(key)
+        if value is not None and value != pattern and not re.fullmatch(pattern, value):
+            yield f"resource {key}={value!r}"
+    if resource.get("process.parent_pid", 1) < 0 or not resource.get("deployment.environment.name"):
+        yield f"resource {resource}"
+
+
 def check_spans(spans, secrets=(), early_children=False, sdk_parents=(), orphans=False):
     """What is true of every trace we may send, whatever the golden file says."""
     known = {}
@@ -283,6 +301,7 @@ def check_spans(spans, secrets=(), early_children=False, sdk_parents=(), orphans
                     "telemetry.sdk.version"):
             if not span["resource"].get(key):
                 yield f"{where}: the resource has no {key}"
+        yield from (f"{where}: {problem}" for problem in check_resource(span["resource"]))
         if span["resource"].get("telemetry.sdk.name") != "otelshim":
             yield f"{where}: telemetry.sdk.name {span['resource'].get('telemetry.sdk.name')}"
         if not span["scope"].startswith("otelshim.") or not span["scope_version"]:
