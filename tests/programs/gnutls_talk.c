@@ -1,14 +1,34 @@
 /* libs: -lgnutls */
 /*
  * GnuTLS in tls_talk.h. Arguments: certificate, key, then "null": repeats by NULL and 0;
- * "rekey": new keys, of both sides, before each request (TLS 1.3; it takes 8 in a second).
+ * "rekey": new keys, of both sides, before each request (TLS 1.3; it takes 8 in a second);
+ * "rehandshake": a new handshake, begun by the client, before each request and answer (TLS 1.2).
  */
 #include <gnutls/gnutls.h>
 
 #include "tls_talk.h"
 
-static int repeats_by_null, rekeys;
-static unsigned long rekeyed;
+static int repeats_by_null, rekeys, rehandshakes;
+static unsigned long renewed;
+static gnutls_session_t client_session, server_session;
+
+/* The server hears of it where it reads. */
+static void shake_hands_again(void)
+{
+    int client = GNUTLS_E_AGAIN, server = GNUTLS_E_AGAIN, heard = 0;
+    while (client != 0 || server != 0) {
+        char byte;
+        if (client != 0)
+            client = gnutls_handshake(client_session);
+        if (!heard)
+            heard = gnutls_record_recv(server_session, &byte, 1) == GNUTLS_E_REHANDSHAKE;
+        else if (server != 0)
+            server = gnutls_handshake(server_session);
+        if (gnutls_error_is_fatal(client) || gnutls_error_is_fatal(server))
+            fail("handshake");
+    }
+    renewed++;
+}
 static int is_pending[2];
 
 static long result_of(ssize_t n)
@@ -27,8 +47,11 @@ static long tls_send(struct side *s, const void *bytes, size_t len)
         int n = gnutls_session_key_update(s->session, GNUTLS_KU_PEER);
         if (n != 0)
             return result_of(n);
-        rekeyed++;
+        renewed++;
     }
+    if (rehandshakes && !*pending &&
+        (memcmp(bytes, "POST ", 5) == 0 || memcmp(bytes, "HTTP/", 5) == 0))
+        shake_hands_again();
     ssize_t n = *pending && repeats_by_null ? gnutls_record_send(s->session, NULL, 0)
                                             : gnutls_record_send(s->session, bytes, len);
     *pending = n == GNUTLS_E_AGAIN || n == GNUTLS_E_INTERRUPTED;
@@ -44,7 +67,8 @@ static gnutls_session_t make(unsigned flags, int fd, gnutls_certificate_credenti
 {
     gnutls_session_t session;
     if (gnutls_init(&session, flags | GNUTLS_NONBLOCK) != 0 ||
-        gnutls_set_default_priority(session) != 0 ||
+        gnutls_priority_set_direct(session, rehandshakes ? "NORMAL:-VERS-TLS1.3" : "NORMAL",
+                                   NULL) != 0 ||
         gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, credentials) != 0)
         fail("session");
     gnutls_transport_set_int(session, fd);
@@ -57,6 +81,7 @@ int main(int argc, char **argv)
     gnutls_certificate_credentials_t credentials;
     repeats_by_null = argc > 3 && strcmp(argv[3], "null") == 0;
     rekeys = argc > 3 && strcmp(argv[3], "rekey") == 0;
+    rehandshakes = argc > 3 && strcmp(argv[3], "rehandshake") == 0;
     gnutls_certificate_allocate_credentials(&credentials);
     if (gnutls_certificate_set_x509_key_file(credentials, argv[1], argv[2], GNUTLS_X509_FMT_PEM) !=
         0)
@@ -64,6 +89,8 @@ int main(int argc, char **argv)
     make_pair(pair);
     gnutls_session_t a = make(GNUTLS_CLIENT, pair[0], credentials);
     gnutls_session_t b = make(GNUTLS_SERVER, pair[1], credentials);
+    client_session = a;
+    server_session = b;
     for (int x = 1, y = 1; x != 0 || y != 0;) {
         x = x != 0 ? gnutls_handshake(a) : 0;
         y = y != 0 ? gnutls_handshake(b) : 0;
@@ -73,8 +100,8 @@ int main(int argc, char **argv)
     /* The client's buffers move; so its writes are number 1 of is_pending. */
     struct side client = { a, tls_send, tls_recv, 1, 0 }, server = { b, tls_send, tls_recv, 0, 0 };
     talk_of_everything(&client, &server);
-    if (rekeys)
-        printf("renewed keys: %lu times\n", rekeyed);
+    if (rekeys || rehandshakes)
+        printf("renewed %s: %lu times\n", rekeys ? "keys" : "handshakes", renewed);
     gnutls_bye(a, GNUTLS_SHUT_WR);
     gnutls_bye(b, GNUTLS_SHUT_WR);
     gnutls_deinit(a);

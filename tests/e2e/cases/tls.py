@@ -59,6 +59,7 @@ for side in ("client", "server"):
     talk(f"tls_openssl_{side}_renegotiates_in_part", "openssl_talk", side, "partial", "moving", "ex", tls="1.2",
          stdout="renewed handshakes in each message")
 talk("tls_gnutls_key_updates", "gnutls_talk", "rekey", stdout="renewed keys: 4 times")
+talk("tls_gnutls_rehandshakes", "gnutls_talk", "rehandshake", tls="1.2", stdout="renewed handshakes: 8 times")
 
 for one in ("openssl", "gnutls"):
     case(f"tls_{one}_disabled", [f"$PROGRAMS/{one}_talk", "$CERT", "$KEY"], prepare=choose_ports, vars={}, golden=[],
