@@ -36,7 +36,10 @@ EXP_OBJ  := $(call obj,$(EXP_SRC)) $(GEN_OBJ)
 # The command prints trees with the exporter's own code.
 TREE_SRC := exporter/record.c exporter/utf8.c exporter/transport/text_buffer.c \
             $(addprefix exporter/transport/console_,collected.c line.c tree.c)
-CLI_OBJ  := $(call obj,$(CLI_SRC) $(TREE_SRC))
+# It checks the configuration with the shim's own, and speaks libcurl as the exporter does.
+CHECK_SRC := $(wildcard config/*.c) $(addprefix shim/,sdk/sampler.c sdk/rules.c proto/http_attrs.c proto/routes.c) \
+            exporter/transport/curl.c
+CLI_OBJ  := $(call obj,$(CLI_SRC) $(TREE_SRC) $(CHECK_SRC))
 # Units link what they use out of an archive; hooks would replace the test's own libc.
 UNIT_OBJ := $(filter-out $(BUILD)/obj/shim/hooks/% $(SHIM_ASM:%.S=$(BUILD)/obj/%.o) $(BUILD)/obj/shim/init.o $(BUILD)/obj/shim/registry.o,$(SHIM_OBJ))
 
@@ -70,8 +73,8 @@ $(BUILD)/libyaml.a:
 $(EXPORTER): $(EXP_OBJ)
 	$(CC) $(LDFLAGS_SO) -Wl,-soname,libotelshim-exporter.so -o $@ $^ -l:libprotobuf-c.a -l:libz.a
 
-$(CLI): $(CLI_OBJ)
-	$(CC) $(SAN) -o $@ $^
+$(CLI): $(CLI_OBJ) $(BUILD)/libyaml.a
+	$(CC) $(SAN) -o $@ $^ -l:libpcre2-8.a
 
 # dlsym comes by here before AddressSanitizer is there to check it: it asks for functions itself.
 $(addprefix $(BUILD)/obj/shim/,real.o elf_object.o registry.o hooks/loader.o): UNCHECKED := -fno-sanitize=all

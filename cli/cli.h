@@ -16,6 +16,7 @@ enum cli_status { CLI_FAILED = 125, CLI_NOT_EXECUTABLE = 126, CLI_NOT_FOUND = 12
 /* SUBCOMMAND(name, help) */
 #define CLI_COMMANDS(SUBCOMMAND) \
     SUBCOMMAND(run, "runs a program with telemetry") \
+    SUBCOMMAND(check, "tells whether the configuration is right, and the collector reached") \
     SUBCOMMAND(doctor, "tells what will be seen of a program or a process, and why not") \
     SUBCOMMAND(config, "lists the variables that are read")
 

@@ -7,6 +7,7 @@
 
 #include "cli.h"
 #include "schema.h"
+#include "variables.h"
 
 #define BUILT true
 #define UNBUILT false
@@ -39,12 +40,7 @@ static const char *const types[] = {
 #undef TYPE
 };
 
-static const struct variable {
-    const char *name;
-    int type;
-    enum word_set words;
-    const char *default_text, *effect;
-} variables[] = {
+const struct variable variables[] = {
 #define VAR(name, type, field, words, default_text, effect) \
     { name, TYPE_##type, WORDS_##words, default_text, effect },
     CONFIG_VARIABLES(VAR)
@@ -52,9 +48,9 @@ static const struct variable {
 };
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+const size_t nr_variables = COUNT(variables);
 
-/* What stands before the effect of a row that this version does not read. */
-static const char *not_read(const struct variable *v)
+const char *variable_not_read(const struct variable *v)
 {
     static const char *const names[] = {
 #define NAME(name) name,
@@ -74,20 +70,20 @@ static void describe_type(const struct variable *v, char *out, size_t size)
     int n = snprintf(out, size, "%s", types[v->type]);
     const char *between = ": ";
     for (size_t i = 0; i < COUNT(words); i++) {
-        if (words[i].set != v->words || !words[i].built || n >= (int)size)
+        if ((int)words[i].set != v->words || !words[i].built || n >= (int)size)
             continue;
         n += snprintf(out + n, size - (size_t)n, "%s%s", between, words[i].text);
         between = ", ";
     }
 }
 
-static int list(void)
+int variables_list(void)
 {
     for (size_t i = 0; i < COUNT(variables); i++) {
         const struct variable *v = &variables[i];
         char type[512];
         describe_type(v, type, sizeof type);
-        printf("%s\n    %s%s\n    %s%s%s\n", v->name, not_read(v), v->effect, type,
+        printf("%s\n    %s%s\n    %s%s%s\n", v->name, variable_not_read(v), v->effect, type,
                *v->default_text ? "; default: " : "", v->default_text);
     }
     return 0;
@@ -108,7 +104,7 @@ static int markdown(void)
         char type[512];
         describe_type(v, type, sizeof type);
         printf("| `%s` | %s | %s | %s%s |\n", v->name, type,
-               *v->default_text ? v->default_text : "–", not_read(v), v->effect);
+               *v->default_text ? v->default_text : "–", variable_not_read(v), v->effect);
     }
     config_sections();
     return 0;
@@ -117,7 +113,7 @@ static int markdown(void)
 int cli_config(int argc, char *argv[])
 {
     if (argc == 1 && strcmp(argv[0], "--list") == 0)
-        return list();
+        return variables_list();
     if (argc == 1 && strcmp(argv[0], "--markdown") == 0)
         return markdown();
     fputs("usage: otelshim config --list | --markdown\n",

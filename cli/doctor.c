@@ -41,25 +41,25 @@ static void print_kind(const struct program *program, const char *name)
 {
     const struct target *t = &program->target;
     if (strcmp(name, program->path) != 0)
-        doctor_row("found at", "%s", program->path);
+        report_row("found at", "%s", program->path);
     if (t->scripts > 0)
-        doctor_row("script", "its first line says %s; the program that runs is %s", t->first_line,
+        report_row("script", "its first line says %s; the program that runs is %s", t->first_line,
                    t->loaded);
     if (t->verdict == TARGET_UNREADABLE)
-        doctor_row("kind", "cannot be read by this user, so nothing more can be told");
+        report_row("kind", "cannot be read by this user, so nothing more can be told");
     else
-        doctor_row("kind", "%s", *t->why == '\0' ? "dynamically linked, loaded by glibc" : t->why);
+        report_row("kind", "%s", *t->why == '\0' ? "dynamically linked, loaded by glibc" : t->why);
     if (t->user_bound && *t->why == '\0')
-        doctor_row("rights", "it is set-user-ID, set-group-ID or has file capabilities: started by "
+        report_row("rights", "it is set-user-ID, set-group-ID or has file capabilities: started by "
                              "another user than this one, it ignores LD_PRELOAD");
     if (t->preload == PRELOAD_HARMFUL)
-        doctor_row("beware", "with libotelshim.so in LD_PRELOAD its loader complains or does not "
+        report_row("beware", "with libotelshim.so in LD_PRELOAD its loader complains or does not "
                              "start it; `otelshim run` leaves it out");
     else if (t->preload == PRELOAD_IGNORED)
-        doctor_row("children",
+        report_row("children",
                    "LD_PRELOAD does it no harm, and programs that it starts can be seen");
     if (*t->why != '\0')
-        doctor_advise("%c%s.", toupper((unsigned char)t->advice[0]), t->advice + 1);
+        report_advise("%c%s.", toupper((unsigned char)t->advice[0]), t->advice + 1);
 }
 
 static void print_library(const char *path)
@@ -68,7 +68,7 @@ static void print_library(const char *path)
     if (path == NULL)
         return; /* said by library_find */
     bool known = doctor_shim_version(path, version);
-    doctor_row("otelshim", "%s, version %s", path, known ? version : "unknown");
+    report_row("otelshim", "%s, version %s", path, known ? version : "unknown");
 }
 
 static int diagnose_program(const char *name)
@@ -87,13 +87,13 @@ static int diagnose_program(const char *name)
         objects_of_program(&objects, program.target.loaded);
         doctor_sight(&objects, have_shim ? shim : NULL);
         if (*program.target.why == '\0')
-            doctor_advise("Run it as `otelshim run %s` (`--console`: spans on the terminal), and "
+            report_advise("Run it as `otelshim run %s` (`--console`: spans on the terminal), and "
                           "`otelshim check --connect` to see whether the collector is reached.",
                           name);
     } else {
         objects_add(&objects, program.target.loaded, true);
     }
-    doctor_print_advice();
+    report_print_advice();
     return program.target.preload == PRELOAD_TAKEN && have_shim ? 0 : 1;
 }
 

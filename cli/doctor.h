@@ -1,6 +1,5 @@
 /*
- * Parts of `otelshim doctor`. Findings go to stdout in sections of rows, what to do about
- * them at the end.
+ * Parts of `otelshim doctor`.
  */
 #ifndef OTELSHIM_CLI_DOCTOR_H
 #define OTELSHIM_CLI_DOCTOR_H
@@ -9,15 +8,9 @@
 #include <sys/types.h>
 
 #include "cli.h"
+#include "report.h"
 
 #define DOCTOR_MAX_OBJECTS 1024u /* ELF files of one program that are looked at */
-#define DOCTOR_MAX_ADVICE 32u
-
-/* doctor_print.c: a section's heading; a row, its text broken into lines; something to do. */
-void doctor_section(const char *heading);
-void doctor_row(const char *label, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void doctor_advise(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void doctor_print_advice(void);
 
 /* The files that a program is made of. */
 struct objects {

@@ -57,7 +57,7 @@ static void add_listed(struct objects *objects, char *line)
     path += strspn(path, " \t");
     if (arrow != NULL && strncmp(path, "not found", 9) == 0) {
         *arrow = '\0';
-        doctor_row("missing", "%s, which it needs: the program does not start as it is",
+        report_row("missing", "%s, which it needs: the program does not start as it is",
                    line + strspn(line, " \t"));
         return;
     }

@@ -115,22 +115,22 @@ static void print_shim(const struct process *p)
 {
     char version[64] = "unknown", own[4096];
     if (p->deleted) {
-        doctor_row("otelshim",
+        report_row("otelshim",
                    "libotelshim.so is in it, but its file was replaced or removed since");
-        doctor_advise("Restart the process to get the libotelshim.so that is installed now.");
+        report_advise("Restart the process to get the libotelshim.so that is installed now.");
         return;
     }
     if (p->shim == NULL) {
-        doctor_row("otelshim", "libotelshim.so is not in it");
+        report_row("otelshim", "libotelshim.so is not in it");
         return;
     }
     doctor_shim_version(p->shim, version);
-    doctor_row("otelshim", "%s is in it, version %s", p->shim, version);
+    report_row("otelshim", "%s is in it, version %s", p->shim, version);
     if (library_find("libotelshim.so", own) && strcmp(version, OTELSHIM_VERSION) != 0)
-        doctor_advise("The process has version %s in it, this command is " OTELSHIM_VERSION
+        report_advise("The process has version %s in it, this command is " OTELSHIM_VERSION
                       ": restart it with %s.",
                       version, own);
-    doctor_row("exporter", "%s",
+    report_row("exporter", "%s",
                p->exporter ? "is loaded: there were spans to send"
                            : "not loaded (yet): there was nothing to send, or nowhere to send it");
 }
@@ -141,23 +141,23 @@ static void print_why_absent(const struct process *p, const struct target *targe
     const char *preload = variable(p, "LD_PRELOAD");
     bool asked = preload != NULL && strstr(preload, "libotelshim.so") != NULL;
     if (*target->why != '\0' && target->preload != PRELOAD_TAKEN) {
-        doctor_row("why", "%s", target->why);
-        doctor_advise("Its program: %s.", target->advice);
+        report_row("why", "%s", target->why);
+        report_advise("Its program: %s.", target->advice);
     } else if (p->secure) {
-        doctor_row("why", "it was started with more rights than its user has (set-user-ID, file "
+        report_row("why", "it was started with more rights than its user has (set-user-ID, file "
                           "capabilities): the loader ignored LD_PRELOAD");
-        doctor_advise("Start it as the user that it changes to, or give it ambient capabilities.");
+        report_advise("Start it as the user that it changes to, or give it ambient capabilities.");
     } else if (p->environment == NULL) {
-        doctor_row("why", "its environment cannot be read by this user");
-        doctor_advise("Ask again as root, or as the process's user.");
+        report_row("why", "its environment cannot be read by this user");
+        report_advise("Ask again as root, or as the process's user.");
     } else if (!asked) {
-        doctor_row("why", "it was started without libotelshim.so in LD_PRELOAD");
-        doctor_advise("Restart it by `otelshim run`; a service: Environment=LD_PRELOAD=... in its "
+        report_row("why", "it was started without libotelshim.so in LD_PRELOAD");
+        report_advise("Restart it by `otelshim run`; a service: Environment=LD_PRELOAD=... in its "
                       "unit. A process that runs cannot be given it.");
     } else {
-        doctor_row("why", "LD_PRELOAD=%s names it, but the loader did not find or take it",
+        report_row("why", "LD_PRELOAD=%s names it, but the loader did not find or take it",
                    preload);
-        doctor_advise(
+        report_advise(
             "See that this path exists for the process and is readable for its user (in a "
             "container or chroot: inside of it), and has no blank or colon.");
     }
@@ -171,18 +171,18 @@ static void print_confinement(const struct process *p)
     long seccomp = status_number(p->pid, "\nSeccomp:"),
          privs = status_number(p->pid, "\nNoNewPrivs:");
     if (seccomp > 0 && seccomp < 3) {
-        doctor_row("seccomp", "%s", modes[seccomp]);
-        doctor_advise(
+        report_row("seccomp", "%s", modes[seccomp]);
+        report_advise(
             "seccomp: spans of a process that was confined before it recorded any are "
             "lost if its filter forbids threads or sockets; allow clone3, socket, connect, "
             "close_range, or confine it later.");
     }
     if (privs == 1)
-        doctor_row("no_new_privs",
+        report_row("no_new_privs",
                    "set: programs that it starts gain no rights, so set-user-ID ones "
                    "take LD_PRELOAD, too");
     if (p->secure)
-        doctor_row("rights", "AT_SECURE is set: its loader ignores LD_PRELOAD");
+        report_row("rights", "AT_SECURE is set: its loader ignores LD_PRELOAD");
 }
 
 static void print_root(const struct process *p)
@@ -193,7 +193,7 @@ static void print_root(const struct process *p)
     if (stat(path, &its) != 0 || stat("/", &ours) != 0)
         return;
     if (its.st_dev != ours.st_dev || its.st_ino != ours.st_ino)
-        doctor_row("root", "it lives in another root directory (container, chroot): libotelshim.so "
+        report_row("root", "it lives in another root directory (container, chroot): libotelshim.so "
                            "and libotelshim-exporter.so must lie there, too");
 }
 
@@ -205,22 +205,22 @@ static bool is_secret(const char *name)
 static void print_variables(const struct process *p)
 {
     unsigned shown = 0;
-    doctor_section("Variables that it was started with");
+    report_section("Variables that it was started with");
     for (const char *at = p->environment; at != NULL && *at != '\0'; at += strlen(at) + 1) {
         if (strncmp(at, "OTEL_", 5) != 0 && strncmp(at, "LD_PRELOAD=", 11) != 0)
             continue;
         if (is_secret(at))
-            doctor_row("", "%.*s=***", (int)strcspn(at, "="), at);
+            report_row("", "%.*s=***", (int)strcspn(at, "="), at);
         else
-            doctor_row("", "%s", at);
+            report_row("", "%s", at);
         shown++;
     }
     if (shown == 0)
-        doctor_row("", "%s",
+        report_row("", "%s",
                    p->environment != NULL ? "none of ours" : "cannot be read by this user");
     const char *disabled = variable(p, "OTEL_SDK_DISABLED");
     if (disabled != NULL && strcasecmp(disabled, "true") == 0)
-        doctor_advise("OTEL_SDK_DISABLED=true switches everything off: unset it.");
+        report_advise("OTEL_SDK_DISABLED=true switches everything off: unset it.");
 }
 
 static bool look_up(struct process *p, struct objects *objects)
@@ -260,7 +260,7 @@ int doctor_process(pid_t pid)
     snprintf(link, sizeof link, "/proc/%d/exe", (int)pid); /* also when the file is gone */
     target_judge(link, &target);
     printf("process %d\n", (int)pid);
-    doctor_row("program", "%s", p.executable);
+    report_row("program", "%s", p.executable);
     print_shim(&p);
     if (!inside)
         print_why_absent(&p, &target);
@@ -269,6 +269,6 @@ int doctor_process(pid_t pid)
     print_variables(&p);
     if (target.preload == PRELOAD_TAKEN)
         doctor_sight(&objects, p.shim);
-    doctor_print_advice();
+    report_print_advice();
     return inside ? 0 : 1;
 }

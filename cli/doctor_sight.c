@@ -187,12 +187,12 @@ static void print_sight(const struct sight *s, const struct objects *objects,
     for (int kind = 0; kind < BY_KINDS; kind++) {
         if (e.who[kind] == NULL)
             continue;
-        doctor_row(s->name, "%-6s %s: %s%s%s %s %s%s", texts[kind].verdict, s->what,
+        report_row(s->name, "%-6s %s: %s%s%s %s %s%s", texts[kind].verdict, s->what,
                    texts[kind].before, file_of(e.who[kind]), *texts[kind].before != '\0' ? "," : "",
                    texts[kind].verb, e.what[kind], texts[kind].after);
         return;
     }
-    doctor_row(s->name, "no     %s: nothing of it calls what is replaced", s->what);
+    report_row(s->name, "no     %s: nothing of it calls what is replaced", s->what);
 }
 
 /* A copy of a library inside another object: its calls go past every hook. */
@@ -215,10 +215,10 @@ static unsigned print_inside(const struct object *o)
     for (size_t k = 0; k < COUNT(insides); k++) {
         if (!has_inside(&elf, file, k))
             continue;
-        doctor_row(insides[k].what, "is built into %s%s: what goes through that copy is not seen",
+        report_row(insides[k].what, "is built into %s%s: what goes through that copy is not seen",
                    file, o->certain ? "" : ", which it may load");
         if (o->certain)
-            doctor_advise("Use a build of it that links %s dynamically, or OpenTelemetry's own "
+            report_advise("Use a build of it that links %s dynamically, or OpenTelemetry's own "
                           "library in it.",
                           insides[k].what);
         found++;
@@ -254,7 +254,7 @@ static unsigned print_other(const struct objects *objects, const struct object *
         if (!o->certain || !begins(file, others[k].library) ||
             is_only_libcurls(objects, others[k].library))
             continue;
-        doctor_row(others[k].library, "%s", others[k].what);
+        report_row(others[k].library, "%s", others[k].what);
         return 1;
     }
     return 0;
@@ -265,16 +265,16 @@ void doctor_sight(const struct objects *objects, const char *shim_path)
     struct elf_file shim = { .at = NULL };
     if (shim_path != NULL)
         elf_open(&shim, shim_path);
-    doctor_section("What will be seen");
+    report_section("What will be seen");
     for (size_t i = 0; i < COUNT(sights); i++)
         print_sight(&sights[i], objects, &shim);
-    doctor_row("process", "yes    its own life, if it is a command and no server");
-    doctor_section("What will not");
+    report_row("process", "yes    its own life, if it is a command and no server");
+    report_section("What will not");
     unsigned found = 0;
     for (unsigned i = 0; i < objects->count; i++)
         found += print_inside(&objects->list[i]) + print_other(objects, &objects->list[i]);
     if (found == 0)
-        doctor_row("", "nothing was found that would hide from it");
+        report_row("", "nothing was found that would hide from it");
     elf_close(&shim);
 }
 

@@ -1,19 +1,20 @@
-/* How the doctor speaks: rows of a label and a text, broken at the terminal's usual width. */
+/* See report.h. Rows are broken at the terminal's usual width. */
+#include "report.h"
+
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "doctor.h"
 
 #define LABEL_COLUMNS 14
 #define TEXT_COLUMNS 82
 
 /* Main thread. */
-static char *advice[DOCTOR_MAX_ADVICE];
+static char *advice[REPORT_MAX_ADVICE];
 static unsigned nr_advice;
 
-void doctor_section(const char *heading)
+void report_section(const char *heading)
 {
     printf("\n%s\n", heading);
 }
@@ -35,7 +36,7 @@ static void print_wrapped(const char *text)
     putchar('\n');
 }
 
-void doctor_row(const char *label, const char *format, ...)
+void report_row(const char *label, const char *format, ...)
 {
     char *text;
     va_list args;
@@ -60,7 +61,7 @@ static bool is_advised(const char *text)
     return false;
 }
 
-void doctor_advise(const char *format, ...)
+void report_advise(const char *format, ...)
 {
     char *text;
     va_list args;
@@ -69,19 +70,19 @@ void doctor_advise(const char *format, ...)
     va_end(args);
     if (n < 0)
         return;
-    if (nr_advice < DOCTOR_MAX_ADVICE && !is_advised(text))
+    if (nr_advice < REPORT_MAX_ADVICE && !is_advised(text))
         advice[nr_advice++] = text;
     else
         free(text);
 }
 
-void doctor_print_advice(void)
+void report_print_advice(void)
 {
     if (nr_advice > 0)
-        doctor_section("What to do");
+        report_section("What to do");
     for (unsigned i = 0; i < nr_advice; i++) {
         char number[16];
         snprintf(number, sizeof number, "%u.", i + 1);
-        doctor_row(number, "%s", advice[i]);
+        report_row(number, "%s", advice[i]);
     }
 }

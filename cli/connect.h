@@ -1,0 +1,32 @@
+/* Parts of `otelshim check --connect`. */
+#ifndef OTELSHIM_CLI_CONNECT_H
+#define OTELSHIM_CLI_CONNECT_H
+
+#include "check.h"
+#include "transport/curl.h"
+
+enum probe_kind { PROBE_OTLP_PROTOBUF, PROBE_OTLP_JSON, PROBE_GRPC, PROBE_ZIPKIN };
+
+/* One place that spans are sent to. */
+struct probe {
+    enum probe_kind kind;
+    const struct config *config;
+    const struct curl_api *curl;
+    const char *url, *unix_path; /* unix_path: of a socket instead of the URL's host, or NULL */
+    char host[256];
+    unsigned port;
+    bool https;
+    const char *proxy; /* the variable that names one, or NULL */
+    unsigned timeout_ms;
+};
+
+/* connect_request.c: an empty request by libcurl, as the exporter would send spans. False: they
+ * would not be taken; told in rows, with advice. */
+bool connect_request(const struct probe *probe);
+
+/* connect_words.c: what an answer means. NULL: it is fine. */
+const char *connect_http_advice(const struct probe *probe, long status);
+const char *connect_grpc_advice(int status);
+const char *connect_grpc_name(int status);
+
+#endif
