@@ -109,9 +109,21 @@ static void show_sampler(const struct config *c)
         report_row("sampler", "%s", words);
 }
 
+/* In their order, which counts. */
+static void show_propagators(const struct config *c)
+{
+    char words[256] = "", word[32];
+    for (unsigned i = 0; i < CONFIG_MAX_PROPAGATORS && c->propagator_order[i] != 0; i++) {
+        check_words(WORDS_PROPAGATOR, c->propagator_order[i], false, word, sizeof word);
+        if (i > 0)
+            append(words, sizeof words, ",", 1);
+        append(words, sizeof words, word, strlen(word));
+    }
+    report_row("propagators", "%s", *words != 0 ? words : "none");
+}
+
 static void show_sum(const struct config *c)
 {
-    char words[256];
     puts("otelshim " OTELSHIM_VERSION);
     report_section("In force");
     report_row("telemetry", "%s", c->disabled ? "off" : "on");
@@ -120,8 +132,7 @@ static void show_sum(const struct config *c)
     show_destination(c);
     show_resource(c);
     show_sampler(c);
-    check_words(WORDS_PROPAGATOR, c->propagators, true, words, sizeof words);
-    report_row("propagators", "%s", words);
+    show_propagators(c);
     if (c->disabled_instrumentations != NULL)
         report_row("off", "%s", c->disabled_instrumentations);
 }

@@ -72,7 +72,8 @@ static void config_file(void)
 static void context_and_urls(void)
 {
     puts(
-        "\n`TRACEPARENT`, `TRACESTATE` and `BAGGAGE` of the environment are the context that the\n"
+        "\n`TRACEPARENT`, `TRACESTATE` and `BAGGAGE` (`B3`, `X_B3_TRACEID` …, `UBER_TRACE_ID`,\n"
+        "`X_AMZN_TRACE_ID`, as `OTEL_PROPAGATORS` says) of the environment are the context that the\n"
         "program was started in. `DEPLOYMENT_ENVIRONMENT` is the resource's\n"
         "`deployment.environment.name` where the attributes do not say it (without either:\n"
         "`development`). `K8S_POD_NAME`, `K8S_NODE_NAME`, `K8S_NAMESPACE_NAME`, `K8S_CONTAINER_NAME`,\n"

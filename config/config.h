@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "context/context_fields.h"
 #include "diag.h"
 
 /* Bounds, each a row in docs/LIMITS.md. */
@@ -22,6 +23,7 @@
 #define CONFIG_MAX_HEADERS 64u
 #define CONFIG_MAX_RESOURCE_ATTRIBUTES 128u
 #define CONFIG_MAX_PATTERNS 128u    /* regular expressions in one excluded-URLs list */
+#define CONFIG_MAX_PROPAGATORS 8u   /* different words of OTEL_PROPAGATORS */
 #define CONFIG_MAX_FOLLOW_VARS 128u /* OTEL_* variables handed to children again */
 
 enum exporter_kind {
@@ -58,7 +60,14 @@ enum resource_detector {
 enum console_format { CONSOLE_TREE, CONSOLE_JSON };
 enum sampler_kind { SAMPLER_ALWAYS_ON, SAMPLER_ALWAYS_OFF, SAMPLER_RATIO, SAMPLER_RATE };
 enum id_generator { ID_RANDOM, ID_XRAY };
-enum propagator { PROPAGATE_TRACECONTEXT = 1 << 0, PROPAGATE_BAGGAGE = 1 << 1 };
+enum propagator_flag {
+    PROPAGATE_TRACECONTEXT = 1 << 0,
+    PROPAGATE_BAGGAGE = 1 << 1,
+    PROPAGATE_B3 = 1 << 2,
+    PROPAGATE_B3MULTI = 1 << 3,
+    PROPAGATE_JAEGER = 1 << 4,
+    PROPAGATE_XRAY = 1 << 5,
+};
 enum otlp_protocol { OTLP_HTTP_PROTOBUF, OTLP_HTTP_JSON, OTLP_GRPC };
 enum otlp_compression { OTLP_COMPRESSION_NONE, OTLP_COMPRESSION_GZIP };
 enum inline_dispatch { INLINE_AUTO, INLINE_TRUE, INLINE_FALSE };
@@ -114,7 +123,8 @@ struct config {
     struct rules *rules;    /* OTEL_SHIM_SAMPLING_RULES (sdk/rules.h), or NULL */
     uint64_t sampler_bound; /* of trace ids that the root sampler takes, sdk/sampler.h */
     bool sampler_all;       /* the root sampler takes every trace */
-    uint32_t propagators;   /* enum propagator */
+    uint8_t propagator_order
+        [CONFIG_MAX_PROPAGATORS]; /* enum propagator_flag, as they were named; 0: none */
     enum id_generator id_generator;
 
     struct {
@@ -161,7 +171,7 @@ struct config {
     bool keep_deepbind;        /* OTEL_SHIM_KEEP_DEEPBIND: the program's dlopen flags stay */
     const char *exporter_path; /* OTEL_SHIM_EXPORTER_PATH: the exporter object, or NULL */
 
-    const char *traceparent, *tracestate, *baggage; /* came in by environment, or NULL */
+    const char *came_in[CONTEXT_FIELD_COUNT]; /* the context, by environment, or NULL */
 
     const char *ld_preload;                          /* as it stood at start, or NULL */
     const char *follow_vars[CONFIG_MAX_FOLLOW_VARS]; /* "NAME=value" of every OTEL_* at start */

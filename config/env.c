@@ -35,7 +35,8 @@ static void set_defaults(struct config *c)
     c->sampler_parent_based = true;
     c->sampler_ratio = 1;
     c->sampler_rate = 100;
-    c->propagators = PROPAGATE_TRACECONTEXT | PROPAGATE_BAGGAGE;
+    c->propagator_order[0] = PROPAGATE_TRACECONTEXT;
+    c->propagator_order[1] = PROPAGATE_BAGGAGE;
     c->limits.value_length = UINT32_MAX;
     c->limits.attributes = c->limits.events = c->limits.links = 128;
     c->limits.event_attributes = c->limits.link_attributes = 128;
@@ -110,6 +111,17 @@ static void keep_other(const char **field, const char *entry, const char *name)
         *field = arena_copy(value, len);
 }
 
+static void keep_context(struct config *c, const char *entry)
+{
+    static const char *const names[CONTEXT_FIELD_COUNT] = {
+#define X(id, header, bytes, many, over) #id,
+        CONTEXT_FIELDS(X)
+#undef X
+    };
+    for (unsigned i = 0; i < CONTEXT_FIELD_COUNT; i++)
+        keep_other(&c->came_in[i], entry, names[i]);
+}
+
 static void keep_entry(struct config *c, struct found *found, const char *entry)
 {
     switch (entry[0]) { /* most entries of a stranger's environment end here */
@@ -118,10 +130,9 @@ static void keep_entry(struct config *c, struct found *found, const char *entry)
             keep_variable(c, found, entry);
         break;
     case 'T':
-        keep_other(&c->traceparent, entry, "TRACEPARENT");
-        keep_other(&c->tracestate, entry, "TRACESTATE");
-        break;
-    case 'B': keep_other(&c->baggage, entry, "BAGGAGE"); break;
+    case 'B':
+    case 'U':
+    case 'X': keep_context(c, entry); break;
     case 'D': keep_other(&c->deployment_environment, entry, "DEPLOYMENT_ENVIRONMENT"); break;
     case 'H': keep_other(&c->hostname, entry, "HOSTNAME"); break;
     case 'K':

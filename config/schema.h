@@ -25,6 +25,7 @@
     TYPE(RUN_ID, "text (UTF-8) of at most 256 bytes") \
     TYPE(CHOICE, "word") \
     TYPE(FLAGS, "list of words") \
+    TYPE(PROPAGATORS, "list of words") \
     TYPE(SAMPLER, "word") \
     TYPE(RATIO, "number") \
     TYPE(RULES, "rules between `;`") \
@@ -107,10 +108,10 @@
     WORD(PROPAGATOR, "tracecontext", PROPAGATE_TRACECONTEXT, BUILT) \
     WORD(PROPAGATOR, "baggage", PROPAGATE_BAGGAGE, BUILT) \
     WORD(PROPAGATOR, "none", 0, BUILT) \
-    WORD(PROPAGATOR, "b3", 0, UNBUILT) \
-    WORD(PROPAGATOR, "b3multi", 0, UNBUILT) \
-    WORD(PROPAGATOR, "jaeger", 0, UNBUILT) \
-    WORD(PROPAGATOR, "xray", 0, UNBUILT) \
+    WORD(PROPAGATOR, "b3", PROPAGATE_B3, BUILT) \
+    WORD(PROPAGATOR, "b3multi", PROPAGATE_B3MULTI, BUILT) \
+    WORD(PROPAGATOR, "jaeger", PROPAGATE_JAEGER, BUILT) \
+    WORD(PROPAGATOR, "xray", PROPAGATE_XRAY, BUILT) \
     WORD(PROPAGATOR, "ottrace", 0, UNBUILT) \
     WORD(PROTOCOL, "http/protobuf", OTLP_HTTP_PROTOBUF, BUILT) \
     WORD(PROTOCOL, "grpc", OTLP_GRPC, BUILT) \
@@ -221,8 +222,9 @@
         "Attributes of an event that are kept (events of this version have none)") \
     VAR("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", LIMIT, limits.link_attributes, NONE, "128", \
         "Attributes of a link that are kept (links of this version have none)") \
-    VAR("OTEL_PROPAGATORS", FLAGS, propagators, PROPAGATOR, "tracecontext,baggage", \
-        "Headers and variables that carry the context on") \
+    VAR("OTEL_PROPAGATORS", PROPAGATORS, propagator_order, PROPAGATOR, "tracecontext,baggage", \
+        "Headers and variables that carry the context on: all of them are sent; of those that come " \
+        "in, the last one named here that holds a context counts") \
     VAR("OTEL_BSP_SCHEDULE_DELAY", MS, bsp.schedule_delay_ms, NONE, "5000", \
         "Longest time that a span waits for its batch to fill") \
     VAR("OTEL_BSP_EXPORT_TIMEOUT", MS, bsp.export_timeout_ms, NONE, "30000", \

@@ -230,6 +230,26 @@ static bool load_FLAGS(struct config *c, const struct row *v, const struct setti
     return true;
 }
 
+/* The same where the order counts: the flags that load_FLAGS understands, in theirs. */
+static bool load_PROPAGATORS(struct config *c, const struct row *v, const struct setting *s)
+{
+    struct slice item, rest = slice_of(s->text);
+    uint32_t flags;
+    unsigned n = 0;
+    if (!load_FLAGS(c, v, s))
+        return false;
+    memcpy(&flags, c->propagator_order, sizeof flags);
+    memset(c->propagator_order, 0, sizeof c->propagator_order);
+    while (flags != 0 && parse_list_next(&rest, &item)) {
+        const struct word *word = word_find(v->words, item);
+        if (word == NULL || !(flags & word->value))
+            continue;
+        c->propagator_order[n++] = (uint8_t)word->value;
+        flags &= ~word->value;
+    }
+    return true;
+}
+
 static bool load_URL(struct config *c, const struct row *v, const struct setting *s)
 {
     const char *url = url_checked(s->where, slice_of(s->text));

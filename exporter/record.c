@@ -317,7 +317,8 @@ uint32_t span_view_flags(const struct span_view *view)
 
 uint32_t link_flags(const struct record_link *link)
 {
-    return FLAG_REMOTE_KNOWN | (link->remote ? FLAG_REMOTE : 0) | link->flags;
+    return FLAG_REMOTE_KNOWN | (link->remote ? FLAG_REMOTE : 0) |
+           (link->flags & (FLAG_SAMPLED | FLAG_RANDOM));
 }
 
 const struct field_view *span_view_find(const struct span_view *view, enum attr_key key)

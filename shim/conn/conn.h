@@ -51,7 +51,7 @@
 #define CONN_END_YIELDS 4u      /* times that an ending process lets that thread run */
 #define CONN_MAX_PIPELINED 16u  /* requests of one connection that wait for answers */
 #define CONN_MAX_IOV 24u        /* entries of a writev that our header can join */
-#define CONN_EDIT_PIECES 5u     /* texts that one edit puts in */
+#define CONN_EDIT_PIECES 6u     /* texts that one edit puts in */
 #define CONN_EDIT_TEXT 96u
 
 enum conn_kind {
@@ -152,7 +152,7 @@ void conn_fd_read_ended(int fd, int error);
 /*
  * One write of the program, from before to after. The edit: `skip` bytes at `at`
  * (0 for an insertion) give way to the pieces. All offsets count from the first
- * byte of this write. Lives on the hook's stack: 288 bytes.
+ * byte of this write. Lives on the hook's stack: 304 bytes.
  */
 struct conn_write {
     struct conn *conn;

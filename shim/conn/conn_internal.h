@@ -6,6 +6,7 @@
  *   write.c        what goes out in place of the program's bytes
  *   proxy_ahead.c  a PROXY header before the first request
  *   exchange.c     one request and its response: the span
+ *   exchange_context.c  the context in its head: read, and written
  *   peer.c         who is at the other end
  *   pool.c         the blocks they lie in
  *
@@ -68,12 +69,17 @@ _Static_assert(sizeof(struct conn) + sizeof(uint32_t) + 1 <= 64, "64 bytes an id
 /* Our bytes in the program's stream that are not all out yet. */
 struct edit {
     uint8_t kind;      /* enum edit_kind */
-    uint8_t skip;      /* program bytes that give way, still to come */
+    uint16_t skip;     /* program bytes that give way, still to come: no more than ours */
     uint16_t done;     /* bytes of ours that went out */
+    uint16_t exchange; /* whose context it is */
     uint32_t at;       /* program bytes before it, from the next write on */
-    uint32_t exchange; /* whose context it is */
 };
-enum edit_kind { EDIT_NONE, EDIT_INSERT, EDIT_SPAN_ID };
+enum edit_kind {
+    EDIT_NONE,
+    EDIT_INSERT,  /* headers, behind the first line */
+    EDIT_SPAN_ID, /* one span id, of a header that came with the server's request */
+    EDIT_COPY,    /* part of the head with several of them, or with headers in front */
+};
 
 struct stream {
     struct http1 requests;
@@ -99,8 +105,8 @@ enum exchange_flag {
     EXCHANGE_SERVER = 1u << 2,
     EXCHANGE_REQUEST_DONE = 1u << 3,
     EXCHANGE_ANSWERED = 1u << 4,   /* a final status was seen */
-    EXCHANGE_FORWARDED = 1u << 5,  /* carries the very traceparent its server request came with */
-    EXCHANGE_OWN_PARENT = 1u << 6, /* carries a traceparent that we leave alone */
+    EXCHANGE_FORWARDED = 1u << 5,  /* carries the very context its server request came with */
+    EXCHANGE_OWN_PARENT = 1u << 6, /* carries a context that we leave alone */
 };
 
 /*
@@ -122,20 +128,24 @@ struct exchange {
     uint32_t request;             /* server: its handle; client: that of the request it is for */
     uint32_t tracestate, baggage; /* carried texts, 0 = none */
     uint32_t answer;              /* block with the answer's captured headers, 0 = none */
+    uint32_t edit_text;           /* carried text: other formats' lines, or an EDIT_COPY */
     uint16_t status;
     uint8_t method; /* enum http_method */
     uint8_t request_minor, response_minor;
-    uint8_t flags;                            /* enum exchange_flag */
-    uint8_t nr_links;                         /* of candidates, behind the store's text */
-    uint8_t is_large;                         /* of LARGE_HEAD_BYTES */
-    uint8_t wants;                            /* enum exchange_want */
-    uint8_t edit_state : 1, edit_baggage : 1; /* tracestate, baggage go in with our header */
-    uint16_t forks;                           /* of this process, when it began */
+    uint8_t flags;    /* enum exchange_flag */
+    uint8_t nr_links; /* of candidates, behind the store's text */
+    uint8_t is_large; /* of LARGE_HEAD_BYTES */
+    uint8_t wants;    /* enum exchange_want */
+    /* What goes in with our header (exchange_context.c). */
+    uint8_t edit_w3c : 1, edit_state : 1, edit_baggage : 1;
+    uint16_t edit_len; /* bytes of edit_text */
+    uint16_t forks;    /* of this process, when it began */
     union {
         struct http1_store store;
-        unsigned char memory[EXCHANGE_BYTES - 112 - 64];
+        unsigned char memory[EXCHANGE_BYTES - 112 - 72];
     };
 };
+_Static_assert(STREAM_MAX + EXCHANGE_MAX <= UINT16_MAX, "a number fits struct edit");
 _Static_assert(sizeof(struct exchange) <= EXCHANGE_BYTES, "exchange fits its block");
 _Static_assert(STREAM_BYTES + EXCHANGE_BYTES + sizeof(uint32_t) + 64 <= 1024,
                "1 KB while a request is open, with the pool's link and the connection");
@@ -237,12 +247,19 @@ void exchange_end(struct conn *c, struct exchange *e, const char *error);
 void exchange_tell(struct conn *c, struct exchange *e, const char *error);
 /* Forgets the span. */
 void exchange_abandon(struct exchange *e);
+/* exchange_context.c */
+/* What the head carries, if it is well formed: ids, flags, no texts. */
+bool exchange_caller(const struct exchange *e, struct span_context *out);
+/* The texts that come along, kept for as long as the exchange lives. */
+void exchange_carry_texts(struct exchange *e, struct span_context *caller);
 /* Our bytes for an edit, from its `done` on; their number of pieces. */
 unsigned exchange_edit_pieces(const struct exchange *e, const struct edit *edit,
                               struct iovec pieces[static CONN_EDIT_PIECES],
                               char text[static CONN_EDIT_TEXT]);
-/* What is to be edited into the head that the exchange has just started with. */
-void exchange_plan_edit(struct exchange *e, struct edit *edit);
+/* What is to be edited into the head that the exchange has just started with, and which
+ * begins `head_at` bytes into the program's write. */
+void exchange_plan_edit(struct exchange *e, const struct iovec *iov, int nr_iov, size_t head_at,
+                        struct edit *edit);
 /* A server request has become the oldest one of its connection: it is a parent now. */
 void exchange_becomes_parent(const struct conn *c, struct exchange *e);
 void exchange_init(void);

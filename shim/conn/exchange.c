@@ -1,9 +1,9 @@
 /*
  * One request and its response, and the span they are.
  *
- * Where the parent comes from: a server's from the request's traceparent; a client's
+ * Where the parent comes from: a server's from what the request carries; a client's
  * from the call that is on the stack, from the evidence that context/request.h weighs,
- * or from an SDK in the program that has put its own traceparent on the request.
+ * or from an SDK in the program that has put its own on the request.
  */
 #include "conn/conn_internal.h"
 
@@ -13,8 +13,8 @@
 #include "conn/exchange_attrs.h"
 #include "context/carried.h"
 #include "context/process_context.h"
+#include "context/propagator.h"
 #include "context/request.h"
-#include "context/traceparent.h"
 #include "diag.h"
 #include "proto/http_attrs.h"
 #include "sdk/sampler.h"
@@ -30,7 +30,6 @@ static _Atomic uint16_t forks;
 /* Constructor only. */
 static struct http1_env server_env, client_env;
 static struct http1_env server_answer_env, client_answer_env; /* for captured headers alone */
-static bool propagates_context, propagates_baggage;
 static uint8_t may_want; /* enum exchange_want: by the configuration */
 
 uint16_t exchange_forks(void)
@@ -97,6 +96,7 @@ void exchange_give(struct stream *s, struct exchange *e)
         pool_give(&head_pool, e->answer);
     carried_give(&e->tracestate);
     carried_give(&e->baggage);
+    carried_give(&e->edit_text);
     if (e->number <= STREAM_MAX)
         s->has_own = false;
     else
@@ -156,8 +156,7 @@ const struct http1_store *exchange_answer(const struct exchange *e)
 
 void exchange_init(void)
 {
-    uint32_t context = HTTP1_FIELD_BIT(HTTP1_TRACEPARENT) | HTTP1_FIELD_BIT(HTTP1_TRACESTATE) |
-                       HTTP1_FIELD_BIT(HTTP1_BAGGAGE) | HTTP1_FIELD_BIT(HTTP1_HOST);
+    uint32_t context = HTTP1_CONTEXT_BITS(propagation.reads) | HTTP1_FIELD_BIT(HTTP1_HOST);
     server_env.keep = client_env.keep = context;
     server_env.grow = client_env.grow = grow;
     may_want = WANT_CONTEXT;
@@ -170,38 +169,10 @@ void exchange_init(void)
         server_answer_env.capture = http_capture(true, PROTO_RESPONSES);
         client_answer_env.capture = http_capture(false, PROTO_RESPONSES);
     }
-    propagates_context = config->propagators & PROPAGATE_TRACECONTEXT;
-    propagates_baggage = config->propagators & PROPAGATE_BAGGAGE;
     exchange_attrs_init();
 }
 
 /* ---- starts ---- */
-
-/* The traceparent of the head, if there is exactly one and it is well formed. */
-static bool read_caller(const struct exchange *e, struct span_context *out)
-{
-    const struct http1_store *h = e->head;
-    struct http1_text t = h->fields[HTTP1_TRACEPARENT];
-    return propagates_context && h->nr_traceparent == 1 && t.len > 0 &&
-           traceparent_parse(http1_store_text(h, t), t.len, out);
-}
-
-/* What comes along with it, kept for as long as the request is open. */
-static void carry_texts(struct exchange *e, struct span_context *caller)
-{
-    const struct http1_store *h = e->head;
-    struct http1_text state = h->fields[HTTP1_TRACESTATE], bag = h->fields[HTTP1_BAGGAGE];
-    const char *text = http1_store_text(h, state);
-    if (state.len > 0 && !(h->cut & HTTP1_FIELD_BIT(HTTP1_TRACESTATE)) &&
-        tracestate_is_valid(text, state.len))
-        e->tracestate =
-            carried_keep_tracestate(text, tracestate_fit(text, state.len, TRACESTATE_MAX));
-    text = http1_store_text(h, bag);
-    if (propagates_baggage && bag.len > 0 && baggage_is_valid(text, bag.len))
-        e->baggage = carried_keep_baggage(text, bag.len);
-    caller->tracestate = carried_text(e->tracestate);
-    caller->baggage = carried_text(e->baggage);
-}
 
 static uint64_t target_of(const struct exchange *e)
 {
@@ -213,9 +184,9 @@ static uint64_t target_of(const struct exchange *e)
 static void start_server(struct exchange *e)
 {
     struct span_context caller;
-    bool has_caller = read_caller(e, &caller);
+    bool has_caller = exchange_caller(e, &caller);
     if (has_caller)
-        carry_texts(e, &caller);
+        exchange_carry_texts(e, &caller);
     span_start_with_parent(&e->span, conn_http, SPAN_SERVER, has_caller ? &caller : NULL);
 }
 
@@ -228,7 +199,7 @@ void exchange_becomes_parent(const struct conn *c, struct exchange *e)
         (!e->span.open && !excluded))
         return;
     /* One that is excluded is nobody's parent, but threads may be at it all the same. */
-    bool has_caller = !excluded && read_caller(e, &caller);
+    bool has_caller = !excluded && exchange_caller(e, &caller);
     e->request = request_open(c->stream, excluded ? &nobody : &e->span.context,
                               has_caller ? &caller : NULL, target_of(e));
     request_turn(&thread_state, e->request);
@@ -254,7 +225,7 @@ static bool is_current(const struct span *span)
 }
 
 /*
- * A traceparent that we did not put there: of an SDK in this process, or forwarded by a
+ * A context that we did not put there: of an SDK in this process, or forwarded by a
  * server whose request we could not follow.
  */
 static bool is_remote(const struct span_context *carried)
@@ -267,7 +238,7 @@ static void start_client(struct conn *c, struct exchange *e)
 {
     struct thread_state *t = &thread_state;
     struct span_context carried, parent;
-    bool has_carried = read_caller(e, &carried);
+    bool has_carried = exchange_caller(e, &carried);
     uint32_t found = 0;
     if (!is_current(t->current))
         found = request_for_outgoing(t, has_carried ? &carried : NULL, c->begun_for, target_of(e));
@@ -283,8 +254,6 @@ static void start_client(struct conn *c, struct exchange *e)
             parent.remote = is_remote(&carried);
             has_parent = true;
         }
-    } else if (e->head->nr_traceparent > 0) {
-        e->flags |= EXCHANGE_OWN_PARENT;
     }
     if (has_parent) {
         e->request = found;
@@ -314,98 +283,6 @@ void exchange_start(struct conn *c, struct exchange *e, const struct http1 *requ
         exchange_decide(c, e);
     if (!span_is_recorded(&e->span))
         e->wants &= (uint8_t)~WANT_RECORD;
-}
-
-/* ---- our bytes in a client's request ---- */
-
-void exchange_plan_edit(struct exchange *e, struct edit *edit)
-{
-    const struct http1_store *h = e->head;
-    /* The head may be read a second time (stream_unread_head): what goes in is decided once. */
-    e->edit_state = propagates_context && !(h->seen & HTTP1_FIELD_BIT(HTTP1_TRACESTATE)) &&
-                    e->span.context.tracestate != NULL;
-    e->edit_baggage = propagates_baggage && !(h->seen & HTTP1_FIELD_BIT(HTTP1_BAGGAGE)) &&
-                      e->span.context.baggage != NULL;
-    *edit = (struct edit){ .exchange = e->number };
-    if (e->flags & (EXCHANGE_EXCLUDED | EXCHANGE_OWN_PARENT))
-        return;
-    if (e->flags & EXCHANGE_FORWARDED) {
-        /* "00-" + trace id + "-", then the span id. */
-        if (h->traceparent_at != 0) {
-            edit->kind = EDIT_SPAN_ID;
-            edit->skip = 16;
-            edit->at = h->traceparent_at + 36;
-        }
-    } else if (propagates_context || e->edit_baggage) {
-        edit->kind = EDIT_INSERT;
-        edit->at = h->insert_at;
-    }
-}
-
-static void add_piece(struct iovec *pieces, unsigned *n, const char *text, size_t len)
-{
-    memcpy(&pieces[*n].iov_base, &text, sizeof text);
-    pieces[(*n)++].iov_len = len;
-}
-
-static size_t add_text(char *to, size_t at, const char *text)
-{
-    size_t len = strlen(text);
-    memcpy(to + at, text, len);
-    return at + len;
-}
-
-/* All of the headers that go in. */
-static unsigned header_pieces(const struct exchange *e, struct iovec *pieces, char *text)
-{
-    const struct span_context *s = &e->span.context;
-    size_t len = 0;
-    unsigned n = 0;
-    const char *state = e->edit_state ? s->tracestate : NULL;
-    const char *bag = e->edit_baggage ? s->baggage : NULL;
-    if (propagates_context) {
-        len = add_text(text, 0, "traceparent: ");
-        traceparent_format(s, text + len);
-        len = add_text(text, len + TRACEPARENT_LEN, "\r\n");
-        if (state != NULL)
-            len = add_text(text, len, "tracestate: ");
-        add_piece(pieces, &n, text, len);
-    }
-    if (state != NULL)
-        add_piece(pieces, &n, state, strlen(state));
-    if (bag != NULL) {
-        const char *name = state != NULL ? "\r\nbaggage: " : "baggage: ";
-        add_piece(pieces, &n, name, strlen(name));
-        add_piece(pieces, &n, bag, strlen(bag));
-    }
-    if (state != NULL || bag != NULL)
-        add_piece(pieces, &n, "\r\n", 2);
-    return n;
-}
-
-unsigned exchange_edit_pieces(const struct exchange *e, const struct edit *edit,
-                              struct iovec pieces[static CONN_EDIT_PIECES],
-                              char text[static CONN_EDIT_TEXT])
-{
-    unsigned n = 0, out = 0;
-    if (edit->kind == EDIT_SPAN_ID) {
-        char traceparent[TRACEPARENT_LEN + 1];
-        traceparent_format(&e->span.context, traceparent);
-        memcpy(text, traceparent + 36, 16);
-        add_piece(pieces, &n, text, 16);
-    } else {
-        n = header_pieces(e, pieces, text);
-    }
-    size_t done = edit->done;
-    for (unsigned i = 0; i < n; i++) {
-        size_t gone = done < pieces[i].iov_len ? done : pieces[i].iov_len;
-        done -= gone;
-        if (gone == pieces[i].iov_len)
-            continue;
-        pieces[out].iov_base = (char *)pieces[i].iov_base + gone;
-        pieces[out++].iov_len = pieces[i].iov_len - gone;
-    }
-    return out;
 }
 
 /* ---- ends ---- */

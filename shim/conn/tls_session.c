@@ -84,12 +84,11 @@ static void end_copy(struct tls_session *s, ssize_t sent, int error)
 {
     struct copy *copy = pool_at(&copies, s->copy);
     struct conn_write *w = &copy->write;
-    /* The program's bytes as they stand in the copy: its buffer may be gone or moved. A
-     * replacement is as long as what it replaces. */
-    size_t put = w->put - w->skip;
-    struct iovec iov[2] = { { copy->bytes, w->at + w->skip },
-                            { copy->bytes + w->at + w->skip + put,
-                              copy->covered - w->at - w->skip } };
+    /* The program's bytes as they stand in the copy: its buffer may be gone or moved. What
+     * gave way is told by the end of what was put in: the same but for span ids. */
+    size_t more = w->put - w->skip;
+    struct iovec iov[2] = { { copy->bytes, w->at },
+                            { copy->bytes + w->at + more, copy->covered - w->at } };
     w->iov = iov;
     w->nr_iov = 2;
     conn_write_end(w, sent, &error);

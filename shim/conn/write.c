@@ -38,6 +38,18 @@ static void feed_range(struct conn *c, const struct iovec *iov, int nr_iov, size
     }
 }
 
+/* The first `len` bytes of the pieces. */
+static void shorten(struct conn_write *w, size_t len)
+{
+    unsigned n = 0;
+    for (; n < w->nr_pieces && len > 0; n++) {
+        if (w->pieces[n].iov_len > len)
+            w->pieces[n].iov_len = len;
+        len -= w->pieces[n].iov_len;
+    }
+    w->nr_pieces = (uint8_t)n;
+}
+
 /* The edit as this write has to make it. */
 static void take_edit(struct conn_write *w, struct stream *s)
 {
@@ -47,8 +59,8 @@ static void take_edit(struct conn_write *w, struct stream *s)
         (uint8_t)exchange_edit_pieces(exchange_at(s->edit.exchange), &s->edit, w->pieces, w->text);
     w->at = s->edit.at;
     w->skip = s->edit.skip < w->total - w->at ? s->edit.skip : w->total - w->at;
-    if (s->edit.kind == EDIT_SPAN_ID && w->skip < w->pieces[0].iov_len)
-        w->pieces[0].iov_len = w->skip; /* the head ends in a later write */
+    if (w->skip < s->edit.skip)
+        shorten(w, w->skip); /* the head ends in a later write: the rest goes in there */
     w->put = bytes_of(w->pieces, w->nr_pieces);
     const char *first = w->pieces[0].iov_base;
     w->text_from = first >= w->text && first < w->text + sizeof w->text ? (uint8_t)(first - w->text)
@@ -92,8 +104,9 @@ static void prepare_head(struct conn_write *w, struct conn *c, bool may_inject)
     if (!feed_head(w, c, ahead) || !may_inject ||
         !((c->flags & CONN_TLS_ABOVE) || conn_is_same_socket(c)))
         return;
-    exchange_plan_edit(exchange_at(s->newest), &s->edit);
-    s->edit.at += (uint32_t)ahead;
+    /* A PROXY header and empty lines may stand before it. */
+    exchange_plan_edit(exchange_at(s->newest), w->iov, w->nr_iov, w->fed - s->requests.head_bytes,
+                       &s->edit);
 }
 
 /* Whether the first bytes of an unknown connection are ours to follow. */
@@ -216,7 +229,7 @@ static size_t program_bytes(const struct conn_write *w, size_t sent, struct edit
     size_t skipped = put < w->skip ? put : w->skip;
     left->at = 0;
     left->done = (uint16_t)(left->done + put);
-    left->skip = (uint8_t)(left->skip - skipped);
+    left->skip = (uint16_t)(left->skip - skipped);
     if (put == w->put && left->skip == 0)
         left->kind = EDIT_NONE;
     return w->at + skipped + (sent - w->at - put);

@@ -1,5 +1,6 @@
 /*
- * tracestate and baggage that came in with a request, for as long as it is open.
+ * Texts that go with a request, for as long as it is open: tracestate and baggage that it
+ * came in with, headers of other formats that it goes out with.
  *
  * A span's context points to them and is copied around (children, published slots),
  * so a text may be looked at a little after it was given back: blocks are reused in
@@ -12,12 +13,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CARRIED_TRACESTATES 4096u /* of 512 bytes; texts at one time */
-#define CARRIED_BAGGAGES 256u     /* of 8,192 bytes */
+#define CARRIED_SHORT 4096u /* texts of at most CARRIED_SHORT_BYTES at one time */
+#define CARRIED_SHORT_BYTES 512u
+#define CARRIED_LONG 256u /* longer ones */
+#define CARRIED_LONG_BYTES 8192u
 
 /* A number for the text, 0 when there is no room for it (it is not passed on). */
-uint32_t carried_keep_tracestate(const char *text, size_t len);
-uint32_t carried_keep_baggage(const char *text, size_t len);
+uint32_t carried_keep(const char *text, size_t len);
+/* Room for one, with a zero behind it, for the caller to write to at once. */
+uint32_t carried_take(size_t len, char **room);
 /* NULL for 0. */
 const char *carried_text(uint32_t number);
 /* Gives it back; *number becomes 0. */

@@ -9,8 +9,8 @@
 #include "context/process_context.h"
 
 #include "config.h"
+#include "context/propagator.h"
 #include "context/request.h"
-#include "context/traceparent.h"
 
 #define CONTEXT_SLOTS 256u /* open spans that other threads can see at once */
 #define SLOT_INDEX_BITS 8u
@@ -87,14 +87,12 @@ void context_unpublish(uint32_t handle)
                                             memory_order_release, memory_order_relaxed);
 }
 
-/* Values of other processes: both headers travel only when they are well formed. */
-static void carry_text(struct span_context *context, const struct config *c)
+/* The environment that the process was started with. */
+static struct field_text came_in(const struct carrier *carrier, enum context_field field)
 {
-    if (c->tracestate && tracestate_is_valid(c->tracestate, strlen(c->tracestate)))
-        context->tracestate = c->tracestate;
-    if (c->baggage && (c->propagators & PROPAGATE_BAGGAGE) &&
-        baggage_is_valid(c->baggage, strlen(c->baggage)))
-        context->baggage = c->baggage;
+    (void)carrier;
+    const char *text = config->came_in[field];
+    return (struct field_text){ text, text != NULL ? strlen(text) : 0 };
 }
 
 void context_init(void)
@@ -103,14 +101,20 @@ void context_init(void)
     process_context = (struct process_context){ 0 };
     if (c == NULL)
         return;
+    propagation_init(c);
     process_context.may_end = c->process_span != PROCESS_SPAN_ALWAYS;
     process_context.start_mono_ns = clock_mono_ns();
-    if (!(c->propagators & PROPAGATE_TRACECONTEXT) || c->traceparent == NULL)
-        return;
+    const struct carrier environment = { came_in };
     struct span_context *parent = &process_context.parent;
-    if (!traceparent_parse(c->traceparent, strlen(c->traceparent), parent))
+    const struct propagator *found = propagation_extract(&environment, parent);
+    if (found == NULL)
         return;
-    carry_text(parent, c);
+    /* Whole values, which live as long as we do: they are cut when they are sent. */
+    struct field_text tracestate, baggage;
+    propagation_extract_texts(&environment, found->flag == PROPAGATE_TRACECONTEXT, &tracestate,
+                              &baggage);
+    parent->tracestate = tracestate.at;
+    parent->baggage = baggage.at;
     atomic_store_explicit(&process_context.flags, PROCESS_PARENT, memory_order_relaxed);
 }
 

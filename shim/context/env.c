@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-#include "context/traceparent.h"
+#include "context/propagator.h"
 
 struct memory {
     char **pointers; /* next free entry */
@@ -17,7 +17,7 @@ struct memory {
 
 /* What the program's own environment holds. */
 struct findings {
-    const char *traceparent, *tracestate, *baggage, *ld_preload; /* values, NULL = missing */
+    const char *context[CONTEXT_FIELD_COUNT], *ld_preload; /* values, NULL = missing */
     bool set_context, set_baggage, set_preload, add_variables, has_run_id;
 };
 
@@ -72,30 +72,51 @@ static bool preloads_us_relatively(const char *list)
     return false;
 }
 
+/* The context's field that an entry is, of those that travel, and its value; else NULL. */
+static const char *context_value_of(const char *entry, enum context_field *field)
+{
+    for (unsigned i = 0; i < CONTEXT_FIELD_COUNT; i++) {
+        if (!(propagation.reads & CONTEXT_BIT(i)))
+            continue;
+        const char *name = context_variable(i), *value = value_of(entry, name, strlen(name));
+        if (value != NULL) {
+            *field = i;
+            return value;
+        }
+    }
+    return NULL;
+}
+
+/* Whether a name with this first letter may be a context's: most are not looked at. */
+static bool may_be_context(char first)
+{
+    return first == 'T' || first == 'B' || first == 'X' || first == 'U';
+}
+
 static struct findings scan(char *const envp[], const struct env_inputs *in)
 {
     struct findings f = { 0 };
+    enum context_field field;
     for (; *envp != NULL; envp++) {
         const char *entry = *envp, *value;
-        /* One look at the first letter spares most entries four comparisons. */
-        if (entry[0] == 'T' && (value = VALUE_OF(entry, "TRACEPARENT")) && !f.traceparent)
-            f.traceparent = value;
-        else if (entry[0] == 'T' && (value = VALUE_OF(entry, "TRACESTATE")) && !f.tracestate)
-            f.tracestate = value;
-        else if (entry[0] == 'B' && (value = VALUE_OF(entry, "BAGGAGE")) && !f.baggage)
-            f.baggage = value;
+        if (may_be_context(entry[0]) && (value = context_value_of(entry, &field)) != NULL &&
+            f.context[field] == NULL)
+            f.context[field] = value;
         else if (entry[0] == 'L' && (value = VALUE_OF(entry, "LD_PRELOAD")) && !f.ld_preload)
             f.ld_preload = value;
         else if (entry[0] == 'O' && VALUE_OF(entry, CONFIG_RUN_ID))
             f.has_run_id = true;
     }
     const struct config *c = in->config;
-    bool own_parent = f.traceparent != NULL && !is_same(f.traceparent, c->traceparent);
-    f.set_context = in->context != NULL && (c->propagators & PROPAGATE_TRACECONTEXT) && !own_parent;
-    bool own_baggage = f.baggage != NULL && !is_same(f.baggage, c->baggage);
-    f.set_baggage = in->context != NULL && (c->propagators & PROPAGATE_BAGGAGE) &&
-                    in->context->baggage != NULL && !own_baggage &&
-                    !is_same(in->context->baggage, f.baggage);
+    bool own_parent = false;
+    for (unsigned i = 0; i < CONTEXT_FIELD_COUNT; i++)
+        own_parent |= (propagation.context & CONTEXT_BIT(i)) && f.context[i] != NULL &&
+                      !is_same(f.context[i], c->came_in[i]);
+    f.set_context = in->context != NULL && propagation.context != 0 && !own_parent;
+    const char *baggage = f.context[CONTEXT_BAGGAGE];
+    bool own_baggage = baggage != NULL && !is_same(baggage, c->came_in[CONTEXT_BAGGAGE]);
+    f.set_baggage = in->context != NULL && propagation.baggage && in->context->baggage != NULL &&
+                    !own_baggage && !is_same(in->context->baggage, baggage);
     if (in->refused) {
         f.set_preload = env_preloads_us(f.ld_preload);
     } else if (c->follow_children && in->library != NULL) {
@@ -127,27 +148,35 @@ static char *add_string(struct memory *m, size_t len)
     return m->strings;
 }
 
-static void add_variable(struct memory *m, const char *name_and_equals, const char *value,
-                         size_t value_len)
+static void add_copy(struct memory *m, const char *entry)
 {
-    size_t name_len = strlen(name_and_equals);
-    char *text = add_string(m, name_len + value_len);
+    size_t len = strlen(entry);
+    char *text = add_string(m, len);
     if (text == NULL)
         return;
-    memcpy(text, name_and_equals, name_len);
-    memcpy(text + name_len, value, value_len);
+    memcpy(text, entry, len);
+    add_pointer(m, text);
+}
+
+/* NAME=value of a context's field. */
+static void add_field(struct memory *m, enum context_field field, struct field_text value)
+{
+    const char *name = context_variable(field);
+    size_t name_len = strlen(name);
+    char *text = add_string(m, name_len + 1 + value.len);
+    if (text == NULL)
+        return;
+    memcpy(text, name, name_len);
+    text[name_len] = '=';
+    memcpy(text + name_len + 1, value.at, value.len);
     add_pointer(m, text);
 }
 
 static void add_context(struct memory *m, const struct span_context *context)
 {
-    char text[TRACEPARENT_LEN + 1];
-    traceparent_format(context, text);
-    add_variable(m, "TRACEPARENT=", text, TRACEPARENT_LEN);
-    const char *state = context->tracestate;
-    size_t len = state != NULL ? tracestate_fit(state, strlen(state), TRACESTATE_MAX) : 0;
-    if (len > 0)
-        add_variable(m, "TRACESTATE=", state, len);
+    struct injected i;
+    for (unsigned at = 0; propagation_inject(&at, context, CONTEXT_BIT(CONTEXT_BAGGAGE), &i);)
+        add_field(m, i.field, i.value);
 }
 
 /*
@@ -195,13 +224,12 @@ static bool is_set(char *const envp[], const char *entry)
 /* An entry of the program's that the new ones replace. */
 static bool is_replaced(const struct findings *f, const char *entry)
 {
-    switch (entry[0]) {
-    case 'T':
-        return f->set_context && (VALUE_OF(entry, "TRACEPARENT") || VALUE_OF(entry, "TRACESTATE"));
-    case 'B': return f->set_baggage && VALUE_OF(entry, "BAGGAGE");
-    case 'L': return f->set_preload && VALUE_OF(entry, "LD_PRELOAD");
-    default: return false;
-    }
+    enum context_field field;
+    if (entry[0] == 'L')
+        return f->set_preload && VALUE_OF(entry, "LD_PRELOAD");
+    if (!may_be_context(entry[0]) || context_value_of(entry, &field) == NULL)
+        return false;
+    return field == CONTEXT_BAGGAGE ? f->set_baggage : f->set_context;
 }
 
 char **env_for_child(char *const envp[], const struct env_inputs *in, void *memory, size_t size)
@@ -227,15 +255,16 @@ char **env_for_child(char *const envp[], const struct env_inputs *in, void *memo
     if (f.set_context)
         add_context(&m, in->context);
     if (f.set_baggage)
-        add_variable(&m, "BAGGAGE=", in->context->baggage, strlen(in->context->baggage));
+        add_field(&m, CONTEXT_BAGGAGE,
+                  (struct field_text){ in->context->baggage, strlen(in->context->baggage) });
     if (f.set_preload)
         add_preload(&m, f.ld_preload, in->refused ? NULL : in->library);
     if (set_run_id)
-        add_variable(&m, "", in->config->run_entry, strlen(in->config->run_entry));
+        add_copy(&m, in->config->run_entry);
     for (unsigned i = 0; f.add_variables && i < in->config->nr_follow_vars; i++) {
         const char *entry = in->config->follow_vars[i];
         if (!is_set(envp, entry) && !VALUE_OF(entry, CONFIG_RUN_ID))
-            add_variable(&m, "", entry, strlen(entry));
+            add_copy(&m, entry);
     }
     if (m.full)
         return NULL;

@@ -23,8 +23,9 @@ struct env_inputs {
  * strings of `envp` are borrowed. NULL: nothing needs to change, or there is no
  * room: use `envp` as it is.
  *
- *  - TRACEPARENT and TRACESTATE become those of the context, unless the program
- *    has put a TRACEPARENT there that is not the one it was started with;
+ *  - TRACEPARENT and TRACESTATE (and B3 or whatever else OTEL_PROPAGATORS names) become
+ *    those of the context, unless the program has put one there that is not the one it
+ *    was started with;
  *  - BAGGAGE likewise;
  *  - OTEL_SHIM_RUN_ID is added where it is missing;
  *  - where our object is missing in LD_PRELOAD (and follow_children is on): it is

@@ -1,13 +1,15 @@
 /* See traceparent.h. Rules: W3C Trace Context Level 2, W3C Baggage. */
 #include "context/traceparent.h"
 
+#include "context/hex.h"
+
 /* Bounds of the specifications. */
 #define TRACESTATE_MAX_MEMBERS 32u
 #define TRACESTATE_MAX_KEY 256u
 #define TRACESTATE_MAX_VALUE 256u
 #define BAGGAGE_MAX_MEMBERS 180u
 
-#define KNOWN_FLAGS 0x03u /* sampled, random trace id */
+#define KNOWN_FLAGS (SPAN_FLAG_SAMPLED | SPAN_FLAG_RANDOM)
 
 static bool is_blank(char c)
 {
@@ -24,34 +26,18 @@ static void trim(const char **text, size_t *len)
         --*len;
 }
 
-/* Upper case is malformed here. */
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static bool hex_read(const char *text, uint8_t *out, size_t bytes)
-{
-    int bad = 0;
-    for (size_t i = 0; i < bytes; i++) {
-        int high = hex_digit(text[2 * i]), low = hex_digit(text[2 * i + 1]);
-        bad |= high | low; /* negative if either is */
-        out[i] = (uint8_t)((unsigned)high << 4 | (unsigned)low);
-    }
-    return bad >= 0;
-}
-
-static char *hex_write(char *to, const uint8_t *bytes, size_t n)
-{
-    static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < n; i++) {
-        *to++ = digits[bytes[i] >> 4];
-        *to++ = digits[bytes[i] & 15];
-    }
-    return to;
-}
+#define BAD HEX_BAD
+#define UP(value) (HEX_UPPER | (value))
+const uint8_t hex_digits[256] = {
+    [0 ... '/'] = BAD,   ['0'] = 0,           ['1'] = 1,       ['2'] = 2,           ['3'] = 3,
+    ['4'] = 4,           ['5'] = 5,           ['6'] = 6,       ['7'] = 7,           ['8'] = 8,
+    ['9'] = 9,           [':' ... '@'] = BAD, ['A'] = UP(10u), ['B'] = UP(11u),     ['C'] = UP(12u),
+    ['D'] = UP(13u),     ['E'] = UP(14u),     ['F'] = UP(15u), ['G' ... '`'] = BAD, ['a'] = 10,
+    ['b'] = 11,          ['c'] = 12,          ['d'] = 13,      ['e'] = 14,          ['f'] = 15,
+    ['g' ... 255] = BAD,
+};
+#undef UP
+#undef BAD
 
 /* VV-TTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTT-SSSSSSSSSSSSSSSS-FF, then nothing in version 00,
  * nothing or `-...` in later ones. */
@@ -62,8 +48,8 @@ bool traceparent_parse(const char *text, size_t len, struct span_context *out)
     trim(&text, &len);
     if (len < TRACEPARENT_LEN || text[2] != '-' || text[35] != '-' || text[52] != '-')
         return false;
-    if (!hex_read(text, &version, 1) || !hex_read(text + 3, found.trace_id, 16) ||
-        !hex_read(text + 36, found.span_id, 8) || !hex_read(text + 53, &flags, 1))
+    if (!hex_read_lower(text, &version, 1) || !hex_read_lower(text + 3, found.trace_id, 16) ||
+        !hex_read_lower(text + 36, found.span_id, 8) || !hex_read_lower(text + 53, &flags, 1))
         return false;
     if (version == 0xff || (len > TRACEPARENT_LEN && (version == 0 || text[55] != '-')))
         return false;

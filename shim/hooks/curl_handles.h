@@ -24,10 +24,9 @@
 #define CURL_MAX_MULTI 512u
 #define CURL_BAGGAGE_LINES 4u /* different baggage texts ever seen by the process */
 
-#define CURL_HEADER_MAX 3u                               /* traceparent, tracestate, baggage */
-#define CURL_TRACEPARENT_LINE (13 + TRACEPARENT_LEN + 1) /* "traceparent: " */
-#define CURL_TRACESTATE_LINE (12 + TRACESTATE_MAX + 1)   /* "tracestate: " */
-#define CURL_BAGGAGE_LINE (9 + BAGGAGE_MAX + 1)          /* "baggage: " */
+#define CURL_HEADER_MAX 9u                      /* of ours: as many as all propagators write */
+#define CURL_LINES_BYTES 960u                   /* these, but for baggage */
+#define CURL_BAGGAGE_LINE (9 + BAGGAGE_MAX + 1) /* "baggage: " */
 
 /* Where a transfer stands. */
 enum curl_state {
@@ -66,8 +65,7 @@ struct curl_easy {
     struct curl_timers at_request[2];
     struct span span;
     struct curl_slist nodes[CURL_HEADER_MAX];
-    char traceparent[CURL_TRACEPARENT_LINE];
-    char tracestate[CURL_TRACESTATE_LINE];
+    char lines[CURL_LINES_BYTES];
     struct curl_options options;
 };
 

@@ -21,6 +21,7 @@
 #include <strings.h>
 
 #include "config.h"
+#include "context/propagator.h"
 #include "proto/url.h"
 #include "sdk/rules.h"
 
@@ -28,7 +29,9 @@ const struct url_filter *curl_url_filter;
 
 /* What the program itself put on the request. */
 struct own_headers {
-    bool traceparent, tracestate, baggage;
+    struct carrier carrier;
+    const char *values[CONTEXT_FIELD_COUNT]; /* the first ones; NULL: not there */
+    uint32_t seen;                           /* CONTEXT_BIT */
     bool has_parent;
     struct span_context parent;
 };
@@ -44,56 +47,86 @@ static const char *header_value(const char *line, const char *name, size_t name_
 
 /* Bound: looks at so many headers; a list without end is no list. */
 #define OWN_HEADERS_MAX 1024u
+#define OWN_VALUE_MAX 512u
+
+static void read_own_header(const char *line, struct own_headers *own)
+{
+    char first = (char)(line[0] | 0x20);
+    if (first != 't' && first != 'b' && first != 'x' && first != 'u') /* most headers */
+        return;
+    for (unsigned i = 0; i < CONTEXT_FIELD_COUNT; i++) {
+        struct field_text name = context_header(i);
+        if (!(propagation.reads & CONTEXT_BIT(i)) || (own->seen & CONTEXT_BIT(i)))
+            continue;
+        own->values[i] = header_value(line, name.at, name.len);
+        if (own->values[i] != NULL)
+            own->seen |= CONTEXT_BIT(i);
+    }
+}
+
+static struct field_text own_value(const struct carrier *carrier, enum context_field field)
+{
+    const char *value = ((const struct own_headers *)carrier)->values[field];
+    return (struct field_text){ value, value != NULL ? strnlen(value, OWN_VALUE_MAX) : 0 };
+}
 
 static void read_own_headers(const struct curl_slist *list, struct own_headers *own)
 {
     memset(own, 0, sizeof *own);
-    for (unsigned i = 0; list != NULL && i < OWN_HEADERS_MAX; i++, list = list->next) {
-        const char *line = list->data;
-        if (line == NULL)
-            continue;
-        const char *value = header_value(line, "traceparent", 11);
-        if (value != NULL) {
-            own->traceparent = true;
-            if (traceparent_parse(value, strnlen(value, 256), &own->parent))
-                own->has_parent = true;
-        }
-        own->tracestate |= header_value(line, "tracestate", 10) != NULL;
-        own->baggage |= header_value(line, "baggage", 7) != NULL;
-    }
+    own->carrier.get = own_value;
+    for (unsigned i = 0; list != NULL && i < OWN_HEADERS_MAX; i++, list = list->next)
+        if (list->data != NULL)
+            read_own_header(list->data, own);
+    own->has_parent = (own->seen & propagation.context) &&
+                      propagation_extract(&own->carrier, &own->parent) != NULL;
 }
 
-static char *add_text(char *out, const char *text, size_t len)
+/* Fields that do not go in: the program's are there, or it has said whose child it is. */
+static uint32_t left_out(const struct own_headers *own)
 {
-    memcpy(out, text, len);
-    return out + len;
+    uint32_t taken = propagation_taken(own->seen);
+    if (own->has_parent)
+        return UINT32_MAX;
+    return taken | own->seen | (taken != 0 ? CONTEXT_BIT(CONTEXT_BAGGAGE) : 0);
+}
+
+/* "name: value" at e->lines + *used; NULL: no room. */
+static char *add_line(struct curl_easy *e, size_t *used, const struct injected *i)
+{
+    struct field_text name = context_header(i->field);
+    size_t len = name.len + 2 + i->value.len + 1;
+    char *line = e->lines + *used, *to = line;
+    if (len > sizeof e->lines - *used)
+        return NULL;
+    *used += len;
+    memcpy(to, name.at, name.len);
+    to += name.len;
+    *to++ = ':';
+    *to++ = ' ';
+    memcpy(to, i->value.at, i->value.len);
+    to[i->value.len] = 0;
+    return line;
 }
 
 /* Builds our nodes in front of the program's list; NULL when there is nothing to add. */
 static struct curl_slist *build_nodes(struct curl_easy *e, const struct own_headers *own)
 {
-    const struct span_context *c = &e->span.context;
+    struct injected i;
+    uint32_t out = left_out(own);
+    size_t used = 0;
     unsigned n = 0;
-    if ((config->propagators & PROPAGATE_TRACECONTEXT) && !own->traceparent) {
-        traceparent_format(c, add_text(e->traceparent, "traceparent: ", 13));
-        e->nodes[n++].data = e->traceparent;
-        size_t len = c->tracestate == NULL
-                         ? 0
-                         : tracestate_fit(c->tracestate, strlen(c->tracestate), TRACESTATE_MAX);
-        if (len > 0 && !own->tracestate) {
-            *add_text(add_text(e->tracestate, "tracestate: ", 12), c->tracestate, len) = 0;
-            e->nodes[n++].data = e->tracestate;
-        }
-    }
-    if ((config->propagators & PROPAGATE_BAGGAGE) && !own->traceparent && !own->baggage) {
-        const char *line = curl_baggage_line(c->baggage);
+    for (unsigned at = 0; n < CURL_HEADER_MAX;) {
+        if (!propagation_inject(&at, &e->span.context, out, &i))
+            break;
+        const char *line =
+            i.field == CONTEXT_BAGGAGE ? curl_baggage_line(i.value.at) : add_line(e, &used, &i);
         if (line != NULL)
             memcpy(&e->nodes[n++].data, &line, sizeof line); /* libcurl only reads it */
     }
     if (n == 0)
         return NULL;
-    for (unsigned i = 0; i < n; i++)
-        e->nodes[i].next = i + 1 < n ? &e->nodes[i + 1] : e->options.headers;
+    for (unsigned k = 0; k < n; k++)
+        e->nodes[k].next = k + 1 < n ? &e->nodes[k + 1] : e->options.headers;
     return &e->nodes[0];
 }
 
@@ -279,7 +312,7 @@ bool curl_transfer_begin(struct curl_easy *e, const struct call *call, const voi
     if (http) {
         struct own_headers own;
         read_own_headers(e->options.headers, &own);
-        if (own.has_parent && (config->propagators & PROPAGATE_TRACECONTEXT))
+        if (own.has_parent)
             adopt_parent(e, &own);
         if (unlikely(config->rules != NULL))
             decide(e);

@@ -23,6 +23,7 @@
 #ifndef OTELSHIM_PROTO_HTTP1_H
 #define OTELSHIM_PROTO_HTTP1_H
 
+#include "context/context_fields.h"
 #include "proto/http_method.h"
 #include "proto/proto.h"
 
@@ -45,9 +46,7 @@
     FIELD(TARGET, "", 2048, SINGLE, CUT) \
     FIELD(HOST, "host", 255, SINGLE, WHOLE) \
     FIELD(USER_AGENT, "user-agent", 256, SINGLE, CUT) \
-    FIELD(TRACEPARENT, "traceparent", 256, SINGLE, WHOLE) \
-    FIELD(TRACESTATE, "tracestate", 1024, LIST, CUT) \
-    FIELD(BAGGAGE, "baggage", 8192, LIST, WHOLE) \
+    CONTEXT_FIELDS(FIELD) \
     FIELD(FORWARDED, "forwarded", 512, LIST, CUT) \
     FIELD(X_FORWARDED_FOR, "x-forwarded-for", 256, LIST, CUT) \
     FIELD(X_FORWARDED_PROTO, "x-forwarded-proto", 32, LIST, CUT) \
@@ -62,6 +61,9 @@ enum http1_field {
 };
 
 #define HTTP1_FIELD_BIT(field) (1u << (field))
+/* A context's field (context_fields.h), and a set of them as HTTP1_FIELD_BITs. */
+#define HTTP1_CONTEXT(field) ((enum http1_field)((unsigned)HTTP1_TRACEPARENT + (field)))
+#define HTTP1_CONTEXT_BITS(set) ((uint32_t)(set) << HTTP1_TRACEPARENT)
 
 /* Where a kept text lies: text + at, len bytes, no terminating zero. */
 struct http1_text {
@@ -84,14 +86,15 @@ struct http1_store {
     uint16_t room; /* bytes of text[]: texts from its beginning, captured ones from its end */
     uint16_t cap;  /* of them for texts */
     uint16_t used;
-    uint16_t cut;           /* HTTP1_FIELD_BIT: the value was longer than what is kept */
-    uint16_t seen;          /* HTTP1_FIELD_BIT: the header was there, kept or not */
+    uint32_t cut;           /* HTTP1_FIELD_BIT: the value was longer than what is kept */
+    uint32_t seen;          /* HTTP1_FIELD_BIT: the header was there, kept or not */
     uint8_t nr_traceparent; /* stays at 255 */
     uint8_t nr_captured;
     uint8_t line_end; /* bytes of the first line's end: 2, or 1 for LF alone */
     /* For the writer's side, counted from the message's first byte (PROTO_BEGIN). */
-    uint32_t insert_at;      /* right behind the first line's end */
-    uint32_t traceparent_at; /* the first traceparent's value; 0: none, or a folded one */
+    uint32_t insert_at; /* right behind the first line's end */
+    /* The first value of each context field that holds a span id; 0: none, or a folded one. */
+    uint16_t value_at[CONTEXT_SPAN_FIELDS];
     struct http1_text fields[HTTP1_FIELD_COUNT]; /* len 0: not there */
     char text[];
 };
@@ -247,7 +250,7 @@ struct http1_head {
 /*
  * Reads the request head that begins with the first byte of `buf` (empty lines before it
  * are allowed). One pass, no state. A head in several pieces (writev): feed a parser of
- * its own with them, its store has the same offsets (insert_at, traceparent_at).
+ * its own with them, its store has the same offsets (insert_at, value_at).
  */
 enum http1_scan http1_scan_head(const char *buf, size_t len, struct http1_head *out);
 

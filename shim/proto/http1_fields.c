@@ -17,14 +17,15 @@ const uint8_t http1_token[256] = {
 
 #define LENGTH(n) (1u << (n))
 const uint32_t http1_name_lengths[32] = {
-    ['b' & 31] = LENGTH(7),
+    ['b' & 31] = LENGTH(2) | LENGTH(7),
     ['c' & 31] = LENGTH(14),
     ['e' & 31] = LENGTH(6),
     ['f' & 31] = LENGTH(9),
     ['h' & 31] = LENGTH(4),
     ['t' & 31] = LENGTH(10) | LENGTH(11) | LENGTH(17),
-    ['u' & 31] = LENGTH(7) | LENGTH(10),
-    ['x' & 31] = LENGTH(9) | LENGTH(15) | LENGTH(16) | LENGTH(17),
+    ['u' & 31] = LENGTH(7) | LENGTH(10) | LENGTH(13),
+    ['x' & 31] =
+        LENGTH(9) | LENGTH(10) | LENGTH(11) | LENGTH(12) | LENGTH(15) | LENGTH(16) | LENGTH(17),
 };
 #undef LENGTH
 
@@ -76,6 +77,7 @@ unsigned http1_header_of(const char *name, size_t len)
     if (!http1_may_be_header(name, len))
         return HEADER_OTHER;
     switch (len) {
+    case 2: return NAME_IS("b3") ? HTTP1_B3 : HEADER_OTHER;
     case 4: return NAME_IS("host") ? HTTP1_HOST : HEADER_OTHER;
     case 6: return NAME_IS("expect") ? HEADER_EXPECT : HEADER_OTHER;
     case 7:
@@ -89,10 +91,22 @@ unsigned http1_header_of(const char *name, size_t len)
     case 10:
         return NAME_IS("user-agent")   ? HTTP1_USER_AGENT
                : NAME_IS("tracestate") ? HTTP1_TRACESTATE
+               : NAME_IS("x-b3-flags") ? HTTP1_X_B3_FLAGS
                                        : HEADER_OTHER;
-    case 11: return NAME_IS("traceparent") ? HTTP1_TRACEPARENT : HEADER_OTHER;
+    case 11:
+        return NAME_IS("traceparent")   ? HTTP1_TRACEPARENT
+               : NAME_IS("x-b3-spanid") ? HTTP1_X_B3_SPANID
+                                        : HEADER_OTHER;
+    case 12:
+        return NAME_IS("x-b3-traceid")   ? HTTP1_X_B3_TRACEID
+               : NAME_IS("x-b3-sampled") ? HTTP1_X_B3_SAMPLED
+                                         : HEADER_OTHER;
+    case 13: return NAME_IS("uber-trace-id") ? HTTP1_UBER_TRACE_ID : HEADER_OTHER;
     case 14: return NAME_IS("content-length") ? HEADER_CONTENT_LENGTH : HEADER_OTHER;
-    case 15: return NAME_IS("x-forwarded-for") ? HTTP1_X_FORWARDED_FOR : HEADER_OTHER;
+    case 15:
+        return NAME_IS("x-forwarded-for")   ? HTTP1_X_FORWARDED_FOR
+               : NAME_IS("x-amzn-trace-id") ? HTTP1_X_AMZN_TRACE_ID
+                                            : HEADER_OTHER;
     case 16: return NAME_IS("x-forwarded-host") ? HTTP1_X_FORWARDED_HOST : HEADER_OTHER;
     case 17:
         return NAME_IS("transfer-encoding")   ? HEADER_TRANSFER_ENCODING
@@ -148,7 +162,7 @@ static void overflow(struct http1 *p)
     p->seen |= SEEN_FULL;
     if (p->field == HEADER_OTHER)
         return;
-    p->store->cut |= (uint16_t)HTTP1_FIELD_BIT(p->field);
+    p->store->cut |= HTTP1_FIELD_BIT(p->field);
     if (rules[p->field].whole) {
         p->store->used = p->index; /* what lies before may be captured */
         text->len = 0;
@@ -177,7 +191,7 @@ void http1_text_open(struct http1 *p, enum http1_field field)
     }
     p->index = p->store->used;
     p->store->fields[field] = (struct http1_text){ p->index, 0 };
-    p->store->seen |= (uint16_t)HTTP1_FIELD_BIT(field);
+    p->store->seen |= HTTP1_FIELD_BIT(field);
 }
 
 /* The common case of a text that is kept: it is the first of its kind and finds room. */
@@ -187,7 +201,7 @@ static bool keep_at_once(struct http1 *p, unsigned field, const char *text, size
     unsigned bit = HTTP1_FIELD_BIT(field);
     if ((store->seen & bit) || len > rules[field].max || len > (size_t)(store->cap - store->used))
         return false;
-    store->seen |= (uint16_t)bit;
+    store->seen |= bit;
     store->fields[field] = (struct http1_text){ store->used, (uint16_t)len };
     memcpy(store->text + store->used, text, len);
     store->used = (uint16_t)(store->used + len);
@@ -284,7 +298,7 @@ void http1_field_open(struct http1 *p, const char *name, size_t len)
         if (header < HTTP1_FIELD_COUNT) {
             unsigned bit = HTTP1_FIELD_BIT(header);
             bool first = !(p->store->seen & bit);
-            p->store->seen |= (uint16_t)bit;
+            p->store->seen |= bit;
             if (header == HTTP1_TRACEPARENT && p->store->nr_traceparent < UINT8_MAX)
                 p->store->nr_traceparent++;
             if ((p->env->keep & bit) && (first || (rules[header].list && !(p->store->cut & bit))))
@@ -294,6 +308,12 @@ void http1_field_open(struct http1 *p, const char *name, size_t len)
         }
     }
     p->scratch_len = 0; /* the name may have lain there */
+}
+
+/* Whether it is remembered where in the head its value stands. */
+static inline bool is_located(unsigned field)
+{
+    return field - HTTP1_TRACEPARENT < CONTEXT_SPAN_FIELDS;
 }
 
 /* A list goes on: what is kept of it moves to the store's end, and a comma behind it. */
@@ -308,7 +328,7 @@ static void list_reopen(struct http1 *p)
     if (make_room(p, before.len + 1u) < before.len + 1u) {
         if (rules[p->field].whole)
             current(p)->len = 0; /* a part would mean something else */
-        p->store->cut |= (uint16_t)HTTP1_FIELD_BIT(p->field);
+        p->store->cut |= HTTP1_FIELD_BIT(p->field);
         p->seen |= SEEN_FULL;
         return;
     }
@@ -329,8 +349,8 @@ void http1_value_begin(struct http1 *p, uint32_t offset)
             list_reopen(p);
         else
             current(p)->at = p->store->used;
-        if (p->field == HTTP1_TRACEPARENT && !(p->seen & SEEN_FOLD))
-            p->store->traceparent_at = offset;
+        if (is_located(p->field) && !(p->seen & SEEN_FOLD))
+            p->store->value_at[p->field - HTTP1_TRACEPARENT] = (uint16_t)offset;
     }
     p->index = p->store->used;
 }
@@ -369,8 +389,8 @@ bool http1_value_fold(struct http1 *p)
     if (p->field == HEADER_CONTENT_LENGTH || p->field == HEADER_TRANSFER_ENCODING)
         return false;
     p->seen |= SEEN_FOLD;
-    if (p->store != NULL && p->field == HTTP1_TRACEPARENT)
-        p->store->traceparent_at = 0;
+    if (p->store != NULL && is_located(p->field))
+        p->store->value_at[p->field - HTTP1_TRACEPARENT] = 0;
     if (p->seen & SEEN_VALUE) {
         trim(p);
         http1_value_put(p, " ", 1);
@@ -491,9 +511,9 @@ bool http1_field_read(struct http1 *p, const char *name, const struct line *line
     if (header < HTTP1_FIELD_COUNT && env->capture == NULL && stop > value &&
         (env->keep & HTTP1_FIELD_BIT(header)) &&
         keep_at_once(p, header, value, (size_t)(stop - value))) {
-        if (header == HTTP1_TRACEPARENT) {
-            p->store->nr_traceparent = 1;
-            p->store->traceparent_at = offset;
+        if (is_located(header)) {
+            p->store->nr_traceparent |= header == HTTP1_TRACEPARENT;
+            p->store->value_at[header - HTTP1_TRACEPARENT] = (uint16_t)offset;
         }
         return true;
     }

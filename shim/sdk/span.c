@@ -15,8 +15,9 @@
 #include "sdk/sampler.h"
 #include "worker.h"
 
-#define FLAG_SAMPLED 1u
-#define FLAG_RANDOM 2u
+/* The same bits in a context and in a record. */
+_Static_assert(SPAN_FLAG_SAMPLED == RECORD_SAMPLED, "sampled");
+_Static_assert(SPAN_FLAG_RANDOM == RECORD_RANDOM_TRACE_ID, "random");
 /* The worker is woken when a thread has made this many records since, or half of
  * its ring is in use: a batch's worth, so about one wake per request sent. */
 #define WAKE_RECORDS 512u
@@ -45,7 +46,7 @@ void span_decide(struct span *span, const struct instrumentation *instr, struct 
         rules_decide(config->rules, known, span->context.trace_id, inner, sampled) == sampled)
         return;
     span->head.flags ^= RECORD_SAMPLED;
-    span->context.flags ^= FLAG_SAMPLED;
+    span->context.flags ^= SPAN_FLAG_SAMPLED;
     if (span->start_mono_ns == 0)
         span->start_mono_ns = clock_mono_ns();
 }
@@ -77,8 +78,8 @@ begin(struct span *span, const struct instrumentation *instr, enum span_kind kin
 {
     struct thread_state *t = &thread_state;
     struct span_context *context = &span->context;
-    bool sampled, random;
-    uint8_t flags;
+    bool sampled;
+    uint8_t flags, kept; /* kept: of the trace */
     if (unlikely(config->inert)) {
         begin_inert(span, has_parent);
         return;
@@ -86,7 +87,7 @@ begin(struct span *span, const struct instrumentation *instr, enum span_kind kin
     if (has_parent) {
         uint64_t id = id_random(t);
         sampled = sampler_samples_child(config, context);
-        random = context->flags & FLAG_RANDOM;
+        kept = context->flags & (SPAN_FLAG_RANDOM | SPAN_FLAG_DEBUG);
         flags = (uint8_t)(RECORD_HAS_PARENT | (context->remote ? RECORD_PARENT_REMOTE : 0));
         memcpy(span->parent_span_id, context->span_id, 8);
         memcpy(context->span_id, &id, 8);
@@ -98,14 +99,14 @@ begin(struct span *span, const struct instrumentation *instr, enum span_kind kin
         memcpy(context->trace_id, ids, sizeof context->trace_id);
         memcpy(context->span_id, &ids[2], sizeof context->span_id);
         sampled = sampler_samples_root(config, context->trace_id);
-        random = true;
+        kept = SPAN_FLAG_RANDOM;
         flags = 0;
         context->tracestate = NULL;
         context->baggage = NULL;
     }
-    context->flags = (uint8_t)((random ? FLAG_RANDOM : 0) | (sampled ? FLAG_SAMPLED : 0));
+    context->flags = (uint8_t)(kept | (sampled ? SPAN_FLAG_SAMPLED : 0));
     context->remote = false;
-    flags |= (uint8_t)((random ? RECORD_RANDOM_TRACE_ID : 0) | (sampled ? RECORD_SAMPLED : 0));
+    flags |= context->flags & (SPAN_FLAG_SAMPLED | SPAN_FLAG_RANDOM);
     span->head = (struct record_head){ RECORD_SPAN, instr->index, (uint8_t)kind, flags };
     span->open = true;
     span->process_generation = t->generation;

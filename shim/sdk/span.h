@@ -30,11 +30,15 @@
 struct call;
 struct instrumentation;
 
+#define SPAN_FLAG_SAMPLED 0x01u
+#define SPAN_FLAG_RANDOM 0x02u /* the trace id is */
+#define SPAN_FLAG_DEBUG 0x80u  /* of B3 and Jaeger: handed on, no more; leaves only by them */
+
 /* W3C trace context of one span. Text lives for the whole process (or is NULL). */
 struct span_context {
     uint8_t trace_id[16]; /* all zero: no context */
     uint8_t span_id[8];
-    uint8_t flags; /* W3C: 0x01 sampled, 0x02 random trace id */
+    uint8_t flags; /* SPAN_FLAG_*; the first two are the W3C's */
     bool remote;   /* came from outside this process */
     const char *tracestate;
     const char *baggage;
@@ -50,7 +54,7 @@ static inline bool span_context_is_valid(const struct span_context *c)
 
 static inline bool span_context_is_sampled(const struct span_context *c)
 {
-    return c->flags & 1;
+    return c->flags & SPAN_FLAG_SAMPLED;
 }
 
 /* An open span. Plain data: may be copied, moved between threads with its handle. */

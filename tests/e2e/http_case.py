@@ -134,6 +134,12 @@ def called(method, url, port, *, status=200, size=None, body=None, children=(), 
     return span("CLIENT", method, status, 400, attributes, optional, children, parent, more, fields)
 
 
+def asked(method, path, more=None, **fields):
+    """A CLIENT span at the harness's web server."""
+    return called(method, f"http://127.0.0.1:$WEB_PORT{path}", 0, **fields, more={
+        "server.port": "$WEB_PORT", "network.peer.port": "$WEB_PORT", **(more or {})})
+
+
 def process(name, *children, code=0):
     """The life of the program itself."""
     out = {"name": name, "kind": "INTERNAL", "scope": "otelshim.process", "attributes": {

@@ -65,8 +65,8 @@ static void check_scan(const char *bytes, size_t len)
         require(scan == HTTP1_SCAN_COMPLETE && head.end == at, "the scan finds the head's end");
         require(head.insert_at == start + s->insert_at && head.line_end == s->line_end, "place");
         require(head.nr_traceparent > 255 || head.nr_traceparent == s->nr_traceparent, "number");
-        if (s->traceparent_at > 0 && !(s->cut & HTTP1_FIELD_BIT(HTTP1_TRACEPARENT)))
-            require(head.traceparent.at == start + s->traceparent_at &&
+        if (s->value_at[0] > 0 && !(s->cut & HTTP1_FIELD_BIT(HTTP1_TRACEPARENT)))
+            require(head.traceparent.at == start + s->value_at[0] &&
                         head.traceparent.len == s->fields[HTTP1_TRACEPARENT].len,
                     "the scan finds the traceparent");
         else

@@ -85,7 +85,7 @@ static inline void transcript_put_head(struct transcript *t)
     if (s->line_end == 1)
         transcript_put(t, " lf");
     if (s->nr_traceparent > 0)
-        transcript_put(t, " tp=%u@%u", s->nr_traceparent, s->traceparent_at);
+        transcript_put(t, " tp=%u@%u", s->nr_traceparent, s->value_at[0]);
     for (unsigned i = 0; i < HTTP1_FIELD_COUNT; i++) {
         if (s->fields[i].len > 0)
             transcript_put_text(t, names[i], http1_store_text(s, s->fields[i]), s->fields[i].len);

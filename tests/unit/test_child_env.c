@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "context/env.h"
-#include "context/traceparent.h"
+#include "context/propagator.h"
 
 #define CAME_IN "00-11111111111111111111111111111111-2222222222222222-01"
 #define PASSED_ON "00-33333333333333333333333333333333-4444444444444444-01"
@@ -14,10 +14,9 @@
 static struct config settings(void)
 {
     struct config c = {
-        .propagators = PROPAGATE_TRACECONTEXT | PROPAGATE_BAGGAGE,
+        .propagator_order = { PROPAGATE_TRACECONTEXT, PROPAGATE_BAGGAGE },
         .follow_children = true,
-        .traceparent = CAME_IN,
-        .baggage = "came=in",
+        .came_in = { [CONTEXT_TRACEPARENT] = CAME_IN, [CONTEXT_BAGGAGE] = "came=in" },
         .follow_vars = { "OTEL_SERVICE_NAME=shop", "OTEL_TRACES_SAMPLER=always_on" },
         .nr_follow_vars = 2,
     };
@@ -37,6 +36,7 @@ static _Alignas(8) char memory[48 * 1024];
 static char **build(char *const envp[], const struct config *c, const struct span_context *context)
 {
     struct env_inputs in = { context, c, OURS, false };
+    propagation_init(c);
     memset(memory, 0x5a, sizeof memory);
     return env_for_child(envp, &in, memory, sizeof memory);
 }
@@ -180,18 +180,24 @@ Test(child_env, follows_no_children_when_told_so)
     cr_assert_null(build(ENV("A=1"), &c, NULL));
 }
 
+static void only(struct config *c, uint8_t propagator)
+{
+    memset(c->propagator_order, 0, sizeof c->propagator_order);
+    c->propagator_order[0] = propagator;
+}
+
 Test(child_env, passes_on_only_what_a_propagator_is_there_for)
 {
     struct config c = settings();
     struct span_context s = context();
     s.baggage = "new=1";
-    c.propagators = PROPAGATE_BAGGAGE;
+    only(&c, PROPAGATE_BAGGAGE);
     cr_assert_str_eq(text(build(ENV("LD_PRELOAD=" OURS), &c, &s)),
                      "LD_PRELOAD=" OURS "|BAGGAGE=new=1");
-    c.propagators = PROPAGATE_TRACECONTEXT;
+    only(&c, PROPAGATE_TRACECONTEXT);
     cr_assert_str_eq(text(build(ENV("LD_PRELOAD=" OURS), &c, &s)),
                      "LD_PRELOAD=" OURS "|TRACEPARENT=" PASSED_ON);
-    c.propagators = 0;
+    only(&c, 0);
     cr_assert_null(build(ENV("LD_PRELOAD=" OURS), &c, &s));
 }
 
@@ -202,6 +208,7 @@ Test(child_env, what_does_not_fit_is_left_alone_at_every_size)
     s.baggage = "new=1";
     struct env_inputs in = { &s, &c, OURS, false };
     char *const *envp = ENV("A=1", "B=2");
+    propagation_init(&c);
     size_t needed = 0;
     for (size_t size = 0; size < 1024; size++) {
         /* From malloc, so that a byte too far is seen under ASan. */
@@ -232,4 +239,39 @@ Test(child_env, hands_the_runs_id_on_where_it_is_missing)
     c.follow_vars[0] = "OTEL_SHIM_RUN_ID=r1";
     cr_assert_str_eq(text(build(ENV("A=1"), &c, NULL)),
                      "A=1|LD_PRELOAD=" OURS "|OTEL_SHIM_RUN_ID=r1|OTEL_TRACES_SAMPLER=always_on");
+}
+
+#define IDS "33333333333333333333333333333333-4444444444444444"
+
+Test(child_env, passes_every_format_on_in_variables_of_its_own)
+{
+    struct config c = settings();
+    struct span_context s = context();
+    only(&c, PROPAGATE_B3);
+    c.came_in[CONTEXT_B3] = "old";
+    c.came_in[CONTEXT_X_B3_SAMPLED] = "0";
+    cr_assert_str_eq(
+        text(build(ENV("B3=old", "X_B3_SAMPLED=0", "TRACEPARENT=stays", "LD_PRELOAD=" OURS), &c,
+                   &s)),
+        "TRACEPARENT=stays|LD_PRELOAD=" OURS "|B3=" IDS "-1");
+    only(&c, PROPAGATE_B3MULTI);
+    cr_assert_str_eq(text(build(ENV("X_B3_FLAGS_=x", "LD_PRELOAD=" OURS), &c, &s)),
+                     "X_B3_FLAGS_=x|LD_PRELOAD=" OURS "|X_B3_SPANID=4444444444444444|"
+                     "X_B3_TRACEID=33333333333333333333333333333333|X_B3_SAMPLED=1");
+    c.propagator_order[0] = PROPAGATE_JAEGER;
+    c.propagator_order[1] = PROPAGATE_XRAY;
+    cr_assert_str_eq(text(build(ENV("LD_PRELOAD=" OURS), &c, &s)),
+                     "LD_PRELOAD=" OURS
+                     "|UBER_TRACE_ID=33333333333333333333333333333333:4444444444444444:0:1|"
+                     "X_AMZN_TRACE_ID=Root=1-33333333-333333333333333333333333;"
+                     "Parent=4444444444444444;Sampled=1");
+}
+
+Test(child_env, a_parent_in_any_format_that_the_program_chose_stays)
+{
+    struct config c = settings();
+    struct span_context s = context();
+    c.propagator_order[1] = PROPAGATE_B3;
+    cr_assert_null(build(ENV("B3=" IDS "-0", "LD_PRELOAD=" OURS), &c, &s));
+    cr_assert_null(build(ENV("X_B3_SPANID=4444444444444444", "LD_PRELOAD=" OURS), &c, &s));
 }

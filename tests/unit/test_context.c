@@ -17,12 +17,12 @@ static void begin(enum process_span_mode mode, const char *traceparent)
 {
     static struct config c;
     c = (struct config){
-        .propagators = PROPAGATE_TRACECONTEXT | PROPAGATE_BAGGAGE,
+        .propagator_order = { PROPAGATE_TRACECONTEXT, PROPAGATE_BAGGAGE },
         .sampler_parent_based = true,
         .process_span = mode,
-        .traceparent = traceparent,
-        .tracestate = "vendor=1",
-        .baggage = "k=v",
+        .came_in = { [CONTEXT_TRACEPARENT] = traceparent,
+                     [CONTEXT_TRACESTATE] = "vendor=1",
+                     [CONTEXT_BAGGAGE] = "k=v" },
     };
     config = &c;
     context_init();

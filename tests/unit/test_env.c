@@ -30,6 +30,17 @@ static const struct config *load(const char *const env[])
     return config_load((char *const *)(uintptr_t)env);
 }
 
+/* Their order as a number: a byte each, the first one lowest. */
+static uint64_t propagators(const struct config *c)
+{
+    uint64_t order;
+    memcpy(&order, c->propagator_order, sizeof order);
+    return order;
+}
+
+#define W3C (PROPAGATE_TRACECONTEXT | PROPAGATE_BAGGAGE << 8)
+#define W3C_BACKWARDS (PROPAGATE_BAGGAGE | PROPAGATE_TRACECONTEXT << 8)
+
 Test(env, defaults_are_the_specifications)
 {
     const struct config *c = LOAD();
@@ -41,7 +52,7 @@ Test(env, defaults_are_the_specifications)
     cr_assert(!c->log_level_set);
     cr_assert_eq(c->sampler, SAMPLER_ALWAYS_ON);
     cr_assert(c->sampler_parent_based);
-    cr_assert_eq(c->propagators, PROPAGATE_TRACECONTEXT | PROPAGATE_BAGGAGE);
+    cr_assert_eq(propagators(c), W3C);
     cr_assert_eq(c->bsp.schedule_delay_ms, 5000);
     cr_assert_eq(c->bsp.export_timeout_ms, 30000);
     cr_assert_eq(c->bsp.max_queue_size, 2048);
@@ -89,7 +100,7 @@ Test(env, reads_every_simple_variable)
     cr_assert(!c->follow_children);
     cr_assert_eq(c->exit_timeout_ms, 7);
     cr_assert_str_eq(c->exporter_path, "/x.so");
-    cr_assert_eq(c->propagators, PROPAGATE_TRACECONTEXT);
+    cr_assert_eq(propagators(c), PROPAGATE_TRACECONTEXT);
     cr_assert_eq(c->nr_follow_vars, 20);
     cr_assert_str_eq(c->follow_vars[1], "OTEL_SERVICE_NAME=shop");
 }
@@ -101,7 +112,7 @@ Test(env, empty_value_is_an_unset_one)
     cr_assert_eq(nr_mistakes, 0);
     cr_assert_eq(c->bsp.schedule_delay_ms, 5000);
     cr_assert_str_eq(c->otlp.traces_url, "http://localhost:4318/v1/traces");
-    cr_assert_null(c->traceparent);
+    cr_assert_null(c->came_in[CONTEXT_TRACEPARENT]);
     cr_assert_null(c->ld_preload);
     cr_assert_eq(c->nr_follow_vars, 0);
 }
@@ -113,7 +124,7 @@ Test(env, values_are_copies)
     memset(service, 'x', sizeof service - 1);
     memset(parent, 'x', sizeof parent - 1);
     cr_assert_str_eq(c->service_name, "shop");
-    cr_assert_str_eq(c->traceparent, "00-aa");
+    cr_assert_str_eq(c->came_in[CONTEXT_TRACEPARENT], "00-aa");
 }
 
 Test(env, first_of_two_equal_names_holds)
@@ -382,28 +393,36 @@ Test(env, lists_of_words)
 {
     static const struct {
         const char *env;
-        uint32_t exporters, propagators;
+        uint32_t exporters;
+        uint64_t propagators;
         unsigned mistakes;
     } rows[] = {
-        { "OTEL_TRACES_EXPORTER=none", 0, 3, 0 },
-        { "OTEL_TRACES_EXPORTER=console,none", 0, 3, 0 },
-        { "OTEL_TRACES_EXPORTER=zipkin,console", EXPORTER_ZIPKIN | EXPORTER_CONSOLE, 3, 0 },
-        { "OTEL_TRACES_EXPORTER=otlp_file", EXPORTER_OTLP_FILE, 3, 0 },
-        { "OTEL_TRACES_EXPORTER=OTLP_File/development", EXPORTER_OTLP_FILE, 3, 0 },
-        { "OTEL_TRACES_EXPORTER=otlp/stdout,what", EXPORTER_OTLP_STDOUT, 3, 1 },
-        { "OTEL_TRACES_EXPORTER=rubbish", EXPORTER_OTLP, 3, 1 },
-        { "OTEL_TRACES_EXPORTER=a,b,c,d", EXPORTER_OTLP, 3, 1 },
-        { "OTEL_TRACES_EXPORTER=,", EXPORTER_OTLP, 3, 0 },
+        { "OTEL_TRACES_EXPORTER=none", 0, W3C, 0 },
+        { "OTEL_TRACES_EXPORTER=console,none", 0, W3C, 0 },
+        { "OTEL_TRACES_EXPORTER=zipkin,console", EXPORTER_ZIPKIN | EXPORTER_CONSOLE, W3C, 0 },
+        { "OTEL_TRACES_EXPORTER=otlp_file", EXPORTER_OTLP_FILE, W3C, 0 },
+        { "OTEL_TRACES_EXPORTER=OTLP_File/development", EXPORTER_OTLP_FILE, W3C, 0 },
+        { "OTEL_TRACES_EXPORTER=otlp/stdout,what", EXPORTER_OTLP_STDOUT, W3C, 1 },
+        { "OTEL_TRACES_EXPORTER=rubbish", EXPORTER_OTLP, W3C, 1 },
+        { "OTEL_TRACES_EXPORTER=a,b,c,d", EXPORTER_OTLP, W3C, 1 },
+        { "OTEL_TRACES_EXPORTER=,", EXPORTER_OTLP, W3C, 0 },
         { "OTEL_PROPAGATORS=none", EXPORTER_OTLP, 0, 0 },
         { "OTEL_PROPAGATORS=baggage,baggage", EXPORTER_OTLP, PROPAGATE_BAGGAGE, 0 },
-        { "OTEL_PROPAGATORS=b3,tracecontext", EXPORTER_OTLP, PROPAGATE_TRACECONTEXT, 1 },
-        { "OTEL_PROPAGATORS=b3", EXPORTER_OTLP, 0, 1 },
-        { "OTEL_PROPAGATORS=what", EXPORTER_OTLP, 3, 1 },
+        { "OTEL_PROPAGATORS=b3, TraceContext,b3", EXPORTER_OTLP,
+          PROPAGATE_B3 | PROPAGATE_TRACECONTEXT << 8, 0 },
+        { "OTEL_PROPAGATORS=xray,jaeger,b3multi,b3,baggage,tracecontext", EXPORTER_OTLP,
+          PROPAGATE_XRAY | PROPAGATE_JAEGER << 8 | PROPAGATE_B3MULTI << 16 | PROPAGATE_B3 << 24 |
+              (uint64_t)W3C_BACKWARDS << 32,
+          0 },
+        { "OTEL_PROPAGATORS=ottrace,jaeger", EXPORTER_OTLP, PROPAGATE_JAEGER, 1 },
+        { "OTEL_PROPAGATORS=ottrace", EXPORTER_OTLP, 0, 1 },
+        { "OTEL_PROPAGATORS=jaeger,none", EXPORTER_OTLP, 0, 0 },
+        { "OTEL_PROPAGATORS=what", EXPORTER_OTLP, W3C, 1 },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const struct config *c = LOAD(rows[i].env);
         cr_assert_eq(c->exporters, rows[i].exporters, "%s", rows[i].env);
-        cr_assert_eq(c->propagators, rows[i].propagators, "%s", rows[i].env);
+        cr_assert_eq(propagators(c), rows[i].propagators, "%s", rows[i].env);
         cr_assert_eq(nr_mistakes, rows[i].mistakes, "%s", rows[i].env);
     }
 }

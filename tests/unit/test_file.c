@@ -132,7 +132,8 @@ Test(file, sets_the_same_fields_as_variables_do)
     cr_assert_eq(c->limits.links, 8);
     cr_assert_eq(c->limits.event_attributes, 9);
     cr_assert_eq(c->limits.link_attributes, 10);
-    cr_assert_eq(c->propagators, PROPAGATE_TRACECONTEXT);
+    cr_assert_eq(c->propagator_order[0], PROPAGATE_TRACECONTEXT);
+    cr_assert_eq(c->propagator_order[1], 0);
     cr_assert_eq(c->exporters, EXPORTER_OTLP | EXPORTER_CONSOLE);
     cr_assert_eq(c->bsp.schedule_delay_ms, 10);
     cr_assert_eq(c->bsp.export_timeout_ms, 20);
@@ -191,14 +192,14 @@ Test(file, without_provider_or_propagator_there_is_none)
     const struct config *c = CONFIG(FORMAT);
     cr_assert_eq(nr_mistakes, 0);
     cr_assert_eq(c->exporters, 0);
-    cr_assert_eq(c->propagators, 0);
+    cr_assert_eq(c->propagator_order[0], 0);
 }
 
 Test(file, a_provider_has_the_defaults_of_the_specification)
 {
     const struct config *c = CONFIG(FORMAT EXPORT "propagator: {composite_list: 'baggage'}");
     cr_assert_eq(c->exporters, EXPORTER_OTLP);
-    cr_assert_eq(c->propagators, PROPAGATE_BAGGAGE);
+    cr_assert_eq(c->propagator_order[0], PROPAGATE_BAGGAGE);
     cr_assert_str_eq(c->otlp.traces_url, "http://localhost:4318/v1/traces");
     cr_assert_eq(c->bsp.schedule_delay_ms, 5000);
     cr_assert(c->sampler_parent_based && c->sampler == SAMPLER_ALWAYS_ON);

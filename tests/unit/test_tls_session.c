@@ -9,6 +9,7 @@
 
 #include "config.h"
 #include "conn/tls_session.h"
+#include "context/process_context.h"
 #include "diag.h"
 #include "no_hooks.h"
 #include "worker.h"
@@ -20,6 +21,7 @@ static void setup(void)
     char *env[] = { (char[]){ "OTEL_SHIM_PROCESS_SPAN=never" }, NULL };
     config_load(env);
     become_program();
+    context_init();
     worker_end_of_process(); /* nobody takes the records away */
     conn_init(&instr);
 }

@@ -6,16 +6,10 @@ prints what it prints bare.
 import re
 
 from harness import Failure, case
-from http_case import called, process
+from http_case import asked, called, process
 
 NO_CURL = {"OTEL_SHIM_DISABLED_INSTRUMENTATIONS": "curl"}
 NO_DNS = {"OTEL_SHIM_DISABLED_INSTRUMENTATIONS": "dns"}
-
-
-def asked(method, path, more=None, **fields):
-    """A CLIENT span at the harness's web server."""
-    return called(method, f"http://127.0.0.1:$WEB_PORT{path}", 0, **fields, more={
-        "server.port": "$WEB_PORT", "network.peer.port": "$WEB_PORT", **(more or {})})
 
 
 # ---------------------------------------------------------------- commands

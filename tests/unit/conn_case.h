@@ -1,0 +1,124 @@
+/*
+ * A connection without hooks, for tests of shim/conn: a real stream socket, what a program
+ * reads and writes on it, what the kernel got, and the spans that were made.
+ */
+#ifndef TESTS_UNIT_CONN_CASE_H
+#define TESTS_UNIT_CONN_CASE_H
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "conn/conn_internal.h"
+#include "context/process_context.h"
+#include "context/request.h"
+#include "no_hooks.h"
+#include "ring.h"
+#include "worker.h"
+
+static struct instrumentation http = { .name = "http", .index = 4, .bit = 16 };
+
+static int ends[2]; /* of a real stream socket: cookies are the kernel's */
+
+/* A program that was started with OTEL_PROPAGATORS=`propagators`. */
+static inline void conn_begin(const char *propagators)
+{
+    static char variable[128];
+    snprintf(variable, sizeof variable, "OTEL_PROPAGATORS=%s", propagators);
+    char *env[] = { (char[]){ "OTEL_TRACES_SAMPLER=always_on" },
+                    (char[]){ "OTEL_SHIM_PROCESS_SPAN=never" }, variable, NULL };
+    config_load(env);
+    become_program();
+    context_init();
+    worker_end_of_process(); /* it must not take the records away */
+    conn_init(&http);
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+}
+
+static inline struct conn *server(void)
+{
+    conn_accepted(ends[0], NULL, 0);
+    return conn_of_fd(ends[0]);
+}
+
+static inline struct conn *client(void)
+{
+    struct sockaddr_un name = { .sun_family = AF_UNIX };
+    conn_socket_made(ends[1], AF_UNIX, SOCK_STREAM);
+    conn_connecting(ends[1], (struct sockaddr *)(void *)&name, sizeof name);
+    return conn_of_fd(ends[1]);
+}
+
+/* The next span of this thread, consumed; its memory stays for now. */
+static inline const struct record *next_span(void)
+{
+    const struct record *r = thread_state.ring != NULL ? ring_peek(thread_state.ring) : NULL;
+    if (r != NULL)
+        ring_consume(thread_state.ring, r);
+    return r;
+}
+
+static inline void reads(struct conn *c, const char *text)
+{
+    conn_read(c, text, strlen(text));
+}
+
+/* What a program writes, and what the kernel got of it, in pieces of at most `piece`. */
+struct wire {
+    char bytes[70000];
+    size_t len;
+    unsigned again; /* EAGAIN that only our remainder could be the reason of */
+};
+
+/* One write, of which the kernel takes at most `piece` bytes: what the program sees. */
+static inline ssize_t write_once(struct conn *c, struct wire *wire, const char *text, size_t len,
+                                 size_t piece)
+{
+    struct iovec iov = { (char *)(uintptr_t)text, len };
+    struct iovec out[1 + CONN_EDIT_PIECES + 1];
+    struct conn_write w;
+    bool told = conn_write_begin(&w, c, &iov, 1, true);
+    int nr = 1;
+    if (told && w.edited)
+        nr = conn_write_pieces(&w, out, COUNT(out));
+    else
+        out[0] = iov;
+    size_t taken = 0;
+    for (int i = 0; i < nr && taken < piece; i++) {
+        size_t n = out[i].iov_len < piece - taken ? out[i].iov_len : piece - taken;
+        memcpy(wire->bytes + wire->len, out[i].iov_base, n);
+        wire->len += n;
+        taken += n;
+    }
+    int error = 0;
+    ssize_t n = told ? conn_write_end(&w, (ssize_t)taken, &error) : (ssize_t)taken;
+    cr_assert(n > 0 || error == EAGAIN || error == EINTR);
+    cr_assert(n <= (ssize_t)len);
+    return n;
+}
+
+static inline void write_pieces(struct conn *c, struct wire *wire, const char *text, size_t len,
+                                size_t piece)
+{
+    while (len > 0) {
+        ssize_t n = write_once(c, wire, text, len, piece);
+        wire->again += n < 0;
+        text += n > 0 ? n : 0;
+        len -= n > 0 ? (size_t)n : 0;
+    }
+}
+
+static inline void writes(struct conn *c, const char *text)
+{
+    static struct wire wire;
+    wire.len = 0;
+    write_pieces(c, &wire, text, strlen(text), SIZE_MAX);
+}
+
+#define GET "GET /a?b=c HTTP/1.1\r\nHost: example.test:81\r\n\r\n"
+#define OK "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
+
+#endif
