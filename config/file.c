@@ -51,7 +51,7 @@ static bool syntax_fault(struct file *f, const yaml_parser_t *parser)
 static bool parse(struct file *f, const char *text, size_t len)
 {
     yaml_parser_t parser;
-    yaml_document_t document;
+    static yaml_document_t document; /* constructor only */
     if (yaml_assertion_failed())
         return file_fault(f, NULL, "it is YAML that cannot be read");
     if (!yaml_parser_initialize(&parser))
@@ -78,13 +78,6 @@ bool file_parse(struct config *c, const char *path, const char *text, size_t len
 /* ---- file to text ---- */
 
 /* Raw system calls: our own hooks have no business here. */
-static char *map_memory(void)
-{
-    void *map =
-        mmap(NULL, FILE_MAX_BYTES + 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return map != MAP_FAILED ? map : NULL;
-}
-
 static size_t read_all(int fd, char *to, size_t room)
 {
     size_t n = 0;
@@ -129,13 +122,15 @@ bool file_read(struct config *c, const char *path, char *const envp[])
 {
     int saved_errno = errno;
     size_t len = 0;
-    char shown[SHOWN_BYTES], *text = map_memory();
-    const char *fault = text != NULL ? read_file(path, text, &len) : "no memory";
+    char shown[SHOWN_BYTES];
+    void *text =
+        mmap(NULL, FILE_MAX_BYTES + 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    const char *fault = text != MAP_FAILED ? read_file(path, text, &len) : "no memory";
     path_shown(path, shown);
     if (fault != NULL)
         diag_config_mistake("%s: %s; telemetry is off", shown, fault);
     bool good = fault == NULL && file_parse(c, shown, text, len, envp);
-    if (text != NULL)
+    if (text != MAP_FAILED)
         munmap(text, FILE_MAX_BYTES + 1);
     errno = saved_errno;
     return good;

@@ -76,7 +76,7 @@ static bool put_pair(struct file *f, const yaml_node_t *item, struct file_text *
 {
     struct attribute a;
     struct scalar name, value;
-    if (!attribute_part(f, item, &a) || !file_scalar(f, a.name, &name))
+    if (!attribute_part(f, item, &a) || a.value == NULL || !file_scalar(f, a.name, &name))
         return false;
     if (a.value->type != YAML_SCALAR_NODE) {
         file_note(f, a.value, "a list as value is not supported by this version");

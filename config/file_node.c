@@ -166,6 +166,7 @@ const yaml_node_t *file_node(const struct file *f, int index)
 
 bool file_scalar(struct file *f, const yaml_node_t *node, struct scalar *out)
 {
+    *out = (struct scalar){ "", SCALAR_NULL };
     if (node == NULL || node->type != YAML_SCALAR_NODE)
         return file_fault(f, node, "a mapping or list stands where a value must");
     struct slice raw = { (const char *)node->data.scalar.value, node->data.scalar.length };
