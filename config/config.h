@@ -148,6 +148,7 @@ struct config {
         uint32_t timeout_ms;    /* per attempt, 0 = no limit */
         bool insecure;          /* gRPC to an endpoint without a scheme: no TLS */
         const char *certificate, *client_key, *client_certificate; /* paths or NULL */
+        const char *aws_sigv4; /* "region:service" that requests are signed for, or NULL */
         struct config_pair headers[CONFIG_MAX_HEADERS];
         unsigned nr_headers;
     } otlp;

@@ -253,6 +253,9 @@
         "Compression of requests") \
     VAR("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", CHOICE, otlp.compression, COMPRESSION, \
         "the one above", "As above, for traces") \
+    VAR("OTEL_SHIM_OTLP_AWS_SIGV4", TEXT, otlp.aws_sigv4, NONE, "", \
+        "REGION:SERVICE (`eu-west-1:xray`): OTLP/HTTP requests are signed for AWS, by " \
+        "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, if set, AWS_SESSION_TOKEN") \
     VAR("OTEL_EXPORTER_OTLP_INSECURE", BOOL, otlp.insecure, NONE, "false", \
         "Whether a gRPC endpoint without a scheme is spoken to without TLS") \
     VAR("OTEL_EXPORTER_OTLP_TRACES_INSECURE", BOOL, otlp.insecure, NONE, "the one above", \

@@ -10,9 +10,9 @@
 /* The convention's word for uname's; others are told as they are. */
 static const char *architecture(const char *machine)
 {
-    static const char *const words[][2] = { { "x86_64", "amd64" },  { "aarch64", "arm64" },
-                                            { "i386", "x86" },      { "i686", "x86" },
-                                            { "armv7l", "arm32" },  { "ppc64le", "ppc64" } };
+    static const char *const words[][2] = { { "x86_64", "amd64" }, { "aarch64", "arm64" },
+                                            { "i386", "x86" },     { "i686", "x86" },
+                                            { "armv7l", "arm32" }, { "ppc64le", "ppc64" } };
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (strcmp(machine, words[i][0]) == 0)
             return words[i][1];

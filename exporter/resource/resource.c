@@ -39,17 +39,18 @@ static const char *valid_utf8(const char *text)
     return (const char *)copy;
 }
 
-/* A later value of a key replaces an earlier one. */
-static void set(struct resource *resource, struct resource_attribute attribute)
+/* A later value of a key replaces an earlier one. False: there is no room. */
+static bool set(struct resource *resource, struct resource_attribute attribute)
 {
     unsigned i = 0;
     while (i < resource->nr && strcmp(resource->attributes[i].key, attribute.key) != 0)
         i++;
     if (i == RESOURCE_MAX_ATTRIBUTES)
-        return;
+        return false;
     resource->attributes[i] = attribute;
     if (i == resource->nr)
         resource->nr++;
+    return true;
 }
 
 static void set_text(struct resource *resource, const char *key, const char *text)
@@ -71,9 +72,12 @@ static const char *find_text(const struct resource *resource, const char *key)
 
 void detected_text(const struct detection *d, const char *key, const char *text, size_t len)
 {
-    char *copy = len ? strndup(text, len) : NULL;
-    if (copy)
-        set_text(d->resource, key, copy);
+    unsigned char *copy = len ? malloc(UTF8_REPAIR_GROWTH * len + 1) : NULL;
+    if (!copy)
+        return;
+    copy[utf8_repair((const unsigned char *)text, len, copy)] = '\0';
+    if (!set(d->resource, (struct resource_attribute){ .key = key, .text = (const char *)copy }))
+        free(copy);
 }
 
 void detected_string(const struct detection *d, const char *key, const char *text)

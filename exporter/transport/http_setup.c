@@ -42,6 +42,18 @@ static struct curl_slist *add_line(const struct http *http, struct curl_slist *l
     return longer ? longer : list;
 }
 
+/* No "100 Continue" round trip before a large body. libcurl (7.88) would sign the line that
+ * says so, as a header that is not sent: there it waits a millisecond at most instead. */
+static struct curl_slist *without_expect(const struct http *http, struct curl_slist *list)
+{
+    if (http->endpoint->aws_sigv4) {
+        http->curl->easy_setopt(http->easy, CURLOPT_EXPECT_100_TIMEOUT_MS, 1L);
+        return list;
+    }
+    struct curl_slist *longer = http->curl->slist_append(list, "Expect:");
+    return longer ? longer : list;
+}
+
 static void set_headers(const struct http *http)
 {
     const struct endpoint *endpoint = http->endpoint;
@@ -52,9 +64,7 @@ static void set_headers(const struct http *http)
         list = add_line(http, list, endpoint->own[i].key, endpoint->own[i].value);
     if (token && *token)
         list = add_line(http, list, "X-Amz-Security-Token", token);
-    /* No "100 Continue" round trip before a large body. */
-    struct curl_slist *longer = http->curl->slist_append(list, "Expect:");
-    list = longer ? longer : list;
+    list = without_expect(http, list);
     for (unsigned i = 0; i < endpoint->nr_headers; i++)
         if (endpoint_may_send(endpoint, &endpoint->headers[i], http->host))
             list = add_line(http, list, endpoint->headers[i].key, endpoint->headers[i].value);

@@ -24,6 +24,7 @@ static struct endpoint endpoint_of(const struct config *c)
         .certificate = c->otlp.certificate,
         .client_key = c->otlp.client_key,
         .client_certificate = c->otlp.client_certificate,
+        .aws_sigv4 = c->otlp.aws_sigv4,
     };
 }
 
@@ -45,6 +46,9 @@ static struct transport rpc_transport(const struct config *c, const struct expor
     otlp.grpc.compress = c->otlp.compression == OTLP_COMPRESSION_GZIP;
     otlp.grpc.timeout_ms = c->otlp.timeout_ms;
     otlp.grpc.endpoint = endpoint_of(c);
+    otlp.grpc.endpoint.aws_sigv4 = NULL;
+    if (c->otlp.aws_sigv4)
+        host->log(LOG_WARN, "OTEL_SHIM_OTLP_AWS_SIGV4 signs OTLP/HTTP only: gRPC goes unsigned");
     return grpc_transport(&otlp.grpc);
 }
 

@@ -28,6 +28,7 @@ static struct {
     struct otelshim_plugin_host facts;
     struct plugin list[MAX_PLUGINS];
     unsigned nr;
+    char *paths; /* those of the list point into it */
 } plugins;
 
 static void log_for_plugin(enum otelshim_log_level level, const char *text)
@@ -182,8 +183,9 @@ static void plugin_sink_open(const struct config *c, const struct exporter_host 
         .pid = host->pid,
         .log = log_for_plugin,
     };
-    char *list = strdup(c->exporter_plugins), *rest = NULL; /* kept: paths point into it */
-    for (char *path = list ? strtok_r(list, ", \t", &rest) : NULL; path;
+    char *rest = NULL;
+    plugins.paths = strdup(c->exporter_plugins);
+    for (char *path = plugins.paths ? strtok_r(plugins.paths, ", \t", &rest) : NULL; path;
          path = strtok_r(NULL, ", \t", &rest))
         add(path, c, resource);
 }

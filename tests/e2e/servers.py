@@ -211,3 +211,20 @@ def make_client_certificate(directory):
         subprocess.run(["openssl", *command], check=True, stdin=subprocess.DEVNULL,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return {"cert": at["client.pem"], "key": at["client.key"]}
+
+
+def make_server_certificate(directory, name="localhost", expired=False):
+    """Another one of the CA that make_ca left there."""
+    at = {n: os.path.join(directory, f"other-{name}-{expired}.{n}") for n in ("pem", "key", "csr", "ext")}
+    ca = {n: os.path.join(directory, n) for n in ("ca.pem", "ca.key")}
+    with open(at["ext"], "w", encoding="utf-8") as f:
+        f.write(f"subjectAltName=DNS:{name}\n")
+    # openssl 3.0 cannot be told when a certificate begins; one that ends before it begins has ended.
+    days = ["-days", "-1" if expired else "2"]
+    for command in (["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                     "-keyout", at["key"], "-out", at["csr"], "-subj", f"/CN={name}"],
+                    ["x509", "-req", "-in", at["csr"], "-CA", ca["ca.pem"], "-CAkey", ca["ca.key"],
+                     "-CAcreateserial", *days, "-out", at["pem"], "-extfile", at["ext"]]):
+        subprocess.run(["openssl", *command], check=True, stdin=subprocess.DEVNULL,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return {"cert": at["pem"], "key": at["key"]}

@@ -57,9 +57,17 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
             self.sink.error(f"{type(error).__name__}: {error}")
 
 
+class UnixServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    daemon_threads = True
+    handle_error = Server.handle_error
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
+
+    def setup(self):
+        self.disable_nagle_algorithm = self.request.family != socket.AF_UNIX
+        super().setup()
 
     def log_message(self, *args):
         pass
@@ -71,7 +79,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if size > MAX_BODY:
             self.server.sink.error(f"request of {size} bytes")
             return b""
-        raw = self.rfile.read(size)
+        self.raw = raw = self.rfile.read(size)
         if self.headers.get("Content-Encoding") == "gzip":
             raw = gzip.decompress(raw)
         return raw
@@ -154,7 +162,7 @@ class Sink:
     """
 
     def __init__(self, behaviour="ok", port=0, out=None, cert=None, key=None, client_ca=None,
-                 path="/v1/traces", content_type="application/x-protobuf", decode_traces=None):
+                 path="/v1/traces", content_type="application/x-protobuf", decode_traces=None, unix=None):
         self.lock = threading.Lock()
         self.closing = threading.Event()
         self.behaviours = behaviour.split(";")
@@ -170,7 +178,7 @@ class Sink:
         otlp = otlp_json if content_type == "application/json" else otlp_wire
         self.decode_traces = decode_traces or otlp.decode_traces
         self.out = open(out, "w", buffering=1) if out else None
-        self.server = Server(("127.0.0.1", port), Handler)
+        self.server = UnixServer(unix, Handler) if unix else Server(("127.0.0.1", port), Handler)
         self.server.sink = self
         if cert:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -180,7 +188,7 @@ class Sink:
                 context.verify_mode = ssl.CERT_REQUIRED
             self.server.socket = context.wrap_socket(self.server.socket, server_side=True,
                                                      do_handshake_on_connect=False)
-        self.port = self.server.server_address[1]
+        self.port = None if unix else self.server.server_address[1]
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
         self.thread.start()
 

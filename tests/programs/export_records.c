@@ -181,6 +181,7 @@ static void set(char *argument)
         { "key", &settings.otlp.client_key },
         { "cert", &settings.otlp.client_certificate },
         { "unix", &settings.otlp.unix_path },
+        { "sigv4", &settings.otlp.aws_sigv4 },
         { "service", &settings.service_name },
         { "collect", &settings.console_collect },
         { "file", &settings.file.path },

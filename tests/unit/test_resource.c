@@ -144,9 +144,12 @@ Test(resource, containers_are_known_by_cgroups_of_the_first_version)
 
 Test(resource, what_only_looks_like_a_container_is_none)
 {
-    static const char *const lines[] = { "0::/\n", "0::/user.slice/user-0.slice/session-1.scope\n",
-                                         "4:memory:/docker/" ID "0\n", "4:memory:/docker/0" ID,
-                                         "4:memory:/docker/0123\n", "" };
+    static const char *const lines[] = { "0::/\n",
+                                         "0::/user.slice/user-0.slice/session-1.scope\n",
+                                         "4:memory:/docker/" ID "0\n",
+                                         "4:memory:/docker/0" ID,
+                                         "4:memory:/docker/0123\n",
+                                         "" };
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         put("/proc/self/cgroup", lines[i]);
         detect();
@@ -245,9 +248,9 @@ Test(resource, only_the_detectors_asked_for_run)
     static const struct {
         uint32_t bit;
         const char *key;
-    } rows[] = { { DETECT_PROCESS, "process.pid" },      { DETECT_OS, "os.type" },
-                 { DETECT_HOST, "host.name" },           { DETECT_CONTAINER, "container.id" },
-                 { DETECT_K8S, "k8s.pod.uid" },          { DETECT_SERVICE, "service.instance.id" } };
+    } rows[] = { { DETECT_PROCESS, "process.pid" }, { DETECT_OS, "os.type" },
+                 { DETECT_HOST, "host.name" },      { DETECT_CONTAINER, "container.id" },
+                 { DETECT_K8S, "k8s.pod.uid" },     { DETECT_SERVICE, "service.instance.id" } };
     put("/proc/self/cgroup", "4:memory:/kubepods/besteffort/pod" UID "/" ID "\n");
     for (size_t i = 0; i < 6; i++) {
         config_of_test.detectors = rows[i].bit;
@@ -260,10 +263,11 @@ Test(resource, only_the_detectors_asked_for_run)
 
 Test(resource, files_of_any_bytes_and_size_are_survived)
 {
-    static const char *const paths[] = { "/etc/os-release", "/proc/self/cgroup",
-                                         "/proc/self/mountinfo", "/proc/self/stat",
-                                         "/etc/machine-id",
-                                         "/var/run/secrets/kubernetes.io/serviceaccount/namespace" };
+    static const char *const paths[] = {
+        "/etc/os-release",      "/proc/self/cgroup",
+        "/proc/self/mountinfo", "/proc/self/stat",
+        "/etc/machine-id",      "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
+    };
     static char text[200000];
     srand(7);
     for (int round = 0; round < 50; round++) {

@@ -99,3 +99,14 @@ def plugin_refused(run):
 exporter("plugin_that_is_not_allowed", {"OTEL_TRACES_EXPORTER": "none", "OTEL_SHIM_EXPORTER_PLUGINS": PLUGIN,
                                         "SPANS_FILE": "$TMP/spans"}, plugin_refused,
          log_any=["OTEL_SHIM_ALLOWED_EXPORTERS"], expect_drops=True)
+
+
+def signed(run):
+    both_spans(run.spans)
+    authorization = run.sink.requests[0]["headers"]["Authorization"]
+    if "Credential=AKID/" not in authorization or "/eu-west-1/xray/aws4_request" not in authorization:
+        raise Failure(f"Authorization: {authorization}")
+
+
+exporter("signs_for_aws", {"OTEL_SHIM_OTLP_AWS_SIGV4": "eu-west-1:xray", "AWS_ACCESS_KEY_ID": "AKID",
+                           "AWS_SECRET_ACCESS_KEY": "secret"}, signed, sink="ok")
