@@ -69,8 +69,9 @@ static bool parse_mount(const char *line, struct mount *out)
     const char *at = line;
     for (int i = 0; i < 3; i++) {
         at = strchr(at, ' ');
-        if (!at++)
+        if (!at)
             return false;
+        at++;
     }
     out->root = at;
     out->root_end = strchr(at, ' ');

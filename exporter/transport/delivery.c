@@ -147,9 +147,12 @@ static void deliver(struct delivery *d, const struct answer *answer)
         d->host->log(LOG_WARN, "%s's answer is no ExportTraceServiceResponse", d->receiver);
     if (response.rejected_spans > 0)
         rejected = min64((uint64_t)response.rejected_spans, spans);
-    if (rejected || response.message[0])
-        d->host->log(LOG_WARN, "%s rejected %llu of %u spans: %s", d->receiver,
-                     (unsigned long long)rejected, spans, response.message);
+    if (rejected || response.message[0]) {
+        d->host->log(d->told_of_rejections ? LOG_DEBUG : LOG_WARN,
+                     "%s rejected %llu of %u spans: %s", d->receiver, (unsigned long long)rejected,
+                     spans, response.message);
+        d->told_of_rejections = true;
+    }
     if (rejected)
         d->host->drop(DROP_REJECTED, rejected);
     d->host->delivered(spans - rejected);

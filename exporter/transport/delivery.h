@@ -22,6 +22,7 @@ struct delivery {
     void *encoder;
     struct transport transport;
     bool answers;
+    bool told_of_rejections; /* a partial success was logged: further ones are for debugging */
     struct batch_queue queue;
     struct encoded_span *batch;                     /* room for one batch's list */
     uint64_t export_timeout_ns, attempt_timeout_ns; /* UINT64_MAX: no limit */

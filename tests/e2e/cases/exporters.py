@@ -110,3 +110,29 @@ def signed(run):
 
 exporter("signs_for_aws", {"OTEL_SHIM_OTLP_AWS_SIGV4": "eu-west-1:xray", "AWS_ACCESS_KEY_ID": "AKID",
                            "AWS_SECRET_ACCESS_KEY": "secret"}, signed, sink="ok")
+
+
+# ---------------------------------------------------------------- forks
+FORKS = """
+import os, socket, time
+socket.getaddrinfo("localhost", 1)
+time.sleep(0.3)  # the first batch is sent, its connection is open
+for i in range(3):
+    pid = os.fork()
+    if pid == 0:
+        socket.getaddrinfo("localhost", 2)
+        os._exit(0)
+    os.waitpid(pid, 0)
+socket.getaddrinfo("localhost", 3)
+"""
+
+
+def each_process_has_a_connection(run):
+    lookups = [s for s in run.spans if s["name"] == "dns.lookup"]
+    pids = {s["resource"]["process.pid"] for s in lookups}
+    if len(lookups) != 5 or len(pids) != 4 or len(run.sink.peers) != 4:
+        raise Failure(f"{len(lookups)} lookups of {len(pids)} processes over {len(run.sink.peers)} connections")
+
+
+case("exporter_grpc_over_forks", ["python3", "-c", FORKS], golden=None, check=each_process_has_a_connection,
+     sink_protocol="grpc", shim_env={"OTEL_BSP_SCHEDULE_DELAY": "50"})

@@ -14,6 +14,15 @@ def a_partial_success_is_counted_and_never_sent_again():
 
 
 @case
+def partial_successes_are_a_warning_once():
+    with collector("partial:1") as (sink, url):
+        result = drive(url, spans=6, batch=2)
+        account(result, sink, 6, dropped=3)
+        lines = [line for line in result["log"].splitlines() if "no room" in line]
+        expect("levels", [line[:6] for line in lines], ["log[2]", "log[4]", "log[4]"])
+
+
+@case
 def permanent_refusals_are_not_sent_again():
     for status in (400, 401, 404, 413, 500, 501):
         with collector(f"status:{status}") as (sink, url):

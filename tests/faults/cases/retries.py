@@ -1,4 +1,5 @@
 """What passes again: attempts, waits, deadlines."""
+import socket
 import threading
 
 from harness import Failure, Sink, account, case, collector, drive, expect, expect_between, servers
@@ -104,6 +105,16 @@ def a_name_that_does_not_exist_is_no_crash():
 @case
 def a_hanging_collector_costs_the_attempt_timeout():
     with collector("hang") as (sink, url):
+        result = drive(url, spans=3, timeout_ms=300, export_timeout_ms=900)
+        account(result, None, 3, dropped=3)
+        expect_between("ms", result["ms"], 290, 1800)
+        expect_between("the longest time under the lock, us", result["max_run_us"], 0, 100000)
+
+
+@case
+def a_collector_that_does_not_accept_costs_the_attempt_timeout():
+    with socket.create_server(("127.0.0.1", 0), backlog=8) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1/traces"
         result = drive(url, spans=3, timeout_ms=300, export_timeout_ms=900)
         account(result, None, 3, dropped=3)
         expect_between("ms", result["ms"], 290, 1800)
