@@ -133,7 +133,7 @@ programs: $(PROG_BIN) $(PLUGIN_BIN) ## builds the small programs that the end-to
 # A program may name libraries on its first line: /* libs: -lcurl */
 $(BUILD)/programs/%: tests/programs/%.c
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -O1 -g -MMD -MP -Wall -Werror -o $@ $< $$(sed -n '1s,^/\* libs: \(.*\) \*/$$,\1,p' $<) -lpthread
+	$(CC) -std=gnu11 -O1 -g -MMD -MP -Wall -Werror -Ishim -o $@ $< $$(sed -n '1s,^/\* libs: \(.*\) \*/$$,\1,p' $<) -lpthread
 PLUGIN = $(CC) -std=gnu11 -O1 -g -shared -fPIC -Wall -Werror -Iexporter -o $@ $<
 $(BUILD)/programs/%.so: docs/examples/%.c exporter/otelshim_exporter.h
 	@mkdir -p $(@D)
@@ -143,7 +143,7 @@ $(BUILD)/programs/%.so: tests/plugins/%.c exporter/otelshim_exporter.h
 	$(PLUGIN)
 $(BUILD)/programs/%: tests/programs/%.cc
 	@mkdir -p $(@D)
-	$(CXX) -std=gnu++17 -O1 -g -MMD -MP -Wall -Werror -o $@ $< $$(sed -n '1s,^/\* libs: \(.*\) \*/$$,\1,p' $<) -lpthread
+	$(CXX) -std=gnu++17 -O1 -g -MMD -MP -Wall -Werror -Ishim -o $@ $< $$(sed -n '1s,^/\* libs: \(.*\) \*/$$,\1,p' $<) -lpthread
 
 deps: ## installs by apt what is missing to build, test and check
 	@scripts/deps.sh demo test lint
@@ -216,11 +216,11 @@ install: all ## copies the objects to LIBDIR and the command to BINDIR
 	install -m 755 $(SHIM) $(EXPORTER) $(DESTDIR)$(LIBDIR)
 	install -m 755 $(CLI) $(DESTDIR)$(BINDIR)
 	install -d $(DESTDIR)$(INCDIR)
-	install -m 644 exporter/otelshim_exporter.h $(DESTDIR)$(INCDIR)
+	install -m 644 shim/otelshim.h exporter/otelshim_exporter.h $(DESTDIR)$(INCDIR)
 
 uninstall: ## removes what install copied
 	rm -f $(DESTDIR)$(LIBDIR)/$(notdir $(SHIM)) $(DESTDIR)$(LIBDIR)/$(notdir $(EXPORTER))
-	rm -f $(DESTDIR)$(BINDIR)/$(notdir $(CLI)) $(DESTDIR)$(INCDIR)/otelshim_exporter.h
+	rm -f $(DESTDIR)$(BINDIR)/$(notdir $(CLI)) $(addprefix $(DESTDIR)$(INCDIR)/,otelshim.h otelshim_exporter.h)
 	-rmdir $(DESTDIR)$(LIBDIR) 2>/dev/null
 
 format: ## lays out every C file by .clang-format

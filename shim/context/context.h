@@ -1,7 +1,8 @@
 /*
  * Which span is the parent of what begins now? (DESIGN section 2, "Context")
  *
- *   1. the innermost open call span of this thread, on this stack;
+ *   1. the innermost open call span of this thread, on this stack, or what the program has
+ *      attached (api.c);
  *   2. the server request that the thread is at, if that is certain (request.h);
  *   3. the creator's span or request, for a thread that was started inside one, while
  *      that is open (a request: while it must be that one, request.h), and until the thread's first wait on a condition or semaphore:

@@ -1,0 +1,1 @@
+#include "../../docs/examples/api/handoff.c"
