@@ -93,7 +93,7 @@ def a_file_that_cannot_be_opened_is_said_once():
 def read_slowly(reader, got):
     while chunk := os.read(reader, 5000):
         got.append(chunk)
-        time.sleep(0.001)
+        time.sleep(0.01)
     os.close(reader)
 
 
