@@ -39,10 +39,6 @@
  * ring wakes it, and looks at the network this often. */
 #define BUSY_RECORDS 128u
 #define BUSY_SLICE_NS 1000000ull
-/* Records after which the worker lets whoever wants the processor have it, some ten
- * microseconds of work: a whole batch in one go delays the program's own answers where
- * both share a processor. Not when rings fill: then the worker must get on. */
-#define GIVE_WAY_RECORDS 16u
 /* After the main thread has ended: how often to look whether others live on. */
 #define LAST_THREAD_LOOK_NS 1000000000ull
 
@@ -242,15 +238,6 @@ static int64_t real_minus_mono_ns(void)
     return (int64_t)(real.tv_sec - mono.tv_sec) * 1000000000 + (real.tv_nsec - mono.tv_nsec);
 }
 
-static void give_way(void)
-{
-    if (worker_is_behind())
-        return;
-    worker_drop_lock();
-    sched_yield();
-    worker_take_lock();
-}
-
 /* Moves records from one ring to the exporter. False: the exporter's queue is full. */
 static bool drain_ring(struct ring *ring, int64_t offset_ns, uint64_t *moved)
 {
@@ -262,8 +249,7 @@ static bool drain_ring(struct ring *ring, int64_t offset_ns, uint64_t *moved)
                  !self.exporter->accept(r, offset_ns))
             return false;
         ring_consume(ring, r);
-        if (++*moved % GIVE_WAY_RECORDS == 0)
-            give_way();
+        ++*moved;
     }
     return true;
 }
