@@ -4,6 +4,8 @@ VERSION  := 0.1.0
 PREFIX   ?= /usr/local
 LIBDIR   ?= $(PREFIX)/lib/otelshim
 BINDIR   ?= $(PREFIX)/bin
+MANDIR   ?= $(PREFIX)/share/man/man1
+COMPDIR  ?= $(PREFIX)/share/bash-completion/completions
 INCDIR   ?= $(PREFIX)/include
 BUILD    ?= build
 CC       ?= gcc
@@ -23,6 +25,7 @@ SHIM_SRC := $(sort $(wildcard shim/*.c shim/*/*.c config/*.c))
 SHIM_ASM := $(sort $(wildcard shim/*/*.S))
 EXP_SRC  := $(sort $(wildcard exporter/*.c exporter/*/*.c))
 CLI_SRC  := $(sort $(wildcard cli/*.c))
+MAN      := $(sort $(wildcard docs/man/*.1))
 PROTO    := $(sort $(wildcard exporter/otlp/*.proto))
 UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
@@ -211,8 +214,10 @@ fuzz: ## runs every fuzz target under ASan and UBSan for SECONDS (60)
 	    SAN='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined' libfuzzer-programs
 	@BUILD=build/fuzz scripts/fuzz.sh $(SECONDS)
 
-install: all ## copies the objects to LIBDIR and the command to BINDIR
-	install -d $(DESTDIR)$(LIBDIR) $(DESTDIR)$(BINDIR)
+install: all ## copies objects to LIBDIR, command to BINDIR, manual and completion
+	install -d $(DESTDIR)$(LIBDIR) $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR) $(DESTDIR)$(COMPDIR)
+	install -m 644 $(MAN) $(DESTDIR)$(MANDIR)
+	install -m 644 cli/completion.bash $(DESTDIR)$(COMPDIR)/otelshim
 	install -m 755 $(SHIM) $(EXPORTER) $(DESTDIR)$(LIBDIR)
 	install -m 755 $(CLI) $(DESTDIR)$(BINDIR)
 	install -d $(DESTDIR)$(INCDIR)
@@ -221,6 +226,7 @@ install: all ## copies the objects to LIBDIR and the command to BINDIR
 uninstall: ## removes what install copied
 	rm -f $(DESTDIR)$(LIBDIR)/$(notdir $(SHIM)) $(DESTDIR)$(LIBDIR)/$(notdir $(EXPORTER))
 	rm -f $(DESTDIR)$(BINDIR)/$(notdir $(CLI)) $(addprefix $(DESTDIR)$(INCDIR)/,otelshim.h otelshim_exporter.h)
+	rm -f $(DESTDIR)$(COMPDIR)/otelshim $(addprefix $(DESTDIR)$(MANDIR)/,$(notdir $(MAN)))
 	-rmdir $(DESTDIR)$(LIBDIR) 2>/dev/null
 
 format: ## lays out every C file by .clang-format

@@ -35,6 +35,9 @@
     OPTION("--exclude", "LIST", "OTEL_SHIM_EXCLUDED_URLS", "", \
         "regular expressions of URLs without spans") \
     OPTION("--routes", "LIST", "OTEL_SHIM_HTTP_ROUTES", "", "routes of a server: /user/{id},auto") \
+    OPTION("--config", "FILE", "OTEL_CONFIG_FILE", "", "OpenTelemetry's declarative file") \
+    OPTION("--profile", "NAME", "OTEL_SHIM_PROFILE", "", "defaults for dev, ci or prod") \
+    OPTION("--run-id", "TEXT", "OTEL_SHIM_RUN_ID", "", "what all processes of this run share") \
     OPTION("--log-level", "LEVEL", "OTEL_LOG_LEVEL", "", "none, error, warn, info, debug, trace") \
     OPTION("--log-file", "FILE", "OTEL_SHIM_LOG_FILE", "", "where otelshim's own log goes") \
     OPTION("--env", "K=V", "", "", "any other variable for the program; may be repeated")

@@ -21,7 +21,7 @@ test='g++ libcriterion-dev protobuf-compiler curl sqlite3 python3 python3-grpcio
     ruby ruby-webrick socat openbsd-inetd
     default-jdk-headless|openjdk-17-jdk-headless|openjdk-21-jdk-headless
     openssl libssl-dev libgnutls28-dev php-cli php-sqlite3 perl libdbd-sqlite3-perl redis-server git bash
-    findutils util-linux procps binutils musl-tools fzf'
+    findutils util-linux procps binutils musl-tools fzf mandoc'
 lint='clang clang-format clang-tidy cppcheck shellcheck'
 fuzz='clang libclang-rt-14-dev' # what Debian 12's clang links for sanitizers and libFuzzer
 bench='valgrind gcc libsqlite3-dev sqlite3 python3 util-linux

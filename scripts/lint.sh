@@ -55,7 +55,7 @@ cpp_check() {
         -Ishim -Iconfig -Iexporter -j "$JOBS" shim config exporter cli
 }
 
-scripts() { git ls-files 'scripts/*.sh' 'tests/*.sh' .ci/run | xargs shellcheck; }
+scripts() { git ls-files 'scripts/*.sh' 'tests/*.sh' .ci/run | xargs shellcheck && shellcheck -s bash cli/completion.bash; }
 
 python() {
     git grep -lI -e '^#!/usr/bin/python3' --or -e '' -- 'tests/*.py' tests/e2e/run tests/bench/run tests/interop/run |

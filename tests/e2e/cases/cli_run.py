@@ -51,6 +51,8 @@ VARIABLES = {
     "OTEL_SHIM_EXCLUDED_URLS": (["--exclude", "a,b"], "a,b"),
     "OTEL_SHIM_HTTP_ROUTES": (["--routes=/user/{id}"], "/user/{id}"),
     "OTEL_SHIM_DISABLED_INSTRUMENTATIONS": (["--disable", "*"], "*"),
+    "OTEL_SHIM_PROFILE": (["--profile=dev"], "dev"),
+    "OTEL_SHIM_RUN_ID": (["--run-id", "night-7"], "night-7"),
     "EXTRA": (["--env", "EXTRA=1=2"], "1=2"),
     "EMPTY": (["--env=EMPTY="], ""),
 }
