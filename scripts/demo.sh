@@ -83,7 +83,7 @@ traced "curl -s $web/prices | sort | while read -r what cents; do sqlite3 shop.d
 
 # The second scene: servers. shop.py knows nothing of HTTP clients in front of it or of traces.
 cat >"$work/shop.py" <<'PYTHON'
-import http.server, socketserver, sqlite3, sys, urllib.parse
+import http.server, signal, socketserver, sqlite3, sys, urllib.parse
 class Shop(http.server.BaseHTTPRequestHandler):
     def log_message(self, *args): pass
     def do_GET(self):
@@ -95,9 +95,9 @@ class Shop(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 server = socketserver.ThreadingTCPServer(("127.0.0.1", int(sys.argv[1])), Shop)
+signal.signal(signal.SIGTERM, lambda *_: sys.exit())
 print("ready", flush=True)
-try: server.serve_forever()
-except KeyboardInterrupt: pass
+server.serve_forever()
 PYTHON
 free_port() { /usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 shop_port=$(free_port) tls_port=$(free_port)
@@ -124,7 +124,7 @@ exec 3< <(exec /usr/bin/python3 shop.py "$1"); shop=$!; read -r -u 3 _
 nginx -p . -c "$PWD/nginx.conf" -g 'daemon off;' & nginx=$!
 until { exec 4<>"/dev/tcp/127.0.0.1/$2"; } 2>/dev/null; do read -r -t 0.05 -u 3 _ || :; done
 curl -s --cacert cert.pem "https://localhost:$2/price?what=pear"
-kill "$nginx"; kill -INT "$shop"; wait "$nginx" "$shop"
+kill "$nginx" "$shop"; wait "$nginx" "$shop"
 SHELL
 
 say "5. Servers: curl, nginx with TLS in front, a Python application behind it, SQLite. One trace"
