@@ -148,7 +148,9 @@ static void check_libraries(const struct config *c)
     if ((c->exporters & (EXPORTER_OTLP | EXPORTER_ZIPKIN)) == 0)
         return;
     void *curl = dlopen("libcurl.so.4", RTLD_LAZY | RTLD_LOCAL);
-    if (curl == NULL && dlopen("libcurl-gnutls.so.4", RTLD_LAZY | RTLD_LOCAL) == NULL)
+    if (curl == NULL)
+        curl = dlopen("libcurl-gnutls.so.4", RTLD_LAZY | RTLD_LOCAL);
+    if (curl == NULL)
         check_mistake("libcurl.so.4 is not installed: nothing can be sent; "
                       "`apt-get install libcurl4`");
 }
