@@ -139,9 +139,11 @@ static const char *proxy_variable(const struct probe *p)
     const char *except = getenv("no_proxy") != NULL ? getenv("no_proxy") : getenv("NO_PROXY");
     if (except != NULL && (strcmp(except, "*") == 0 || strstr(except, p->host) != NULL))
         return NULL;
-    for (const char *const *name = p->https ? https : http; *name != NULL; name++)
-        if (getenv(*name) != NULL && *getenv(*name) != '\0')
+    for (const char *const *name = p->https ? https : http; *name != NULL; name++) {
+        const char *value = getenv(*name);
+        if (value != NULL && *value != '\0')
             return *name;
+    }
     return NULL;
 }
 

@@ -1,4 +1,4 @@
-// The public API in C++: says what each function does; nothing is there without the shim.
+/* The public API in C++: says what each function does; nothing is there without the shim. */
 #include <otelshim.h>
 
 #include <cstdio>
