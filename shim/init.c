@@ -15,6 +15,7 @@
 #include "process_state.h"
 #include "proto/http_attrs.h"
 #include "sdk/sampler.h"
+#include "worker.h"
 
 /* The version of this object, for whoever looks at its file (`otelshim doctor`): an ELF note. */
 static const struct {
@@ -62,6 +63,7 @@ __attribute__((constructor)) static void init(void)
     if (!is_second_copy() && (config = config_load(environ)) != NULL && !config->disabled &&
         process_state_create()) {
         context_init();
+        worker_name_program();
         http_attrs_init(config);
         uint32_t mask = 0;
         for (unsigned i = 0; i < registry_count; i++) {

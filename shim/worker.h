@@ -30,6 +30,8 @@ static inline void worker_notify(bool urgent)
     if (state < (urgent ? WORKER_IS_AWAKE : WORKER_KNOWS_OF_RECORDS))
         worker_notify_slow(state, urgent);
 }
+/* Keeps the program's name, for the resource. Constructor. */
+void worker_name_program(void);
 /* Whether the worker runs in this process. */
 bool worker_is_running(void);
 

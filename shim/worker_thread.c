@@ -29,6 +29,7 @@
 #include "exporter.h"
 #include "process_state.h"
 #include "ring.h"
+#include "worker.h"
 
 /* While a request is under way the worker looks at the rings this often: it can
  * sleep on the network or on its futex, not on both. Grows while nothing comes. */
@@ -51,6 +52,15 @@ static struct {
     uint64_t wanted_ns;   /* when the exporter wants to run */
     bool queue_full;      /* the exporter took no more at the last look */
 } self;
+
+/* The program's, as it was started: setproctitle writes over argv[0], which glibc's own name
+ * points into. Constructor; the same in a forked child. */
+static char program_name[256];
+
+void worker_name_program(void)
+{
+    snprintf(program_name, sizeof program_name, "%s", program_invocation_short_name);
+}
 
 static const char *scope_name(unsigned scope)
 {
@@ -115,7 +125,7 @@ static const struct exporter_host *host(void)
         .delivered = note_delivered,
         .scope_name = scope_name,
         .version = OTELSHIM_VERSION,
-        .executable_name = program_invocation_short_name,
+        .executable_name = program_name,
         .pid = process_state->pid,
         .console_fd = fcntl(2, F_GETFD) >= 0 ? 2 : -1,
         .stdout_fd = fcntl(1, F_GETFD) >= 0 ? 1 : -1,

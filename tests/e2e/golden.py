@@ -285,6 +285,9 @@ def check_resource(resource):
         value = resource.get(key)
         if value is not None and value != pattern and not re.fullmatch(pattern, value):
             yield f"resource {key}={value!r}"
+    # A title that the program has given itself (nginx) is not its name.
+    if ": " in resource.get("process.executable.name", ""):
+        yield f"process.executable.name={resource['process.executable.name']!r}"
     if resource.get("process.parent_pid", 1) < 0 or not resource.get("deployment.environment.name"):
         yield f"resource {resource}"
 
