@@ -53,7 +53,8 @@ def span(span_id, parent, name, start, end, *attributes, kind=3, flags=0x101, ex
 
 def request(*spans, version="0"):
     resource = block(1, text("service.name", "sender")) + block(1, text("telemetry.sdk.name", "otelshim")) \
-        + block(1, text("telemetry.sdk.language", "c")) + block(1, text("telemetry.sdk.version", version))
+        + block(1, text("telemetry.sdk.language", "c")) + block(1, text("telemetry.sdk.version", version)) \
+        + block(1, text("deployment.environment.name", "test"))
     scope = block(1, "otelshim.test") + block(2, version)
     scope_spans = block(1, scope) + b"".join(block(2, s) for s in spans) \
         + block(3, "https://opentelemetry.io/schemas/1.44.0")
