@@ -203,7 +203,8 @@ void stream_finish(struct conn *c, enum proto_side side, int error);
 void stream_end(struct conn *c, int error);
 /* Tells what is open, and leaves everything as it is. */
 void stream_tell_open(struct conn *c);
-/* Forgets without spans: they are another process's, or nothing can be said. */
+/* Nothing more will be understood. Requests that had begun are told; heads that were not
+ * complete are forgotten. (A forked child tells nothing of its parent's: span_end.) */
 void stream_drop(struct conn *c);
 /* Requests parser, request side only, up to the head's end: bytes taken. Sets *complete. */
 size_t stream_feed_head(struct conn *c, const char *bytes, size_t len, bool *complete);

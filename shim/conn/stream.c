@@ -103,7 +103,9 @@ void stream_drop(struct conn *c)
         return;
     while (s->oldest != 0) {
         struct exchange *e = pop(s);
-        if (e->flags & EXCHANGE_ANSWERED)
+        /* One that has begun may be the parent of spans that are told. Without an answer it
+         * has no status; what is wrong with its body is between the program and its peer. */
+        if (e->flags & EXCHANGE_STARTED)
             exchange_end(c, e, NULL);
         else
             exchange_abandon(e);

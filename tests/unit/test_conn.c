@@ -131,6 +131,7 @@ Test(conn, a_number_of_what_is_ignored_leads_to_nothing)
     reads(c, GET);
     cr_assert(conn_answers(&answer, ends[0]));
     writes(c, "no such protocol\r\n");
+    cr_assert_not_null(next_span()); /* of the request */
     conn_accepted(ends[1], NULL, 0);
     cr_assert_eq(conn_of_fd(ends[1]), c);
     reads(c, GET);
@@ -230,8 +231,31 @@ Test(conn, what_another_thread_holds_at_the_end_is_counted)
 Test(conn, a_forked_child_tells_nothing_of_its_parents)
 {
     reads(server(), GET);
+    thread_state.generation++; /* call.c does */
     conn_fork_child();
     conn_tell_open();
+    cr_assert_null(next_span());
+}
+
+Test(conn, what_had_begun_is_told_when_the_rest_makes_no_sense)
+{
+    struct conn *c = server();
+    reads(c, "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
+    cr_assert_null(next_span());
+    reads(c, "xyz\r\n");
+    const struct record *r = next_span();
+    cr_assert_not_null(r);
+    cr_assert_eq(r->flags & RECORD_ERROR, 0);
+    cr_assert(conn_is_given_up(c) || conn_of_fd(ends[0]) == NULL);
+    cr_assert_null(next_span());
+}
+
+Test(conn, a_head_that_makes_no_sense_is_nothing)
+{
+    struct conn *c = server();
+    reads(c, "GET / HTTP/1.1\r\nHost h\r\n\r\n");
+    cr_assert_null(next_span());
+    conn_closing(ends[0]);
     cr_assert_null(next_span());
 }
 
