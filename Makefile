@@ -21,6 +21,10 @@ ALL_CFLAGS := -std=c11 -D_GNU_SOURCE $(CFLAGS) $(SAN) -fPIC -fvisibility=hidden 
 LDFLAGS_SO := -shared -Wl,-z,now -Wl,-z,relro -Wl,-z,noexecstack -Wl,-z,nodelete \
             -Wl,--exclude-libs,ALL -Wl,--no-undefined -Wl,-Bsymbolic-functions -Wl,-O1 $(SAN)
 
+# The rest of shim/layout.h: by name, .bss.late comes last. And no old-style initialisers, which
+# stand at the two ends of the code and do nothing here.
+LDFLAGS_START := -Wl,--sort-section=name -Wl,-init=none -Wl,-fini=none
+
 SHIM_SRC := $(sort $(wildcard shim/*.c shim/*/*.c config/*.c))
 SHIM_ASM := $(sort $(wildcard shim/*/*.S))
 EXP_SRC  := $(sort $(wildcard exporter/*.c exporter/*/*.c))
@@ -31,8 +35,12 @@ UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 PROG_SRC := $(sort $(wildcard tests/programs/*.c))
 
+# First of all what every process runs at its start, see shim/layout.h.
+START_SRC := $(addprefix config/,arena.c env.c policy.c run_id.c settle.c urls.c values.c) \
+             $(addprefix shim/,elf_object.c init.c real.c registry.c)
+
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(filter %.c,$(1))) $(patsubst %.S,$(BUILD)/obj/%.o,$(filter %.S,$(1)))
-SHIM_OBJ := $(call obj,$(SHIM_SRC) $(SHIM_ASM))
+SHIM_OBJ := $(call obj,$(START_SRC) $(filter-out $(START_SRC),$(SHIM_SRC)) $(SHIM_ASM))
 GEN_SRC  := $(patsubst exporter/otlp/%.proto,$(BUILD)/gen/%.pb-c.c,$(PROTO))
 GEN_OBJ  := $(GEN_SRC:.c=.o)
 EXP_OBJ  := $(call obj,$(EXP_SRC)) $(GEN_OBJ)
@@ -65,7 +73,7 @@ help: ## lists the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
 
 $(SHIM): $(SHIM_OBJ) $(BUILD)/libyaml.a
-	$(CC) $(LDFLAGS_SO) -Wl,-soname,libotelshim.so -o $@ $^ -l:libpcre2-8.a
+	$(CC) $(LDFLAGS_SO) $(LDFLAGS_START) -Wl,-soname,libotelshim.so -o $@ $^ -l:libpcre2-8.a
 
 # libyaml as it is, but with memory and assertions of ours: config/yaml_memory.h.
 $(BUILD)/libyaml.a:

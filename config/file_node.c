@@ -7,11 +7,12 @@
 
 #include "arena.h"
 #include "file.h"
+#include "layout.h"
 
 #define MESSAGE_BYTES 384u
 
 /* One value or list in the making. Constructor only; pages that no file needs are never touched. */
-static char making[CONFIG_MAX_VALUE + 1], listing[CONFIG_MAX_VALUE + 1];
+UNUSED_AT_START static char making[CONFIG_MAX_VALUE + 1], listing[CONFIG_MAX_VALUE + 1];
 
 /* ---- messages ---- */
 

@@ -11,6 +11,7 @@
 
 #include "arena.h"
 #include "config.h"
+#include "layout.h"
 #include "load.h"
 #include "patterns.h"
 
@@ -57,7 +58,8 @@ static void item_add(struct header_filter *filter, const char *variable, struct 
     }
 }
 
-const struct header_filter *config_header_filter(const struct config *c, enum header_list list)
+AT_START const struct header_filter *config_header_filter(const struct config *c,
+                                                          enum header_list list)
 {
     const char *variable = variables[list], *value = config_variable(c, variable);
     struct slice rest, item;

@@ -1,5 +1,6 @@
 /* See parse.h. */
 #include "parse.h"
+#include "layout.h"
 
 #include <string.h>
 
@@ -219,7 +220,7 @@ static size_t utf8_sequence(const unsigned char *p, size_t len)
     return n;
 }
 
-bool utf8_is_valid(const char *text, size_t len)
+AT_START bool utf8_is_valid(const char *text, size_t len)
 {
     const unsigned char *p = (const unsigned char *)text;
     while (len > 0) {

@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "layout.h"
 #include "process_state.h"
 #include "ring.h"
 #include "worker.h"
@@ -19,7 +20,7 @@ __thread struct thread_state thread_state;
 uint32_t call_enabled_mask;
 
 /* Zero, and so never "mine", until the constructor has made the real page. */
-static struct process_state no_process_state;
+UNUSED_AT_START static struct process_state no_process_state;
 struct process_state *process_state = &no_process_state;
 
 /* Counts the processes of this line of forks; a plain copy in the child. */
@@ -33,7 +34,7 @@ static int raw_getpid(void)
     return (int)syscall(SYS_getpid);
 }
 
-bool process_state_create(void)
+AT_START bool process_state_create(void)
 {
     struct process_state *page =
         mmap(NULL, sizeof *page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -46,7 +47,7 @@ bool process_state_create(void)
     return true;
 }
 
-void process_adopt(void)
+AT_START void process_adopt(void)
 {
     struct process_state *p = process_state;
     bool forked = last_generation != 0;
@@ -65,7 +66,7 @@ void process_adopt(void)
     atomic_store_explicit(&p->mine, 1, memory_order_release);
 }
 
-bool process_enter(void)
+AT_START bool process_enter(void)
 {
     struct thread_state *t = &thread_state;
     struct process_state *p = process_state;

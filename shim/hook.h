@@ -56,7 +56,7 @@ struct instrumentation {
     bool core;                /* part of the machinery: cannot be disabled by name */
     bool knows_more;          /* calls span_decide() itself: URL and the like are known */
     struct hook *hooks;
-    unsigned nr_hooks;
+    unsigned nr_hooks;        /* at most 255 */
     /* Sonames to look in when the symbol is in no object's global scope
      * (libraries opened RTLD_LOCAL); NULL-terminated, or NULL: libc only. */
     const char *const *sonames;
@@ -122,6 +122,8 @@ bool real_object_is_loaded(const char *prefix);
 /* Whether the first loaded object that defines the name is another than the one
  * whose file name begins with `prefix`; false when none does. */
 bool real_is_foreign(const char *name, const char *prefix);
+/* Path of our own object, as the loader was given it; NULL: not known. */
+const char *real_own_file(void);
 /* libc's handle for the real dlsym. */
 void *real_libc_handle(void);
 /* Whether several loaded objects define it, or that is not known for sure now. */

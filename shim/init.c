@@ -12,6 +12,7 @@
 #include "config.h"
 #include "context/process_context.h"
 #include "elf_object.h"
+#include "layout.h"
 #include "process_state.h"
 #include "proto/http_attrs.h"
 #include "sdk/sampler.h"
@@ -29,7 +30,7 @@ static const struct {
 
 /* Two copies of us in one process (an installed and a built one, say): the one
  * that the loader put first works, the other keeps quiet. */
-static int find_twin(struct dl_phdr_info *info, size_t size, void *data)
+AT_START static int find_twin(struct dl_phdr_info *info, size_t size, void *data)
 {
     (void)size;
     extern const char __ehdr_start __attribute__((visibility("hidden")));
@@ -55,7 +56,7 @@ static bool is_wanted(const struct instrumentation *instr)
     return instr->core || config_instrumentation_enabled(config, instr->name);
 }
 
-__attribute__((constructor)) static void init(void)
+AT_START __attribute__((constructor)) static void init(void)
 {
     int saved_errno = errno;
     registry_init();

@@ -19,6 +19,7 @@
 
 #include "elf_object.h"
 #include "hook.h"
+#include "layout.h"
 
 /* glibc 2.35: lock-free and async-signal-safe. */
 extern int _dl_find_object(void *address, struct dl_find_object *result) __attribute__((weak));
@@ -39,9 +40,9 @@ static struct choice {
     uintptr_t caller_base;
     unsigned generation;
     void *fn;
-} choices[CHOICE_COUNT];
+} choices[CHOICE_COUNT] UNUSED_AT_START;
 static atomic_uint nr_choices;
-static _Atomic(struct choice *) choice_slots[256];
+UNUSED_AT_START static _Atomic(struct choice *) choice_slots[256];
 
 static uintptr_t own_base(void)
 {
@@ -259,6 +260,14 @@ bool real_is_foreign(const char *name, const char *prefix)
     struct definer_search s = { .name = name, .prefix = prefix };
     dl_iterate_phdr(find_definer, &s);
     return s.foreign;
+}
+
+const char *real_own_file(void)
+{
+    for (const struct link_map *map = _r_debug.r_map; map != NULL; map = map->l_next)
+        if (map->l_addr == own_base())
+            return map->l_name;
+    return NULL;
 }
 
 void *real_libc_handle(void)

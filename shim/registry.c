@@ -36,12 +36,13 @@ struct instrumentation *const registry[] = {
 };
 const unsigned registry_count = COUNT(registry);
 
-/* Hash of all hooked names: dlsym is called thousands of times by some programs.
+/* Hash of all hooked names: dlsym is called thousands of times by some programs. A slot says
+ * where the hook stands, not where it lies: every process writes this table.
  * Written by the constructor only; read by any thread. */
 #define NAME_SLOTS 1024u
 static struct {
-    struct hook *hook;
-    struct instrumentation *owner;
+    uint8_t owner; /* its index in the registry, and one; 0: the slot is free */
+    uint8_t hook;  /* its index among the owner's */
 } names[NAME_SLOTS];
 
 static uint32_t name_hash(const char *name)
@@ -65,10 +66,10 @@ static void add_names(struct instrumentation *instr)
 {
     for (unsigned i = 0; i < instr->nr_hooks; i++) {
         uint32_t slot = name_hash(instr->hooks[i].name) % NAME_SLOTS;
-        while (names[slot].hook != NULL)
+        while (names[slot].owner != 0)
             slot = (slot + 1) % NAME_SLOTS;
-        names[slot].hook = &instr->hooks[i];
-        names[slot].owner = instr;
+        names[slot].owner = (uint8_t)(instr->index + 1);
+        names[slot].hook = (uint8_t)i;
     }
 }
 
@@ -93,11 +94,13 @@ void registry_init(void)
 struct hook *registry_find_hook(const char *name, struct instrumentation **owner)
 {
     uint32_t slot = name_hash(name) % NAME_SLOTS;
-    for (; names[slot].hook != NULL; slot = (slot + 1) % NAME_SLOTS) {
-        if (elf_same_name(names[slot].hook->name, name)) {
+    for (; names[slot].owner != 0; slot = (slot + 1) % NAME_SLOTS) {
+        struct instrumentation *instr = registry[names[slot].owner - 1];
+        struct hook *hook = &instr->hooks[names[slot].hook];
+        if (elf_same_name(hook->name, name)) {
             if (owner != NULL)
-                *owner = names[slot].owner;
-            return names[slot].hook;
+                *owner = instr;
+            return hook;
         }
     }
     return NULL;

@@ -10,6 +10,7 @@
 
 #include "call.h"
 #include "diag.h"
+#include "layout.h"
 #include "process_state.h"
 
 /* One ring's memory: header page, scratch, data. */
@@ -73,7 +74,7 @@ void *ring_scratch(struct ring *ring)
     return (unsigned char *)ring + RING_HEADER_BYTES;
 }
 
-struct ring *ring_at(unsigned index)
+AT_START struct ring *ring_at(unsigned index)
 {
     uint32_t state = atomic_load_explicit(&slots[index], memory_order_acquire);
     if (state != SLOT_OWNED && state != SLOT_ORPHANED)

@@ -34,6 +34,7 @@
 #include "config.h"
 #include "diag.h"
 #include "fork_lock.h"
+#include "layout.h"
 #include "process_state.h"
 #include "ring.h"
 #include "worker_thread.h"
@@ -317,7 +318,7 @@ static bool nothing_to_flush(void)
     return atomic_load(&worker_state) == IDLE && !worker_records_wait();
 }
 
-void worker_flush(void)
+AT_START void worker_flush(void)
 {
     if (!process_enter() || atomic_load(&worker.ending))
         return;
@@ -353,7 +354,7 @@ void worker_before_exec(void)
         worker_report();
 }
 
-void worker_end_of_process(void)
+AT_START void worker_end_of_process(void)
 {
     worker_flush();
     if (!process_enter() || atomic_exchange(&worker.ending, true))
@@ -365,7 +366,7 @@ void worker_end_of_process(void)
     worker_report();
 }
 
-void worker_is_late(void)
+AT_START void worker_is_late(void)
 {
     atomic_store(&worker.late, true);
 }

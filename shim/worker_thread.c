@@ -27,6 +27,7 @@
 #include "config.h"
 #include "diag.h"
 #include "exporter.h"
+#include "layout.h"
 #include "process_state.h"
 #include "ring.h"
 #include "worker.h"
@@ -60,9 +61,9 @@ static struct {
  * points into. Constructor; the same in a forked child. */
 static char program_name[256];
 
-void worker_name_program(void)
+AT_START void worker_name_program(void)
 {
-    snprintf(program_name, sizeof program_name, "%s", program_invocation_short_name);
+    strncpy(program_name, program_invocation_short_name, sizeof program_name - 1);
 }
 
 static const char *scope_name(unsigned scope)
@@ -223,7 +224,7 @@ static bool have_exporter(void)
     return self.exporter != NULL;
 }
 
-bool worker_records_wait(void)
+AT_START bool worker_records_wait(void)
 {
     for (unsigned i = 0; i < RING_COUNT; i++) {
         struct ring *ring = ring_at(i);
@@ -508,7 +509,7 @@ void worker_thread_fork_child(void)
 
 /* "spans made=5 delivered=5 dropped=0", what came since the last such line: at the
  * end of the process, and before an exec (debug). */
-void worker_report(void)
+AT_START void worker_report(void)
 {
     if (config->log_level < LOG_DEBUG)
         return;

@@ -14,21 +14,22 @@
 
 #include "context/request.h"
 #include "diag.h"
+#include "layout.h"
 
 /* See conn.h. A forked child keeps its copy of all of these: it has the same fds. */
-unsigned char conn_kinds[CONN_MAX_FDS];
+UNUSED_AT_START unsigned char conn_kinds[CONN_MAX_FDS];
 unsigned conn_fd_limit;
 const struct instrumentation *conn_http;
 /* Number of the connection behind each fd, 0 = none; any thread. */
-static _Atomic uint32_t conn_numbers[CONN_MAX_FDS];
-struct pool conn_pool = POOL(sizeof(struct conn), 1024, CONN_MAX);
+UNUSED_AT_START static _Atomic uint32_t conn_numbers[CONN_MAX_FDS];
+POOL(conn_pool, sizeof(struct conn), 1024, CONN_MAX);
 /* One past the highest fd that ever had one: the bound of close_range. Any thread. */
 static _Atomic unsigned conn_top;
 /* Texts of TLS versions and protocols, by number; filled by any thread, never emptied. */
 #define CONN_MAX_TEXTS 32u
 static _Atomic(const char *) texts[CONN_MAX_TEXTS];
 
-void conn_init(const struct instrumentation *http)
+AT_START void conn_init(const struct instrumentation *http)
 {
     conn_http = http;
     exchange_init();
@@ -568,7 +569,7 @@ static void tell_open(struct conn *c)
     conn_let_go(c);
 }
 
-void conn_tell_open(void)
+AT_START void conn_tell_open(void)
 {
     if (conn_fd_limit == 0)
         return;

@@ -16,13 +16,14 @@
 #include "context/propagator.h"
 #include "context/request.h"
 #include "diag.h"
+#include "layout.h"
 #include "proto/http_attrs.h"
 #include "sdk/sampler.h"
 
 /* Any thread; a forked child gives back what its copy holds. */
-struct pool exchange_pool = POOL(EXCHANGE_BYTES, 16, EXCHANGE_MAX);
-static struct pool head_pool = POOL(HEAD_BYTES, 16, HEAD_MAX);
-static struct pool large_head_pool = POOL(LARGE_HEAD_BYTES, 4, LARGE_HEAD_MAX);
+POOL(exchange_pool, EXCHANGE_BYTES, 16, EXCHANGE_MAX);
+STATIC_POOL(head_pool, HEAD_BYTES, 16, HEAD_MAX);
+STATIC_POOL(large_head_pool, LARGE_HEAD_BYTES, 4, LARGE_HEAD_MAX);
 
 /* Forks of this process; any thread. */
 static _Atomic uint16_t forks;
@@ -154,7 +155,7 @@ const struct http1_store *exchange_answer(const struct exchange *e)
     return e->answer != 0 ? pool_at(&head_pool, e->answer) : NULL;
 }
 
-void exchange_init(void)
+AT_START void exchange_init(void)
 {
     uint32_t context = HTTP1_CONTEXT_BITS(propagation.reads) | HTTP1_FIELD_BIT(HTTP1_HOST);
     server_env.keep = client_env.keep = context;

@@ -6,6 +6,7 @@
 
 #include "config.h"
 #include "conn/captured.h"
+#include "layout.h"
 #include "proto/http_attrs.h"
 #include "proto/routes.h"
 #include "proto/url.h"
@@ -15,12 +16,12 @@
 /* OTEL_SHIM_HTTP_EXCLUDED_URLS and its fallbacks; constructor only. */
 static const struct url_filter *excluded;
 
-void exchange_attrs_init(void)
+AT_START void exchange_attrs_init(void)
 {
     excluded = config_url_filter(config, "http");
 }
 
-uint32_t exchange_attrs_keep(bool server)
+AT_START uint32_t exchange_attrs_keep(bool server)
 {
     return server ? HTTP1_FIELD_BIT(HTTP1_USER_AGENT) | http_forwarded_fields() : 0;
 }

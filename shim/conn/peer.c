@@ -21,7 +21,7 @@ struct far_peer {
 _Static_assert(sizeof((struct far_peer *)NULL)->path <= PEER_TEXT, "a path fits its text");
 
 /* Any thread; a forked child has a copy. */
-static struct pool far_pool = POOL(sizeof(struct far_peer), 64, PEER_MAX_FAR);
+STATIC_POOL(far_pool, sizeof(struct far_peer), 64, PEER_MAX_FAR);
 
 static struct far_peer *far_of(const struct peer *p)
 {

@@ -12,22 +12,28 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define POOL_MAX_CHUNKS 512u
+#include "layout.h"
+
 #define POOL_NONE 0u /* no block: numbers begin at 1 */
 
 struct pool {
     uint32_t block_bytes;
     uint32_t per_chunk;    /* a power of two */
     uint32_t max;          /* blocks at most */
-    _Atomic uint64_t free; /* newest free block | count of changes << 32, against ABA; any thread */
     _Atomic uint32_t used; /* blocks ever taken; any thread */
-    /* Mapped by who needs it first (CAS); each: per_chunk links, then the blocks. */
-    _Atomic(unsigned char *) chunks[POOL_MAX_CHUNKS];
+    _Atomic uint64_t free; /* newest free block | count of changes << 32, against ABA; any thread */
+    /* Mapped by who needs it first (CAS); each: per_chunk links, then the blocks. Not within the
+     * struct: it has a start value, and the file would hold the table too. */
+    _Atomic(unsigned char *) *chunks;
 };
 
-#define POOL(bytes, chunk, most) \
-    { \
-        .block_bytes = (bytes), .per_chunk = (chunk), .max = (most) \
+/* Defines a pool of `most` blocks of `bytes`, `chunk` of them mapped at a time. */
+#define POOL(name, bytes, chunk, most) POOL_OF(, name, bytes, chunk, most)
+#define STATIC_POOL(name, bytes, chunk, most) POOL_OF(static, name, bytes, chunk, most)
+#define POOL_OF(linkage, name, bytes, chunk, most) \
+    UNUSED_AT_START static _Atomic(unsigned char *) name##_chunks[((most) + (chunk)-1) / (chunk)]; \
+    linkage struct pool name = { \
+        .block_bytes = (bytes), .per_chunk = (chunk), .max = (most), .chunks = name##_chunks \
     }
 
 /* A block's number, POOL_NONE when all are in use or there is no memory. */

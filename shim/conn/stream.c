@@ -11,7 +11,7 @@
 #include "diag.h"
 
 /* Any thread; a forked child gives back what its copy holds. */
-struct pool stream_pool = POOL(STREAM_BYTES + EXCHANGE_BYTES, 128, STREAM_MAX);
+POOL(stream_pool, STREAM_BYTES + EXCHANGE_BYTES, 128, STREAM_MAX);
 
 struct stream *stream_get(struct conn *c)
 {

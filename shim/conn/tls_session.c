@@ -29,7 +29,7 @@ struct copy {
 };
 
 /* Any thread. What other threads held at a fork stays taken in the child. */
-static struct pool copies = POOL(sizeof(struct copy), 8, TLS_MAX_COPIES);
+STATIC_POOL(copies, sizeof(struct copy), 8, TLS_MAX_COPIES);
 
 static struct sessions *sessions_get(void)
 {

@@ -10,6 +10,7 @@
 
 #include "context/traceparent.h"
 #include "hook.h"
+#include "layout.h"
 
 _Static_assert(CARRIED_SHORT_BYTES >= TRACESTATE_MAX, "a tracestate is a short text");
 _Static_assert(CARRIED_LONG_BYTES >= BAGGAGE_MAX, "baggage is at most a long one");
@@ -22,8 +23,8 @@ _Static_assert(CARRIED_LONG_BYTES >= BAGGAGE_MAX, "baggage is at most a long one
 
 /* Made by who needs it first; any thread. A forked child has a copy. */
 static _Atomic(char *) memory;
-static atomic_uchar in_use[BLOCKS];       /* claimed by any thread, freed by any */
-static atomic_uint next_short, next_long; /* only spread the search */
+UNUSED_AT_START static atomic_uchar in_use[BLOCKS]; /* claimed by any thread, freed by any */
+static atomic_uint next_short, next_long;           /* only spread the search */
 
 static char *memory_get(void)
 {

@@ -11,6 +11,7 @@
 #include "config.h"
 #include "context/propagator.h"
 #include "context/request.h"
+#include "layout.h"
 
 #define CONTEXT_SLOTS 256u /* open spans that other threads can see at once */
 #define SLOT_INDEX_BITS 8u
@@ -28,7 +29,7 @@ struct slot {
 };
 
 /* Any thread; emptied in a forked child by context_fork_child(). */
-static struct slot slots[CONTEXT_SLOTS];
+UNUSED_AT_START static struct slot slots[CONTEXT_SLOTS];
 /* Where the next search begins; any thread, a hint only. */
 static _Atomic uint32_t slot_hint;
 
@@ -88,14 +89,14 @@ void context_unpublish(uint32_t handle)
 }
 
 /* The environment that the process was started with. */
-static struct field_text came_in(const struct carrier *carrier, enum context_field field)
+AT_START static struct field_text came_in(const struct carrier *carrier, enum context_field field)
 {
     (void)carrier;
     const char *text = config->came_in[field];
     return (struct field_text){ text, text != NULL ? strlen(text) : 0 };
 }
 
-void context_init(void)
+AT_START void context_init(void)
 {
     const struct config *c = config;
     process_context = (struct process_context){ 0 };
@@ -118,7 +119,7 @@ void context_init(void)
     atomic_store_explicit(&process_context.flags, PROCESS_PARENT, memory_order_relaxed);
 }
 
-void process_context_begin(const struct instrumentation *instr, uint64_t start_mono_ns)
+AT_START void process_context_begin(const struct instrumentation *instr, uint64_t start_mono_ns)
 {
     struct process_context *p = &process_context;
     unsigned flags = atomic_load_explicit(&p->flags, memory_order_relaxed);

@@ -1,7 +1,8 @@
 /* W3C Trace Context: traceparent and tracestate. The formats are in traceparent.c. */
 #include "context/propagator.h"
+#include "layout.h"
 
-static bool extract(const struct carrier *in, struct span_context *out)
+AT_START static bool extract(const struct carrier *in, struct span_context *out)
 {
     struct field_text t = propagator_get(in, CONTEXT_TRACEPARENT);
     return t.len > 0 && traceparent_parse(t.at, t.len, out);

@@ -2,6 +2,7 @@
 #include "context/propagator.h"
 
 #include "context/hex.h"
+#include "layout.h"
 #include "sdk/sampler.h"
 
 #define PROPAGATORS(X) \
@@ -53,7 +54,7 @@ static const struct propagator *with_flag(uint32_t flag)
     return NULL;
 }
 
-void propagation_init(const struct config *c)
+AT_START void propagation_init(const struct config *c)
 {
     struct propagation p = { 0 };
     uint32_t contexts = 0;
@@ -72,7 +73,8 @@ void propagation_init(const struct config *c)
     propagation = p;
 }
 
-const struct propagator *propagation_extract(const struct carrier *in, struct span_context *out)
+AT_START const struct propagator *propagation_extract(const struct carrier *in,
+                                                      struct span_context *out)
 {
     const struct propagator *found = NULL;
     for (unsigned i = 0; i < propagation.nr; i++) {
@@ -157,7 +159,7 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-struct field_text propagator_get(const struct carrier *in, enum context_field field)
+AT_START struct field_text propagator_get(const struct carrier *in, enum context_field field)
 {
     struct field_text t = in->get(in, field);
     while (t.len > 0 && is_blank(t.at[0])) {

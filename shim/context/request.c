@@ -3,6 +3,7 @@
  * readers look at it before and after.
  */
 #include "context/request.h"
+#include "layout.h"
 
 _Static_assert(REQUEST_MAX_OPEN == 1u << REQUEST_INDEX_BITS, "an index fits its bits");
 _Static_assert(sizeof(struct span_context) % sizeof(uint64_t) == 0, "copied by words");
@@ -13,9 +14,9 @@ _Static_assert(sizeof(struct span_context) % sizeof(uint64_t) == 0, "copied by w
 #define COUNTERS 1024u
 
 /* By slot: taken by number (pool_reach). Any thread; emptied in a forked child. */
-struct pool request_pool = POOL(sizeof(struct request), 256, REQUEST_MAX_OPEN);
+POOL(request_pool, sizeof(struct request), 256, REQUEST_MAX_OPEN);
 /* Open requests by thread; opened by that thread, closed by any. */
-static _Atomic uint32_t open_of_thread[COUNTERS];
+UNUSED_AT_START static _Atomic uint32_t open_of_thread[COUNTERS];
 /* The last thread id given out. */
 static _Atomic uint32_t last_thread;
 /* Of the whole process, in one word so that both are of one moment: requests opened so

@@ -27,6 +27,7 @@
 #include "config.h"
 #include "curl_transfer.h"
 #include "diag.h"
+#include "layout.h"
 #include "process_state.h"
 
 #include <stdarg.h>
@@ -56,7 +57,7 @@ HOOK_LIST(curl_hooks, CURL_HOOKS);
 static const char *const curl_sonames[] = { "libcurl.so.4", "libcurl-gnutls.so.4",
                                             "libcurl-nss.so.4", NULL };
 
-static void curl_init(void)
+AT_START static void curl_init(void)
 {
     curl_url_filter = config_url_filter(config, "curl");
     curl_headers_init();

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "hook.h"
+#include "layout.h"
 #include "mem/handle_table.h"
 
 struct baggage_line {
@@ -88,7 +89,7 @@ void curl_easy_forget(struct curl_easy *easy)
     handle_free(t->easy_keys, (unsigned)(easy - t->easies));
 }
 
-void curl_easy_each(void (*what)(struct curl_easy *easy))
+AT_START void curl_easy_each(void (*what)(struct curl_easy *easy))
 {
     struct tables *t = tables_get();
     for (unsigned i = 0; t != NULL && i < CURL_MAX_EASY; i++) {

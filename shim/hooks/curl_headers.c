@@ -22,13 +22,13 @@
 #define MAX_LINE 8192u  /* bytes of one */
 
 /* Any thread; a forked child gives back what its copy holds. */
-static struct pool requests = POOL(STORE_BYTES, 4, MAX_CAPTURING);
+STATIC_POOL(requests, STORE_BYTES, 4, MAX_CAPTURING);
 
 /* Which headers are wanted, NULL: none. Constructor only. */
 static bool (*wants_request)(const char *name, size_t len);
 static bool (*wants_response)(const char *name, size_t len);
 
-void curl_headers_init(void)
+AT_START void curl_headers_init(void)
 {
     wants_request = http_capture(false, PROTO_REQUESTS);
     wants_response = http_capture(false, PROTO_RESPONSES);

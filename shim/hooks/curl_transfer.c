@@ -22,6 +22,7 @@
 
 #include "config.h"
 #include "context/propagator.h"
+#include "layout.h"
 #include "proto/url.h"
 #include "sdk/rules.h"
 
@@ -365,7 +366,7 @@ static void tell_open(struct curl_easy *e)
     curl_span_write(e, all_done ? CURL_COMPLETE : CURL_ABORTED, CURLE_OK);
 }
 
-void curl_tell_open(void)
+AT_START void curl_tell_open(void)
 {
     curl_easy_each(tell_open);
 }

@@ -29,6 +29,7 @@
 #include "context/process_context.h"
 #include "hooks/process.h"
 #include "hooks/process_internal.h"
+#include "layout.h"
 #include "process_state.h"
 #include "ring.h"
 #include "worker.h"
@@ -39,7 +40,7 @@ static char library_path[PATH_MAX];
 /* Memory for one exec of this process at a time: most programs that exec have no
  * ring and need none. Taken by any thread; free in a forked child. Its pages cost
  * nothing until then. */
-static char exec_scratch[RING_SCRATCH_BYTES];
+UNUSED_AT_START static char exec_scratch[RING_SCRATCH_BYTES];
 static atomic_bool exec_scratch_taken;
 
 struct exec {
@@ -48,13 +49,13 @@ struct exec {
     bool took_scratch;
 };
 
-void exec_init(void)
+AT_START void exec_init(void)
 {
-    Dl_info info;
-    if (!dladdr((const void *)(uintptr_t)exec_init, &info) || info.dli_fname == NULL)
+    const char *file = real_own_file();
+    if (file == NULL)
         return;
-    size_t len = strlen(info.dli_fname), at = 0;
-    if (info.dli_fname[0] != '/') {
+    size_t len = strlen(file), at = 0;
+    if (file[0] != '/') {
         if (getcwd(library_path, sizeof library_path) == NULL) {
             library_path[0] = 0;
             return;
@@ -66,7 +67,7 @@ void exec_init(void)
         library_path[0] = 0;
         return;
     }
-    memcpy(library_path + at, info.dli_fname, len + 1);
+    memcpy(library_path + at, file, len + 1);
 }
 
 void exec_fork_child(void)

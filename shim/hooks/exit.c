@@ -17,6 +17,7 @@
 
 #include "hooks/core.h"
 #include "hooks/process.h"
+#include "layout.h"
 #include "process_state.h"
 #include "worker.h"
 #include "worker_thread.h"
@@ -41,7 +42,7 @@ static bool this_process_ends(void)
 }
 
 /* The process span last: it may be the others' parent. */
-static void tell_what_is_open(int status)
+AT_START static void tell_what_is_open(int status)
 {
     for (unsigned i = 0; i < registry_count; i++) {
         if ((call_enabled_mask & registry[i]->bit) && registry[i]->process_ends != NULL)
@@ -60,7 +61,7 @@ static void before_handlers(int status)
     errno = saved_errno;
 }
 
-static void end_of_process(int status)
+AT_START static void end_of_process(int status)
 {
     int saved_errno = errno;
     if (this_process_ends()) {
@@ -78,7 +79,7 @@ static void handler_of_exporter(int status, void *unused)
 }
 
 /* After all of the program's handlers, and after those of its libraries. */
-static void handler_of_main(int status, void *unused)
+AT_START static void handler_of_main(int status, void *unused)
 {
     (void)unused;
     worker_is_late();
@@ -100,7 +101,7 @@ void worker_process_ends(int exit_code)
 /* The program's own main; written before it runs, by the only thread. */
 static main_fn *program_main;
 
-static int main_with_handler(int argc, char **argv, char **envp)
+AT_START static int main_with_handler(int argc, char **argv, char **envp)
 {
     on_exit(handler_of_main, NULL);
     int status = program_main(argc, argv, envp);
@@ -108,15 +109,15 @@ static int main_with_handler(int argc, char **argv, char **envp)
     return status;
 }
 
-EXPORT int __libc_start_main(main_fn *main, int argc, char **argv, void (*init)(void),
-                             void (*fini)(void), void (*rtld_fini)(void), void *stack_end)
+AT_START EXPORT int __libc_start_main(main_fn *main, int argc, char **argv, void (*init)(void),
+                                      void (*fini)(void), void (*rtld_fini)(void), void *stack_end)
 {
     program_main = main;
     return REAL(__libc_start_main)(call_enabled_mask != 0 ? main_with_handler : main, argc, argv,
                                    init, fini, rtld_fini, stack_end);
 }
 
-EXPORT void exit(int status)
+AT_START EXPORT void exit(int status)
 {
     before_handlers(status);
     REAL(exit)(status);

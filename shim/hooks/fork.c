@@ -11,6 +11,7 @@
 #include "conn/conn.h"
 #include "hooks/core.h"
 #include "hooks/process.h"
+#include "layout.h"
 #include "process_state.h"
 #include "worker.h"
 
@@ -26,7 +27,7 @@ struct instrumentation instr_fork = {
     .name = "fork", .core = true, .hooks = fork_hooks, .nr_hooks = COUNT(fork_hooks)
 };
 
-bool core_is_on(const struct instrumentation *instr)
+AT_START bool core_is_on(const struct instrumentation *instr)
 {
     return (call_enabled_mask & instr->bit) && thread_state.suppressed != THREAD_IS_OURS &&
            process_enter();

@@ -30,6 +30,7 @@
 #include "config.h"
 #include "context/process_context.h"
 #include "hooks/process_internal.h"
+#include "layout.h"
 #include "ring.h"
 
 #define EXECUTABLE_NAME_MAX 255u
@@ -42,13 +43,13 @@ static bool has_span;
 static int parent_pid;
 
 /* Basename of what runs here, as the conventions say (for a script: its interpreter). */
-static void read_executable_name(void)
+AT_START static void read_executable_name(void)
 {
     char path[512];
     ssize_t len = readlink("/proc/self/exe", path, sizeof path - 1);
     if (len <= 0) {
         /* chroot without /proc, or a sandbox */
-        snprintf(executable_name, sizeof executable_name, "%s", program_invocation_short_name);
+        strncpy(executable_name, program_invocation_short_name, EXECUTABLE_NAME_MAX);
         return;
     }
     path[len] = 0;
@@ -107,7 +108,7 @@ static bool memory_is_borrowed(void)
     return (int)syscall(SYS_getpid) != process_state->pid;
 }
 
-void process_span_end(int exit_code)
+AT_START void process_span_end(int exit_code)
 {
     if (!(call_enabled_mask & instr_process.bit) || memory_is_borrowed())
         return;
@@ -172,7 +173,7 @@ void process_span_fork_child(const struct span_context *at_fork)
     errno = saved_errno;
 }
 
-static void process_init(void)
+AT_START static void process_init(void)
 {
     exec_init();
     read_executable_name();

@@ -3,6 +3,7 @@
  * what becomes of them in shim/conn.
  */
 #include "hooks/socket.h"
+#include "layout.h"
 #include "mem/readable.h"
 
 #include "config.h"
@@ -25,7 +26,7 @@ static bool dispatches_inline(void)
     return false;
 }
 
-static void socket_init(void)
+AT_START static void socket_init(void)
 {
     request_inline_dispatch = dispatches_inline();
     if (config_instrumentation_enabled(config, instr_http.name))

@@ -16,6 +16,7 @@
 
 #include "diag.h"
 #include "hooks/process_internal.h"
+#include "layout.h"
 #include "process_state.h"
 
 #define SPAWN_SPANS 1024u /* children with an open span at once */
@@ -29,11 +30,11 @@ struct child {
 };
 
 /* Any thread. A forked child forgets all of them: they are its parent's children. */
-static struct child children[SPAWN_SPANS];
+UNUSED_AT_START static struct child children[SPAWN_SPANS];
 /* Whose entry it is: 0 = free; moved by CAS, by any thread, the claimer owns the entry.
  * Apart from the entries: all of them are looked at for a pid that is not there, and
  * lie in 64 cache lines. */
-static _Atomic int pids[SPAWN_SPANS];
+UNUSED_AT_START static _Atomic int pids[SPAWN_SPANS];
 /* Entries in use, and starts under way, for a quick answer to "none"; any thread. */
 static atomic_uint nr_children, nr_starting;
 
@@ -185,7 +186,7 @@ void spawn_reaped(pid_t pid, int wait_status)
     errno = saved_errno;
 }
 
-void spawn_tell_open(void)
+AT_START void spawn_tell_open(void)
 {
     if (atomic_load_explicit(&nr_children, memory_order_relaxed) == 0)
         return;

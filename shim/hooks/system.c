@@ -20,6 +20,7 @@
 #include "conn/conn.h"
 #include "hooks/process_server.h"
 #include "hooks/process_internal.h"
+#include "layout.h"
 
 #define SHELL_PATH "/bin/sh"
 #define SHELL_NAME "sh"
@@ -181,7 +182,7 @@ struct popen_entry {
  * close them, and its pclose finds no child. The lock keeps a new child from
  * inheriting a stream that another thread is just opening; released at fork.
  */
-static struct popen_entry streams[POPEN_STREAMS];
+UNUSED_AT_START static struct popen_entry streams[POPEN_STREAMS];
 static pthread_mutex_t streams_lock = PTHREAD_MUTEX_INITIALIZER;
 /* How many there are; lets every other fclose pass by. Under the lock; read by any thread. */
 static atomic_uint nr_streams;

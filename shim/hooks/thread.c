@@ -42,7 +42,7 @@ static struct start {
     void *arg;
     uint32_t context;           /* the creator's published span, 0 = none */
     struct request_claim claim; /* what it makes it for */
-} starts[STARTS_MAX];
+} starts[STARTS_MAX] UNUSED_AT_START;
 
 /* The main thread called pthread_exit: from now on any thread may be the last. */
 static atomic_bool main_exited;

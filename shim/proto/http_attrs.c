@@ -7,6 +7,7 @@
 
 #include "arena.h"
 #include "config.h"
+#include "layout.h"
 #include "parse.h"
 #include "routes.h"
 
@@ -277,7 +278,7 @@ struct http_forwarded http_forwarded_read(const struct http1_store *head)
     return out;
 }
 
-uint32_t http_forwarded_fields(void)
+AT_START uint32_t http_forwarded_fields(void)
 {
     return rules.trust_forwarded
                ? HTTP1_FIELD_BIT(HTTP1_FORWARDED) | HTTP1_FIELD_BIT(HTTP1_X_FORWARDED_FOR) |
@@ -326,7 +327,7 @@ CAPTURE(captures_client_request, HEADERS_CLIENT_REQUEST)
 CAPTURE(captures_client_response, HEADERS_CLIENT_RESPONSE)
 #undef CAPTURE
 
-bool (*http_capture(bool server, enum proto_side side))(const char *name, size_t len)
+AT_START bool (*http_capture(bool server, enum proto_side side))(const char *name, size_t len)
 {
     static bool (*const functions[])(const char *, size_t) = {
         [HEADERS_SERVER_REQUEST] = captures_server_request,
@@ -345,7 +346,7 @@ bool http_header_is_sanitized(struct text name)
     return header_filter_matches(rules.headers[HEADERS_SANITIZED], name.at, name.len);
 }
 
-void http_attrs_init(const struct config *c)
+AT_START void http_attrs_init(const struct config *c)
 {
     bool captures = false;
     memset(&rules, 0, sizeof rules);

@@ -3,13 +3,14 @@
  * thread. And trace ids that begin with the time.
  */
 #include "sdk/id.h"
+#include "layout.h"
 
 #include <endian.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-void id_seed(struct thread_state *t)
+AT_START void id_seed(struct thread_state *t)
 {
     int saved_errno = errno;
     /* GRND_NONBLOCK: early at boot there may be no entropy yet; never wait for it. */

@@ -1,6 +1,7 @@
 /* The bound of sampler_samples(), worked out once. */
 #include "sdk/sampler.h"
 
+#include "layout.h"
 #include "sdk/rate.h"
 
 /* Of rate_limited. Written by the constructor, but for its word. A forked child keeps it. */
@@ -18,7 +19,7 @@ uint64_t sampler_bound_of(double ratio)
     return bound;
 }
 
-void sampler_prepare(struct config *c)
+AT_START void sampler_prepare(struct config *c)
 {
     c->sampler_all =
         c->sampler == SAMPLER_ALWAYS_ON || (c->sampler == SAMPLER_RATIO && c->sampler_ratio >= 1);

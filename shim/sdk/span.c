@@ -9,6 +9,7 @@
 #include "config.h"
 #include "context/process_context.h"
 #include "diag.h"
+#include "layout.h"
 #include "ring.h"
 #include "sdk/id.h"
 #include "sdk/rules.h"
@@ -26,7 +27,7 @@ _Static_assert(SPAN_FLAG_RANDOM == RECORD_RANDOM_TRACE_ID, "random");
  * unsampled ones travel through the ring, too, without RECORD_SAMPLED. */
 bool span_record_unsampled;
 
-uint64_t clock_mono_ns(void)
+AT_START uint64_t clock_mono_ns(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -116,8 +117,8 @@ begin(struct span *span, const struct instrumentation *instr, enum span_kind kin
         decide_by_kind(span, instr);
 }
 
-void span_start_with_parent(struct span *span, const struct instrumentation *instr,
-                            enum span_kind kind, const struct span_context *parent)
+AT_START void span_start_with_parent(struct span *span, const struct instrumentation *instr,
+                                     enum span_kind kind, const struct span_context *parent)
 {
     span->has_link = false;
     if (parent != NULL)

@@ -10,7 +10,7 @@ TestSuite(pool, .timeout = 60);
 
 Test(pool, gives_every_block_once_then_none)
 {
-    static struct pool pool = POOL(64, 16, 40);
+    STATIC_POOL(pool, 64, 16, 40);
     bool seen[41] = { false };
     for (unsigned i = 0; i < 40; i++) {
         uint32_t n = pool_take(&pool);
@@ -26,7 +26,7 @@ Test(pool, gives_every_block_once_then_none)
     cr_assert_eq(pool_take(&pool), 7);
 }
 
-static struct pool shared = POOL(64, 32, 64);
+STATIC_POOL(shared, 64, 32, 64);
 
 static void *take_and_give(void *failed)
 {

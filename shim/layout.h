@@ -1,0 +1,16 @@
+/*
+ * Where things lie in our object. Every process pays for the pages that its start and end
+ * touch, and the kernel maps what lies around them as well: 64 KB of code for one function.
+ */
+#ifndef OTELSHIM_LAYOUT_H
+#define OTELSHIM_LAYOUT_H
+
+/* A function that runs at the start or end of every process, whatever the program does:
+ * all of them lie together. */
+#define AT_START __attribute__((section(".text.startup")))
+
+/* A variable of a page or more that no process touches before it has a use for it: behind all
+ * the small ones, which so share few pages. Zero at first. */
+#define UNUSED_AT_START __attribute__((section(".bss.late")))
+
+#endif
