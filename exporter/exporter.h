@@ -11,21 +11,52 @@
 #ifndef OTELSHIM_EXPORTER_H
 #define OTELSHIM_EXPORTER_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
+
 #include "config.h"
 #include "diag.h"
 #include "sdk/record.h"
 
-#define EXPORTER_ABI 3u
+#define EXPORTER_ABI 4u
+#define EXPORTER_MAX_ACCOUNTS 8u /* bound: destinations at one time, plugins included */
+
+/*
+ * What became of the spans at one destination: all that were made are delivered there,
+ * dropped there, dropped before they came to any (host->drop), or still pending. Written
+ * on the background thread, read by whoever reports at the end: relaxed, plain counts.
+ */
+struct exporter_account {
+    const char *name; /* as OTEL_TRACES_EXPORTER has it; a plugin's path */
+    bool usable;      /* false: nothing can ever be sent there */
+    _Atomic uint64_t delivered, drops[DROP_COUNT];
+};
+
+/* Taken by the collector, or written to the console. */
+static inline void account_delivered(struct exporter_account *account, uint64_t spans)
+{
+    atomic_fetch_add_explicit(&account->delivered, spans, memory_order_relaxed);
+}
+
+static inline void account_drop(struct exporter_account *account, enum drop_reason reason,
+                                uint64_t spans)
+{
+    atomic_fetch_add_explicit(&account->drops[reason], spans, memory_order_relaxed);
+}
 
 /* What the exporter may ask of its host. */
 struct exporter_host {
     void (*log)(enum log_level level, const char *format, ...)
         __attribute__((format(printf, 2, 3)));
+    /* Spans lost before they came to any destination. */
     void (*drop)(enum drop_reason reason, uint64_t n);
+    /* The account of one more destination; `name` lives as long as the process. An exporter
+     * that is opened anew goes on with those it had, in their order. NULL: there are
+     * EXPORTER_MAX_ACCOUNTS. */
+    struct exporter_account *(*account)(const char *name);
     /* Something moved (bytes sent, connection made, batch taken): an exit that
      * waits for us goes on waiting. */
     void (*progress)(void);
-    void (*delivered)(uint64_t spans); /* taken by the collector or written to the console */
     /* Names of instrumentations by record.scope; NULL past the end. */
     const char *(*scope_name)(unsigned scope);
     const char *version;         /* of otelshim */
@@ -43,7 +74,7 @@ struct exporter_host {
 struct exporter_ops {
     uint32_t abi; /* EXPORTER_ABI */
 
-    /* Sets up encoders and transports. 0, or -1 after logging why not. Once. */
+    /* Sets up encoders and transports. 0, or -1 after logging why not. Once, or after close. */
     int (*open)(const struct config *config, const struct exporter_host *host);
 
     /*
@@ -69,6 +100,9 @@ struct exporter_ops {
 
     /* Waits for the network, at most `max_ns`. Called WITHOUT the lock. */
     void (*wait)(uint64_t max_ns);
+
+    /* The end, though the process goes on: what is pending is dropped. */
+    void (*close)(void);
 };
 
 /* The one exported symbol. */

@@ -21,22 +21,29 @@ static struct {
     struct {
         const struct sink_ops *ops;
         void *self;
-    } sinks[SINK_MAX];
+        struct exporter_account *account;
+    } sinks[EXPORTER_MAX_ACCOUNTS];
     unsigned nr_sinks;
     uint64_t due_ns; /* what run said last: no wait is longer */
     struct resource resource;
     struct span_view view;
 } exporter;
 
-bool sink_add(const struct sink_ops *ops, void *self)
+struct exporter_account *sink_account(const char *name)
 {
-    if (exporter.nr_sinks == SINK_MAX) {
-        exporter.host->log(LOG_ERROR, "more than %u exporters: one is left out", SINK_MAX);
-        return false;
-    }
+    struct exporter_account *account = exporter.host->account(name);
+    if (!account)
+        exporter.host->log(LOG_ERROR, "more than %u exporters: %.256s is left out",
+                           EXPORTER_MAX_ACCOUNTS, name);
+    return account;
+}
+
+void sink_add(const struct sink_ops *ops, void *self, struct exporter_account *account)
+{
+    account->usable = true;
     exporter.sinks[exporter.nr_sinks].ops = ops;
+    exporter.sinks[exporter.nr_sinks].account = account;
     exporter.sinks[exporter.nr_sinks++].self = self;
-    return true;
 }
 
 static int exporter_open(const struct config *c, const struct exporter_host *host)
@@ -133,6 +140,14 @@ static void exporter_wait(uint64_t max_ns)
     curl_wait(extra, n, wait_ms(max_ns));
 }
 
+static void exporter_close(void)
+{
+    for (unsigned i = 0; i < exporter.nr_sinks; i++)
+        account_drop(exporter.sinks[i].account, DROP_EXIT,
+                     exporter.sinks[i].ops->pending(exporter.sinks[i].self));
+    exporter.nr_sinks = 0;
+}
+
 static const struct exporter_ops ops = {
     .abi = EXPORTER_ABI,
     .open = exporter_open,
@@ -141,6 +156,7 @@ static const struct exporter_ops ops = {
     .pending = exporter_pending,
     .in_flight = exporter_in_flight,
     .wait = exporter_wait,
+    .close = exporter_close,
 };
 
 EXPORT const struct exporter_ops *otelshim_exporter(void)

@@ -12,7 +12,6 @@
 #include "resource/resource.h"
 #include "span_view.h"
 
-#define SINK_MAX 8u      /* bound: destinations at one time, plugins included */
 #define SINK_MAX_FDS 32u /* bound: descriptors that all of them wait for, libcurl's excepted */
 
 struct sink_ops {
@@ -26,8 +25,11 @@ struct sink_ops {
     unsigned (*fds)(void *self, struct pollfd *fds, unsigned max);
 };
 
-/* Adds a destination; `self` lives as long as the process. False: there are SINK_MAX. */
-bool sink_add(const struct sink_ops *ops, void *self);
+/* A destination's account, opened before it is known whether anything can be sent there. NULL
+ * after logging: there are too many, it is left out. */
+struct exporter_account *sink_account(const char *name);
+/* Adds the destination, which is usable from now on; `self` lives as long as the process. */
+void sink_add(const struct sink_ops *ops, void *self, struct exporter_account *account);
 
 /* What registry.c lists: one word of OTEL_TRACES_EXPORTER. */
 struct sink_kind {

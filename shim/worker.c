@@ -37,6 +37,7 @@
 #include "layout.h"
 #include "process_state.h"
 #include "ring.h"
+#include "worker_report.h"
 #include "worker_thread.h"
 
 enum worker_state { NONE, STARTING, FAILED, IDLE, WOKEN, ARMED, RUNNING, BLOCKED, KICKED };

@@ -11,7 +11,6 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <linux/close_range.h>
 #include <sched.h>
@@ -31,6 +30,7 @@
 #include "process_state.h"
 #include "ring.h"
 #include "worker.h"
+#include "worker_report.h"
 
 /* While a request is under way the worker looks at the rings this often: it can
  * sleep on the network or on its futex, not on both. Grows while nothing comes. */
@@ -51,7 +51,6 @@
 static struct {
     const struct exporter_ops *exporter;
     bool exporter_failed;
-    uint64_t delivered;   /* read by whoever reports, at the end */
     uint64_t due_mono_ns; /* when the records that wait shall be sent, 0 = none wait */
     uint64_t wanted_ns;   /* when the exporter wants to run */
     bool queue_full;      /* the exporter took no more at the last look */
@@ -69,11 +68,6 @@ AT_START void worker_name_program(void)
 static const char *scope_name(unsigned scope)
 {
     return scope < registry_count ? registry[scope]->name : NULL;
-}
-
-static void note_delivered(uint64_t spans)
-{
-    self.delivered += spans;
 }
 
 /*
@@ -126,7 +120,7 @@ static const struct exporter_host *host(void)
         .log = diag_log,
         .drop = diag_drop,
         .progress = worker_progress,
-        .delivered = note_delivered,
+        .account = worker_account,
         .scope_name = scope_name,
         .version = OTELSHIM_VERSION,
         .executable_name = program_name,
@@ -208,6 +202,7 @@ static const struct exporter_ops *open_exporter(void)
         diag_log(LOG_ERROR, "%s is of another version than the shim: spans are lost", path);
         return NULL;
     }
+    worker_accounts_begin();
     return ops->open(config, host()) == 0 ? ops : NULL;
 }
 
@@ -461,7 +456,7 @@ static void rest(void)
 static void close_exporter(void)
 {
     if (self.exporter != NULL)
-        diag_drop(DROP_EXIT, self.exporter->pending());
+        self.exporter->close();
     self.exporter = NULL;
     self.due_mono_ns = 0;
 }
@@ -496,51 +491,8 @@ void worker_thread_run(void)
     close_exporter();
 }
 
-/* What worker_report has told. Its callers only, one at a time; zeroed at fork. */
-static struct {
-    uint64_t made, delivered, drops[DROP_COUNT];
-} reported;
-
 void worker_thread_fork_child(void)
 {
     memset(&self, 0, sizeof self); /* the parent's handles are dropped, not freed */
-    memset(&reported, 0, sizeof reported);
-}
-
-/* "spans made=5 delivered=5 dropped=0", what came since the last such line: at the
- * end of the process, and before an exec (debug). */
-AT_START void worker_report(void)
-{
-    if (config->log_level < LOG_DEBUG)
-        return;
-    uint64_t made = 0, dropped = 0, drops[DROP_COUNT];
-    for (unsigned i = 0; i < RING_COUNT; i++) {
-        struct ring *ring = ring_at(i);
-        made += ring != NULL ? ring->made : 0;
-    }
-    made += diag_dropped(DROP_RING_FULL) + diag_dropped(DROP_NO_RING) +
-            diag_dropped(DROP_REENTRANT) + diag_dropped(DROP_TABLE_FULL);
-    for (int i = 0; i < DROP_COUNT; i++)
-        dropped += diag_dropped((enum drop_reason)i);
-    if (made > self.delivered + dropped)
-        diag_drop(worker_has_failed() ? DROP_NO_THREAD : DROP_EXIT,
-                  made - self.delivered - dropped);
-    if (made == reported.made)
-        return;
-
-    char reasons[256] = "";
-    size_t len = 0;
-    dropped = 0;
-    for (int i = 0; i < DROP_COUNT; i++) {
-        drops[i] = diag_dropped((enum drop_reason)i) - reported.drops[i];
-        reported.drops[i] += drops[i];
-        dropped += drops[i];
-        if (drops[i] != 0 && len < sizeof reasons)
-            len += (size_t)snprintf(reasons + len, sizeof reasons - len, " %s=%" PRIu64,
-                                    diag_drop_name((enum drop_reason)i), drops[i]);
-    }
-    diag_log(LOG_DEBUG, "spans made=%" PRIu64 " delivered=%" PRIu64 " dropped=%" PRIu64 "%s",
-             made - reported.made, self.delivered - reported.delivered, dropped, reasons);
-    reported.made = made;
-    reported.delivered = self.delivered;
+    worker_report_fork_child();
 }

@@ -14,7 +14,6 @@ void worker_thread_run(void); /* until worker_must_stop() or the process is over
 void worker_thread_fork_child(void);
 bool worker_records_wait(void); /* any ring has a record; any thread */
 bool worker_is_behind(void);    /* a ring is half full; the worker */
-void worker_report(void);       /* the line of counts, to our log */
 
 /* worker.c, for the thread */
 enum worker_wake { WAKE_NOW, WAKE_RECORD, WAKE_TIMEOUT };

@@ -32,6 +32,7 @@ enum mode { TREE, JSON_LINES, COLLECT };
 /* Background thread; a forked child starts over with open. */
 static struct {
     const struct exporter_host *host;
+    struct exporter_account *account;
     const struct resource *resource;
     enum mode mode;
     int fd;
@@ -55,9 +56,9 @@ static struct {
 static void finish_output(bool ok)
 {
     if (ok)
-        console.host->delivered(console.output_spans);
+        account_delivered(console.account, console.output_spans);
     else
-        console.host->drop(DROP_REJECTED, console.output_spans);
+        account_drop(console.account, DROP_REJECTED, console.output_spans);
     console.output_spans = 0;
     console.output.len = console.output_start = 0;
     console.output.failed = false;
@@ -169,7 +170,7 @@ static void render(const struct tree_span *spans, unsigned nr_spans)
     if (console_tree_render(spans, nr_spans, console.style, &console.output))
         console.output_spans += nr_spans;
     else
-        console.host->drop(DROP_QUEUE_FULL, nr_spans);
+        account_drop(console.account, DROP_QUEUE_FULL, nr_spans);
 }
 
 /* Takes the rendered records out: those not complete stay, moved together. */
@@ -201,7 +202,7 @@ static void render_kept(bool all)
     size_t nr_ids = ids ? complete_traces(ids) : 0;
     unsigned n = 0;
     if (!spans || (!all && !ids)) {
-        console.host->drop(DROP_QUEUE_FULL, console.nr_records);
+        account_drop(console.account, DROP_QUEUE_FULL, console.nr_records);
         console.nr_records = 0;
         console.records_bytes = 0;
     }
@@ -273,11 +274,14 @@ static bool console_open(const struct config *c, const struct exporter_host *hos
     struct stat info;
     memset(&console, 0, sizeof console);
     console.host = host;
+    console.account = sink_account("console");
     console.resource = resource;
     console.fd = host->console_fd;
     console.delay_ns = c->bsp.schedule_delay_ms * NS_PER_MS;
     console.look_at_ns = UINT64_MAX;
     console.mode = c->console_format == CONSOLE_JSON ? JSON_LINES : TREE;
+    if (!console.account)
+        return false;
     if (c->console_collect) {
         console.mode = COLLECT;
         if (!open_collect_file(c->console_collect))
@@ -313,7 +317,7 @@ static void console_accept(void *self, const struct span_view *view)
         }
         console.output.len = len_before;
         console.output.failed = false;
-        console.host->drop(DROP_QUEUE_FULL, 1);
+        account_drop(console.account, DROP_QUEUE_FULL, 1);
         return;
     }
     if (console.nr_records++ == 0)
@@ -370,7 +374,7 @@ static void console_start(const struct config *c, const struct exporter_host *ho
                           const struct resource *resource)
 {
     if (console_open(c, host, resource))
-        sink_add(&console_ops, NULL);
+        sink_add(&console_ops, NULL, console.account);
 }
 
 const struct sink_kind console_sink = { EXPORTER_CONSOLE, console_start };

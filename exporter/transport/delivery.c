@@ -27,33 +27,6 @@ static uint64_t min64(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-bool delivery_open(struct delivery *d, const struct delivery_plan *plan, const struct config *c,
-                   const struct exporter_host *host, const struct resource *resource)
-{
-    memset(d, 0, sizeof *d);
-    d->host = host;
-    d->receiver = plan->receiver;
-    d->format = plan->format;
-    d->transport = plan->transport;
-    d->answers = plan->answers;
-    if (!d->transport.ops->open(d->transport.self))
-        return false;
-    batch_queue_init(&d->queue,
-                     (struct batch_limits){ c->bsp.max_queue_size, c->bsp.max_export_batch_size,
-                                            c->bsp.schedule_delay_ms },
-                     d->format->span_max_bytes);
-    unsigned max_spans = d->queue.limits.max_batch_size;
-    d->encoder = d->format->open(resource, host, max_spans);
-    d->batch = malloc(max_spans * sizeof d->batch[0]);
-    d->export_timeout_ns = timeout_ns(c->bsp.export_timeout_ms);
-    d->attempt_timeout_ns = timeout_ns(plan->attempt_timeout_ms);
-    d->random = (uint32_t)host->pid;
-    if (d->encoder && d->batch)
-        return true;
-    host->log(LOG_ERROR, "no memory: spans are not exported");
-    return false;
-}
-
 static bool delivery_ready(void *self)
 {
     struct delivery *d = self;
@@ -81,7 +54,7 @@ static void end_batch(struct delivery *d)
 
 static void drop_batch(struct delivery *d, enum drop_reason reason)
 {
-    d->host->drop(reason, d->body.nr_spans);
+    account_drop(d->account, reason, d->body.nr_spans);
     end_batch(d);
 }
 
@@ -154,8 +127,8 @@ static void deliver(struct delivery *d, const struct answer *answer)
         d->told_of_rejections = true;
     }
     if (rejected)
-        d->host->drop(DROP_REJECTED, rejected);
-    d->host->delivered(spans - rejected);
+        account_drop(d->account, DROP_REJECTED, rejected);
+    account_delivered(d->account, spans - rejected);
     end_batch(d);
 }
 
@@ -248,7 +221,7 @@ static unsigned delivery_fds(void *self, struct pollfd *fds, unsigned max)
     return d->state == DELIVERY_SENDING ? d->transport.ops->fds(d->transport.self, fds, max) : 0;
 }
 
-const struct sink_ops delivery_ops = {
+static const struct sink_ops delivery_ops = {
     .ready = delivery_ready,
     .accept = delivery_accept,
     .run = delivery_run,
@@ -256,3 +229,39 @@ const struct sink_ops delivery_ops = {
     .in_flight = delivery_in_flight,
     .fds = delivery_fds,
 };
+
+static bool set_up(struct delivery *d, const struct delivery_plan *plan, const struct config *c,
+                   const struct resource *resource)
+{
+    const struct exporter_host *host = d->host;
+    d->receiver = plan->receiver;
+    d->format = plan->format;
+    d->transport = plan->transport;
+    d->answers = plan->answers;
+    if (!d->transport.ops->open(d->transport.self))
+        return false;
+    batch_queue_init(&d->queue,
+                     (struct batch_limits){ c->bsp.max_queue_size, c->bsp.max_export_batch_size,
+                                            c->bsp.schedule_delay_ms },
+                     d->format->span_max_bytes);
+    unsigned max_spans = d->queue.limits.max_batch_size;
+    d->encoder = d->format->open(resource, host, max_spans);
+    d->batch = malloc(max_spans * sizeof d->batch[0]);
+    d->export_timeout_ns = timeout_ns(c->bsp.export_timeout_ms);
+    d->attempt_timeout_ns = timeout_ns(plan->attempt_timeout_ms);
+    d->random = (uint32_t)host->pid;
+    if (d->encoder && d->batch)
+        return true;
+    host->log(LOG_ERROR, "no memory: spans are not exported");
+    return false;
+}
+
+void delivery_open(struct delivery *d, const struct delivery_plan *plan, const struct config *c,
+                   const struct exporter_host *host, const struct resource *resource)
+{
+    memset(d, 0, sizeof *d);
+    d->host = host;
+    d->account = sink_account(plan->name);
+    if (d->account && set_up(d, plan, c, resource))
+        sink_add(&delivery_ops, d, d->account);
+}

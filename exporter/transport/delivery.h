@@ -17,6 +17,7 @@ enum delivery_state { DELIVERY_IDLE, DELIVERY_SENDING, DELIVERY_WAITING };
 
 struct delivery {
     const struct exporter_host *host;
+    struct exporter_account *account;
     const char *receiver; /* for our log: "the collector" */
     const struct format *format;
     void *encoder;
@@ -39,6 +40,7 @@ struct delivery {
 };
 
 struct delivery_plan {
+    const char *name; /* of its account, see exporter.h */
     const char *receiver;
     const struct format *format;
     struct transport transport;
@@ -46,12 +48,9 @@ struct delivery_plan {
     uint32_t attempt_timeout_ms; /* 0: no limit */
 };
 
-/* Starts over. False after logging why nothing can be sent. */
-bool delivery_open(struct delivery *delivery, const struct delivery_plan *plan,
+/* Starts over and adds the sink; without one after logging why nothing can be sent. */
+void delivery_open(struct delivery *delivery, const struct delivery_plan *plan,
                    const struct config *config, const struct exporter_host *host,
                    const struct resource *resource);
-
-/* A sink whose self is a struct delivery. */
-extern const struct sink_ops delivery_ops;
 
 #endif

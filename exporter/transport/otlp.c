@@ -55,10 +55,13 @@ static struct transport rpc_transport(const struct config *c, const struct expor
 static void otlp_open(const struct config *c, const struct exporter_host *host,
                       const struct resource *resource)
 {
-    if (!c->otlp.url_valid)
+    if (!c->otlp.url_valid) { /* reported at start */
+        sink_account("otlp");
         return;
+    }
     http_agent(otlp.agent, host);
     struct delivery_plan plan = {
+        .name = "otlp",
         .receiver = "the collector",
         .format = c->otlp.protocol == OTLP_HTTP_JSON ? &otlp_json : &otlp_protobuf,
         .transport =
@@ -66,8 +69,7 @@ static void otlp_open(const struct config *c, const struct exporter_host *host,
         .answers = true,
         .attempt_timeout_ms = c->otlp.timeout_ms,
     };
-    if (delivery_open(&otlp.delivery, &plan, c, host, resource))
-        sink_add(&delivery_ops, &otlp.delivery);
+    delivery_open(&otlp.delivery, &plan, c, host, resource);
 }
 
 const struct sink_kind otlp_sink = { EXPORTER_OTLP, otlp_open };

@@ -8,19 +8,20 @@ static struct destination {
     struct delivery delivery;
 } to_file, to_stdout;
 
-static void open_one(struct destination *to, const char *path, const struct config *c,
-                     const struct exporter_host *host, const struct resource *resource)
+static void open_one(struct destination *to, const char *name, const char *path,
+                     const struct config *c, const struct exporter_host *host,
+                     const struct resource *resource)
 {
     to->file.host = host;
     to->file.path = path;
     to->file.max_bytes = c->file.max_bytes;
     struct delivery_plan plan = {
+        .name = name,
         .receiver = "the file",
         .format = &otlp_json,
         .transport = file_transport(&to->file),
     };
-    if (delivery_open(&to->delivery, &plan, c, host, resource))
-        sink_add(&delivery_ops, &to->delivery);
+    delivery_open(&to->delivery, &plan, c, host, resource);
 }
 
 static void file_sink_open(const struct config *c, const struct exporter_host *host,
@@ -28,9 +29,9 @@ static void file_sink_open(const struct config *c, const struct exporter_host *h
 {
     bool dash = strcmp(c->file.path, "-") == 0;
     if (c->exporters & EXPORTER_OTLP_FILE)
-        open_one(&to_file, c->file.path, c, host, resource);
+        open_one(&to_file, "otlp_file", c->file.path, c, host, resource);
     if ((c->exporters & EXPORTER_OTLP_STDOUT) && !(dash && c->exporters & EXPORTER_OTLP_FILE))
-        open_one(&to_stdout, "-", c, host, resource);
+        open_one(&to_stdout, "otlp/stdout", "-", c, host, resource);
 }
 
 const struct sink_kind otlp_file_sink = { EXPORTER_OTLP_FILE | EXPORTER_OTLP_STDOUT,

@@ -157,16 +157,18 @@ static void add(const char *path, const struct config *c, const struct resource 
     }
     struct plugin *plugin = &plugins.list[plugins.nr];
     plugin->path = path;
-    if (!load(plugin))
+    if (!load(plugin)) {
+        sink_account(path);
         return;
+    }
     plugins.nr++;
     struct delivery_plan plan = {
+        .name = path,
         .receiver = plugin->ops.name ? plugin->ops.name : path,
         .format = plugin->ops.format == OTELSHIM_OTLP_JSON ? &otlp_json : &otlp_protobuf,
         .transport = { &plugin_ops, plugin },
     };
-    if (delivery_open(&plugin->delivery, &plan, c, host, resource))
-        sink_add(&delivery_ops, &plugin->delivery);
+    delivery_open(&plugin->delivery, &plan, c, host, resource);
 }
 
 static void plugin_sink_open(const struct config *c, const struct exporter_host *host,

@@ -12,8 +12,10 @@ static struct {
 static void zipkin_sink_open(const struct config *c, const struct exporter_host *host,
                              const struct resource *resource)
 {
-    if (!c->zipkin.url)
-        return; /* reported at start */
+    if (!c->zipkin.url) { /* reported at start */
+        sink_account("zipkin");
+        return;
+    }
     http_agent(zipkin.agent, host);
     zipkin.post.host = host;
     zipkin.post.compress = false;
@@ -24,13 +26,13 @@ static void zipkin_sink_open(const struct config *c, const struct exporter_host 
     };
     endpoint_own(&zipkin.post.endpoint, "Content-Type", "application/json");
     struct delivery_plan plan = {
+        .name = "zipkin",
         .receiver = "Zipkin",
         .format = &zipkin_json,
         .transport = http_post_transport(&zipkin.post),
         .attempt_timeout_ms = c->zipkin.timeout_ms,
     };
-    if (delivery_open(&zipkin.delivery, &plan, c, host, resource))
-        sink_add(&delivery_ops, &zipkin.delivery);
+    delivery_open(&zipkin.delivery, &plan, c, host, resource);
 }
 
 const struct sink_kind zipkin_sink = { EXPORTER_ZIPKIN, zipkin_sink_open };

@@ -9,6 +9,7 @@ Every case runs in a process of its own (see `run`), which is the subreaper
 of whatever the program leaves behind: a case ends when all of that has ended.
 Sink and web server are threads of that process.
 """
+import collections
 import ctypes
 import difflib
 import os
@@ -37,7 +38,7 @@ LEFTOVER_TIMEOUT_S = 10
 OUTPUT_MAX = 8 << 20
 
 CASES = []
-SUMMARY_LINE = re.compile(r"^otelshim\[(\d+)\]: debug: spans made=(\d+) delivered=(\d+) dropped=(\d+)(.*)$")
+SUMMARY_LINE = re.compile(r"^otelshim\[(\d+)\]: debug: spans (?:to (\S+): )?made=(\d+) delivered=(\d+) dropped=(\d+)(.*)$")
 LOG_LINE = re.compile(r"^otelshim\[\d+\]: (error|warn|config|info|debug|trace): .")
 
 
@@ -121,6 +122,7 @@ class Run:
         self.spans, self.roots = [], []
         self.made = self.delivered = self.dropped = 0
         self.reasons, self.log_lines, self.summaries = {}, [], []
+        self.accounts = {}  # of several exporters: name -> its sums
         self.notes = []                           # what check() wants to be printed
 
     # ---- set-up
@@ -260,10 +262,16 @@ class Run:
             if not m:
                 continue
             self.summaries.append(line)
-            self.made += int(m[2])
-            self.delivered += int(m[3])
-            self.dropped += int(m[4])
-            for reason, count in re.findall(r"(\w+)=(\d+)", m[5]):
+            made, delivered, dropped = (int(m[i]) for i in (3, 4, 5))
+            if m[2]:
+                sums = self.accounts.setdefault(m[2], collections.Counter())
+                sums.update(made=made, delivered=delivered, dropped=dropped)
+            if m[2] not in (None, "zipkin" if self.case.sink_protocol == "zipkin" else "otlp"):
+                continue
+            self.made += made
+            self.delivered += delivered
+            self.dropped += dropped
+            for reason, count in re.findall(r"(\w+)=(\d+)", m[6]):
                 self.reasons[reason] = self.reasons.get(reason, 0) + int(count)
 
     def received_nothing(self):

@@ -37,8 +37,13 @@ def case(function):
     return function
 
 
+def numbers(text):
+    return {key: int(value) for key, value in re.findall(r"(\w+)=(-?\d+)", text)}
+
+
 def drive(url, env=None, timeout=40, limits=None, pass_fds=(), inside=(), **settings):
-    """Runs the driver; its result line as a dictionary, with `log` and `out`."""
+    """Runs the driver. Its result as a dictionary: counts of the run, `accounts` (exporter ->
+    counts), `log`; with one exporter its counts are in the result itself."""
     arguments = [f"{key}={value}" for key, value in settings.items() if key != "headers"]
     arguments += [f"header={h}" for h in settings.get("headers", [])]
     clean = {k: v for k, v in os.environ.items() if k not in PROXIES}
@@ -53,8 +58,11 @@ def drive(url, env=None, timeout=40, limits=None, pass_fds=(), inside=(), **sett
     done = subprocess.run([*inside, DRIVER, f"object={BUILD}/libotelshim-exporter.so", "verbose=1", *arguments],
                           capture_output=True, text=True, timeout=timeout, env=clean, cwd=ROOT,
                           preexec_fn=restrict if limits else None, pass_fds=pass_fds)
-    result = {key: int(value) for key, value in re.findall(r"(\w+)=(-?\d+)", done.stdout)}
-    result["log"], result["code"] = done.stderr, done.returncode
+    *told, last = done.stdout.splitlines() or [""]
+    accounts = {name: numbers(rest) for name, rest in re.findall(r"^to (\S+): (.*)$", "\n".join(told), re.M)}
+    result = {**numbers(last), "accounts": accounts, "log": done.stderr, "code": done.returncode}
+    if len(accounts) == 1:
+        result.update(*accounts.values())
     if done.returncode < 0 or (done.returncode and "open" not in result):
         raise Failure(f"the driver ended with {done.returncode}: {done.stderr[-500:]}")
     return result
@@ -72,18 +80,22 @@ def expect_between(what, got, low, high):
         raise Failure(f"{what} is {got}, not {low} to {high}")
 
 
-def account(result, sink, made, dropped=0):
-    """Every span is either with the collector or counted as dropped."""
-    lost = result["rejected"] + result["retries"] + result["queue_full"]
-    print(f"    made {made}, received {sink.received if sink else 0}, delivered {result['delivered']}, "
-          f"dropped {lost}, pending {result['pending']}, {result['ms']} ms")
+def account(result, sink, made, dropped=0, to=None):
+    """Every span is either with the collector or counted as dropped; `to`: at this one of
+    several exporters. What is pending at the end is dropped (exit)."""
+    counts = result["accounts"][to] if to else result
+    lost = sum(counts[reason] for reason in ("rejected", "retries", "queue_full", "no_exporter"))
+    print(f"    made {made}, received {sink.received if sink else 0}, delivered {counts['delivered']}, "
+          f"dropped {lost}, pending {counts['exit']}, {result['ms']} ms")
     if sink and sink.errors:
         raise Failure("protocol errors: " + "; ".join(sink.errors[:5]))
     expect("accepted", result["accepted"], made)
     expect("dropped", lost, dropped)
-    expect("delivered + dropped + pending", result["delivered"] + lost + result["pending"], made)
+    expect("delivered + dropped + pending", counts["delivered"] + lost + counts["exit"], made)
+    if not to:
+        expect("pending", counts["exit"], result["pending"])
     if sink:
-        expect("received", sink.received, result["delivered"])
+        expect("received", sink.received, counts["delivered"])
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from tools import BUILD, Broken, Server, free_port
 import otlp_json
 
 SHIM = os.path.join(BUILD, "libotelshim.so")
-SUMMARY = re.compile(r"debug: spans made=(\d+) delivered=(\d+) dropped=(\d+)(.*)$")
+SUMMARY = re.compile(r"debug: spans (?:to (\S+): )?made=(\d+) delivered=(\d+) dropped=(\d+)")
 NGINX = """
 daemon off; pid {dir}/nginx.pid; error_log {dir}/nginx-error.log;
 events {{ worker_connections 128; }}
@@ -61,18 +61,22 @@ class Traced:
         return server
 
     def account(self):
-        """(made, delivered) by the shim's own count. Nothing may be dropped or warned of."""
-        made = delivered = 0
+        """(made, delivered) by the shim's own count; delivered to each exporter. Nothing may be dropped or
+        warned of."""
+        sums = {}
         with open(self.log) as f:
             for line in f:
                 if re.search(r": (error|warn|config): ", line):
                     raise Broken(f"the shim says: {line}")
                 m = SUMMARY.search(line)
                 if m:
-                    made, delivered = made + int(m[1]), delivered + int(m[2])
-                    if int(m[3]):
+                    made, delivered = sums.get(m[1], (0, 0))
+                    sums[m[1]] = made + int(m[2]), delivered + int(m[3])
+                    if int(m[4]):
                         raise Broken(f"spans were dropped: {line}")
-        return made, delivered
+        if len(set(sums.values())) > 1:
+            raise Broken(f"the exporters differ: {sums}")
+        return next(iter(sums.values()), (0, 0))
 
 
 def collected(path):

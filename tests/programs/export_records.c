@@ -32,7 +32,9 @@ static const char *object = "build/libotelshim-exporter.so";
 static long nr_spans = 1, attributes = 1, flush_at_ms, give_up_ms = 10000, verbose, burst = 1 << 30;
 static long pause_ms, console = -1, flush_once;
 static long rich, fixed, pid, stdout_fd = -1;
-static uint64_t delivered, progress, dropped[DROP_COUNT], refused, max_run_ns;
+static uint64_t progress, lost_before[DROP_COUNT], refused, max_run_ns;
+static struct exporter_account accounts[EXPORTER_MAX_ACCOUNTS];
+static unsigned nr_accounts;
 
 static void host_log(enum log_level level, const char *format, ...)
 {
@@ -48,15 +50,18 @@ static void host_log(enum log_level level, const char *format, ...)
 
 static void host_drop(enum drop_reason reason, uint64_t n)
 {
-    dropped[reason] += n;
+    lost_before[reason] += n;
 }
 static void host_progress(void)
 {
     progress++;
 }
-static void host_delivered(uint64_t n)
+static struct exporter_account *host_account(const char *name)
 {
-    delivered += n;
+    if (nr_accounts == EXPORTER_MAX_ACCOUNTS)
+        return NULL;
+    accounts[nr_accounts].name = name;
+    return &accounts[nr_accounts++];
 }
 static bool host_plugin_is_allowed(const char *path)
 {
@@ -270,16 +275,29 @@ static long peak_rss_kb(void)
     return kb;
 }
 
+/* What was lost before it came to any destination is lost at this one, too. */
+static void print_account(const struct exporter_account *account)
+{
+    unsigned long long dropped[DROP_COUNT];
+    for (int i = 0; i < DROP_COUNT; i++)
+        dropped[i] = account->drops[i] + lost_before[i];
+    printf("to %s: usable=%d delivered=%llu rejected=%llu retries=%llu queue_full=%llu "
+           "no_exporter=%llu exit=%llu\n",
+           account->name, account->usable, (unsigned long long)account->delivered,
+           dropped[DROP_REJECTED], dropped[DROP_RETRIES], dropped[DROP_QUEUE_FULL],
+           dropped[DROP_NO_EXPORTER], dropped[DROP_EXIT]);
+}
+
 static void print_result(uint64_t started_ns, uint64_t accepted, uint64_t pending)
 {
-    printf("accepted=%llu delivered=%llu pending=%llu rejected=%llu retries=%llu queue_full=%llu "
-           "refused=%llu progress=%llu ms=%llu max_run_us=%llu rss_kb=%ld\n",
-           (unsigned long long)accepted, (unsigned long long)delivered, (unsigned long long)pending,
-           (unsigned long long)dropped[DROP_REJECTED], (unsigned long long)dropped[DROP_RETRIES],
-           (unsigned long long)dropped[DROP_QUEUE_FULL], (unsigned long long)refused,
-           (unsigned long long)progress,
-           (unsigned long long)((clock_ns(CLOCK_MONOTONIC) - started_ns) / 1000000),
-           (unsigned long long)(max_run_ns / 1000), peak_rss_kb());
+    for (unsigned i = 0; i < nr_accounts; i++)
+        print_account(&accounts[i]);
+    printf(
+        "accepted=%llu pending=%llu refused=%llu progress=%llu ms=%llu max_run_us=%llu rss_kb=%ld\n",
+        (unsigned long long)accepted, (unsigned long long)pending, (unsigned long long)refused,
+        (unsigned long long)progress,
+        (unsigned long long)((clock_ns(CLOCK_MONOTONIC) - started_ns) / 1000000),
+        (unsigned long long)(max_run_ns / 1000), peak_rss_kb());
 }
 
 static uint64_t timed_run(const struct exporter_ops *ops, bool flush)
@@ -311,7 +329,7 @@ int main(int argc, char **argv)
         .log = host_log,
         .drop = host_drop,
         .progress = host_progress,
-        .delivered = host_delivered,
+        .account = host_account,
         .scope_name = host_scope_name,
         .version = "0.1.0",
         .executable_name = "export_records",
@@ -356,6 +374,8 @@ int main(int argc, char **argv)
         else
             nanosleep(&(struct timespec){ .tv_nsec = (long)wait_ns }, NULL);
     }
-    print_result(started, accepted, ops->pending());
+    uint64_t pending = ops->pending();
+    ops->close();
+    print_result(started, accepted, pending);
     return 0;
 }

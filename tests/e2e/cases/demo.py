@@ -84,8 +84,8 @@ def shown_and_sent(run):
             raise Failure(f"traces of {trees} spans on the terminal, expected {SPANS_SHOWN}")
         if outcome.out.decode() != OUTPUT:
             raise Failure(f"the programs said {outcome.out.decode()!r}")
-    if not run.made == len(run.spans) == run.delivered / 2:  # delivered to the terminal, too
-        raise Failure(f"made {run.made}, delivered {run.delivered} to two, received {len(run.spans)}")
+    if not run.made == len(run.spans) == run.delivered == run.accounts["console"]["delivered"]:
+        raise Failure(f"made {run.made}, delivered {run.delivered}, {run.accounts}, received {len(run.spans)}")
     ports = PORTS.search(run.shim.err)
     if not ports:
         raise Failure("the demo does not show its commands")

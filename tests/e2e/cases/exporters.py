@@ -43,6 +43,38 @@ exporter("list", {"OTEL_TRACES_EXPORTER": "otlp,otlp_file", "OTEL_SHIM_FILE_PATH
          file_and_collector, sink="ok")
 
 
+def accounts_are(**wanted):
+    """A line for each exporter at the end: made, delivered, and dropped there, by reason."""
+    def check(run):
+        both_spans(run.spans)
+        for name, counts in wanted.items():
+            line = f": debug: spans to {name}: {counts}"
+            if not any(told.endswith(line) for told in run.log_lines):
+                raise Failure(f"no line {line!r} among {run.summaries}")
+        if len(run.summaries) != len(wanted):
+            raise Failure(f"lines {run.summaries}")
+    return check
+
+
+exporter("list_each_has_an_account", {"OTEL_TRACES_EXPORTER": "otlp,otlp_file", "OTEL_SHIM_FILE_PATH": "spans.jsonl"},
+         accounts_are(otlp="made=2 delivered=2 dropped=0", otlp_file="made=2 delivered=2 dropped=0"), sink="ok")
+exporter("list_with_a_file_that_cannot_be", {"OTEL_TRACES_EXPORTER": "otlp,otlp_file",
+                                             "OTEL_SHIM_FILE_PATH": "no/such/folder/spans.jsonl"},
+         accounts_are(otlp="made=2 delivered=2 dropped=0", otlp_file="made=2 delivered=0 dropped=2 no_exporter=2"),
+         sink="ok", log=["no/such/folder/spans.jsonl cannot be written"])
+
+
+def file_beside_zipkin_that_hangs(run):
+    in_file(run)
+    if run.accounts != {"otlp_file": {"made": 2, "delivered": 2, "dropped": 0},
+                        "zipkin": {"made": 2, "delivered": 0, "dropped": 2}}:
+        raise Failure(f"accounts {run.accounts}")
+
+
+exporter("list_with_zipkin_that_hangs", {"OTEL_TRACES_EXPORTER": "otlp_file,zipkin", "OTEL_SHIM_FILE_PATH": "spans.jsonl"},
+         file_beside_zipkin_that_hangs, sink="hang", sink_protocol="zipkin", expect_drops=True)
+
+
 def rotated(run):
     for name in ("spans.jsonl", "spans.jsonl.1"):
         with open(os.path.join(run.tmp, name), "rb") as f:
