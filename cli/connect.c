@@ -130,23 +130,6 @@ static bool try_socket(const struct probe *p)
 
 /* ---- the whole way ---- */
 
-/* The variable that names a proxy for this URL (libcurl's rules), or NULL. */
-static const char *proxy_variable(const struct probe *p)
-{
-    static const char *const http[] = { "http_proxy", "all_proxy", "ALL_PROXY", NULL };
-    static const char *const https[] = { "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY",
-                                         NULL };
-    const char *except = getenv("no_proxy") != NULL ? getenv("no_proxy") : getenv("NO_PROXY");
-    if (except != NULL && (strcmp(except, "*") == 0 || strstr(except, p->host) != NULL))
-        return NULL;
-    for (const char *const *name = p->https ? https : http; *name != NULL; name++) {
-        const char *value = getenv(*name);
-        if (value != NULL && *value != '\0')
-            return *name;
-    }
-    return NULL;
-}
-
 static bool split_url(struct probe *p)
 {
     char *host = NULL, *port = NULL;
@@ -194,7 +177,7 @@ static bool run(struct probe *p, const char *what)
         report_row("URL", "FAILED  libcurl cannot read it");
         return false;
     }
-    p->proxy = proxy_variable(p);
+    p->proxy = connect_proxy_variable(p);
     return reach(p) && connect_request(p);
 }
 

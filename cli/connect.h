@@ -24,6 +24,11 @@ struct probe {
  * would not be taken; told in rows, with advice. */
 bool connect_request(const struct probe *probe);
 
+/* connect_proxy.c: the variable that names a proxy for this URL, or NULL. */
+const char *connect_proxy_variable(const struct probe *probe);
+/* What to do when the proxy is not reached (status 0), or refuses with an HTTP status. */
+void connect_proxy_advise(const struct probe *probe, long status);
+
 /* connect_words.c: what an answer means. NULL: it is fine. */
 const char *connect_http_advice(const struct probe *probe, long status);
 const char *connect_grpc_advice(int status);

@@ -29,6 +29,7 @@ struct answer {
     char location[512], grpc_message[256];
     int grpc_status; /* -1: none came */
     long status, version;
+    long proxy_status; /* of CONNECT, 0: there was none */
     double total_ms;
 };
 
@@ -118,6 +119,10 @@ static void set_up(const struct probe *p, CURL *easy, struct answer *a)
     curl->easy_setopt(easy, CURLOPT_URL, p->url);
     if (p->unix_path != NULL)
         curl->easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, p->unix_path);
+    if (p->proxy == NULL)
+        curl->easy_setopt(easy, CURLOPT_PROXY, "");
+    else if (p->kind == PROBE_GRPC)
+        curl->easy_setopt(easy, CURLOPT_HTTPPROXYTUNNEL, 1L);
     curl->easy_setopt(easy, CURLOPT_POSTFIELDS, forms[p->kind].body);
     curl->easy_setopt(easy, CURLOPT_POSTFIELDSIZE, forms[p->kind].body_bytes);
     curl->easy_setopt(easy, CURLOPT_HTTPHEADER, make_headers(p));
@@ -165,6 +170,7 @@ static void send_request(const struct probe *p, struct answer *a)
     set_up(p, easy, a);
     perform(p->curl, easy, a);
     p->curl->easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &a->status);
+    p->curl->easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &a->proxy_status);
     p->curl->easy_getinfo(easy, CURLINFO_HTTP_VERSION, &a->version);
     p->curl->easy_getinfo(easy, CURLINFO_TOTAL_TIME_T, &total);
     a->total_ms = (double)total / 1e3;
@@ -174,16 +180,46 @@ static void send_request(const struct probe *p, struct answer *a)
 
 /* ---- in words ---- */
 
-static bool is_tls_failure(CURLcode code)
+/* A server tells of what it does not like by an alert: under TLS 1.3 only after the
+ * handshake, when libcurl reads the answer. */
+static bool is_tls_failure(const struct answer *a)
 {
-    return code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CONNECT_ERROR ||
-           code == CURLE_SSL_CERTPROBLEM || code == CURLE_SSL_CACERT_BADFILE ||
-           code == CURLE_SSL_CIPHER || code == CURLE_SSL_ISSUER_ERROR;
+    CURLcode code = a->code;
+    return strstr(a->error, " alert ") != NULL || code == CURLE_PEER_FAILED_VERIFICATION ||
+           code == CURLE_SSL_CONNECT_ERROR || code == CURLE_SSL_CERTPROBLEM ||
+           code == CURLE_SSL_CACERT_BADFILE || code == CURLE_SSL_CIPHER ||
+           code == CURLE_SSL_ISSUER_ERROR;
+}
+
+static void advise_client_certificate(const struct probe *p)
+{
+    if (p->config->otlp.client_certificate == NULL)
+        report_advise("The collector wants a client's certificate: set "
+                      "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and _CLIENT_KEY.");
+    else
+        report_advise("The collector does not take the certificate in "
+                      "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: is it of an authority that the "
+                      "collector trusts, for clients, and still valid?");
+}
+
+/* Why a certificate is not trusted: Zipkin's exporter has no file of authorities of its own. */
+static void advise_authority(const struct probe *p)
+{
+    if (p->kind == PROBE_ZIPKIN)
+        report_advise("Add the authority that has signed Zipkin's certificate to those of this "
+                      "machine (`update-ca-certificates`).");
+    else
+        report_advise("Set OTEL_EXPORTER_OTLP_CERTIFICATE to the PEM file of the authority that "
+                      "has signed the collector's certificate.");
 }
 
 static void advise_tls(const struct probe *p, const struct answer *a)
 {
-    if (a->code == CURLE_PEER_FAILED_VERIFICATION && strstr(a->error, "expired") != NULL)
+    if (strstr(a->error, " alert ") != NULL && strstr(a->error, "certificate") != NULL)
+        advise_client_certificate(p);
+    else if (strstr(a->error, "alert unknown ca") != NULL)
+        advise_client_certificate(p);
+    else if (a->code == CURLE_PEER_FAILED_VERIFICATION && strstr(a->error, "expired") != NULL)
         report_advise(
             "The collector's certificate has expired: renew it (or this machine's clock is "
             "wrong).");
@@ -191,9 +227,7 @@ static void advise_tls(const struct probe *p, const struct answer *a)
         report_advise("The certificate is for another name than %s: use a name that stands in it.",
                       p->host);
     else if (a->code == CURLE_PEER_FAILED_VERIFICATION)
-        report_advise(
-            "Set OTEL_EXPORTER_OTLP_CERTIFICATE to the PEM file of the authority that has "
-            "signed the collector's certificate.");
+        advise_authority(p);
     else if (a->code == CURLE_SSL_CONNECT_ERROR)
         report_advise(
             "Does the collector speak TLS on port %u? If not, the endpoint begins with http://. "
@@ -206,14 +240,20 @@ static void advise_tls(const struct probe *p, const struct answer *a)
             "_CLIENT_KEY.");
 }
 
-static void advise_unanswered(const struct probe *p, CURLcode code)
+static void advise_unanswered(const struct probe *p, const struct answer *a)
 {
-    if (code == CURLE_OPERATION_TIMEDOUT)
+    if (a->code == CURLE_OPERATION_TIMEDOUT)
         report_advise(
             "It takes connections, but does not answer: is the collector stuck, or is the "
             "port that of another protocol?");
-    else if (code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_PROXY)
-        report_advise("Is the proxy in %s right?", p->proxy != NULL ? p->proxy : "the environment");
+    else if (p->https && *a->tls != '\0')
+        /* What a server says of certificates is lost where it resets the connection behind it. */
+        report_advise("It ends the connection after the handshake: %s",
+                      p->config->otlp.client_certificate == NULL
+                          ? "if it wants a client's certificate, set "
+                            "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and _CLIENT_KEY."
+                          : "perhaps it does not take the certificate in "
+                            "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE.");
     else
         report_advise(
             "It speaks something else than %s: OTLP over HTTP usually has port 4318, gRPC "
@@ -222,16 +262,30 @@ static void advise_unanswered(const struct probe *p, CURLcode code)
             p->kind == PROBE_GRPC ? "gRPC" : "HTTP");
 }
 
+static bool tell_proxy(const struct probe *p, const struct answer *a)
+{
+    if (a->proxy_status >= 300)
+        report_row("proxy", "FAILED  it answers CONNECT %s:%u with status %ld", p->host, p->port,
+                   a->proxy_status);
+    else
+        report_row("proxy", "FAILED  %s", a->error);
+    connect_proxy_advise(p, a->proxy_status);
+    return false;
+}
+
 static bool tell_failure(const struct probe *p, const struct answer *a)
 {
-    bool tls = p->https && is_tls_failure(a->code);
+    bool tls = p->https && is_tls_failure(a);
+    if (p->proxy != NULL && (a->code == CURLE_COULDNT_CONNECT || a->proxy_status >= 300 ||
+                             a->code == CURLE_COULDNT_RESOLVE_PROXY))
+        return tell_proxy(p, a);
     if (p->https && !tls && *a->tls != '\0')
         report_row("TLS", "ok      %s", a->tls);
     report_row(tls ? "TLS" : p->kind == PROBE_GRPC ? "gRPC" : "HTTP", "FAILED  %s", a->error);
     if (tls)
         advise_tls(p, a);
     else
-        advise_unanswered(p, a->code);
+        advise_unanswered(p, a);
     return false;
 }
 
@@ -273,7 +327,9 @@ bool connect_request(const struct probe *p)
     report_row("HTTP", "%s  %s, status %ld (%.1f ms)%s%s", advice == NULL ? "ok    " : "FAILED",
                version_text(a.version), a.status, a.total_ms, *a.location != '\0' ? " to " : "",
                a.location);
-    if (advice != NULL)
+    if (p->proxy != NULL && !p->https && (a.status == 403 || a.status == 407 || a.status >= 500))
+        connect_proxy_advise(p, a.status);
+    else if (advice != NULL)
         report_advise("%s", advice);
     if (advice != NULL || p->kind != PROBE_GRPC)
         return advice == NULL;

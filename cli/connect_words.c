@@ -10,12 +10,17 @@
     GRPC(3, "INVALID_ARGUMENT", "See the collector's log.") \
     GRPC(4, "DEADLINE_EXCEEDED", "The collector is too slow, or what is behind it: see its log.") \
     GRPC(5, "NOT_FOUND", "Is that the collector's OTLP port (4317)?") \
+    GRPC(6, "ALREADY_EXISTS", "See the collector's log.") \
     GRPC(7, "PERMISSION_DENIED", "The credentials are known, but may not send traces.") \
     GRPC(8, "RESOURCE_EXHAUSTED", "The collector has too much to do: otelshim tries again later.") \
+    GRPC(9, "FAILED_PRECONDITION", "See the collector's log.") \
+    GRPC(10, "ABORTED", "The collector gave the request up: see its log.") \
+    GRPC(11, "OUT_OF_RANGE", "See the collector's log.") \
     GRPC(12, "UNIMPLEMENTED", "No trace service is there: enable the OTLP receiver in the traces " \
         "pipeline, or check host and port.") \
     GRPC(13, "INTERNAL", "See the collector's log.") \
     GRPC(14, "UNAVAILABLE", "The collector, or what is behind it, is not ready: see its log.") \
+    GRPC(15, "DATA_LOSS", "See the collector's log.") \
     GRPC(16, "UNAUTHENTICATED", "Set OTEL_EXPORTER_OTLP_HEADERS=authorization=... to valid " \
         "credentials.")
 /* clang-format on */
@@ -56,12 +61,18 @@ static const char *path_advice(const struct probe *p)
 const char *connect_http_advice(const struct probe *p, long status)
 {
     switch (status) {
-    case 400: return "The collector refuses even an empty request: is it one for traces?";
-    case 401: return "Set OTEL_EXPORTER_OTLP_HEADERS=authorization=... to valid credentials.";
+    case 400:
+        return p->https && p->config->otlp.client_certificate == NULL
+                   ? "The collector refuses even an empty request. If it wants a client's "
+                     "certificate, set OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and _CLIENT_KEY."
+                   : "The collector refuses even an empty request: is it one for traces?";
+    case 401:
+        return p->kind == PROBE_ZIPKIN
+                   ? "OTEL_EXPORTER_ZIPKIN_ENDPOINT may hold credentials: http://USER:PASSWORD@HOST."
+                   : "Set OTEL_EXPORTER_OTLP_HEADERS=authorization=... to valid credentials.";
     case 403: return "The credentials are known, but may not send traces.";
     case 404:
     case 405: return path_advice(p);
-    case 407: return "The proxy wants credentials: http://USER:PASSWORD@HOST in its variable.";
     case 413: return "The collector refuses large requests: lower OTEL_BSP_MAX_EXPORT_BATCH_SIZE.";
     case 415: return "It does not take this encoding: choose another OTEL_EXPORTER_OTLP_PROTOCOL.";
     case 429:

@@ -1,9 +1,11 @@
-"""`otelshim check --connect` at the real Collector: by each protocol, and at the other one's port."""
+"""`otelshim check --connect` at the real Collector: by each protocol, and at the other one's port; and at a
+real Zipkin server."""
 import os
 import subprocess
 from collections import namedtuple
 
 import protocols
+import tools
 from tools import BUILD, Broken
 
 Case = namedtuple("Case", "name body")
@@ -11,6 +13,10 @@ Case = namedtuple("Case", "name body")
 
 def ask(port, protocol):
     env = {"PATH": "/usr/bin:/bin", "OTEL_EXPORTER_OTLP_PROTOCOL": protocol, "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}"}
+    return run(env)
+
+
+def run(env):
     return subprocess.run([os.path.join(BUILD, "otelshim"), "check", "--connect"], env=env, capture_output=True, text=True,
                           timeout=60, stdin=subprocess.DEVNULL)
 
@@ -33,4 +39,16 @@ def tells_whether_the_collector_is_reached(directory):
         backend.close()
 
 
-CASES = [Case("check_" + tells_whether_the_collector_is_reached.__name__, tells_whether_the_collector_is_reached)]
+def tells_whether_zipkin_is_reached(directory):
+    server = tools.Zipkin(tools.zipkin(), directory)
+    try:
+        env = {"PATH": "/usr/bin:/bin", "OTEL_TRACES_EXPORTER": "zipkin", "OTEL_EXPORTER_ZIPKIN_ENDPOINT": server.endpoint}
+        expect(run(env), 0, "HTTP          ok      HTTP/1.1, status 202")
+        env["OTEL_EXPORTER_ZIPKIN_ENDPOINT"] = server.endpoint.replace("/spans", "/no-such-path")
+        expect(run(env), 1, "HTTP          FAILED  HTTP/1.1, status 404", "a Zipkin server has")
+    finally:
+        server.close()
+
+
+CASES = [Case("check_" + tells_whether_zipkin_is_reached.__name__, tells_whether_zipkin_is_reached),
+         Case("check_" + tells_whether_the_collector_is_reached.__name__, tells_whether_the_collector_is_reached)]
