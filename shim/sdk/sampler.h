@@ -12,7 +12,7 @@
 #include "config.h"
 #include "sdk/span.h"
 
-/* Fills sampler_bound and sampler_all. Constructor only. */
+/* Fills sampler_bound, sampler_all and span_start_is_special. Constructor only. */
 void sampler_prepare(struct config *c);
 /* round(ratio * 2^64); ratio in [0, 1). */
 uint64_t sampler_bound_of(double ratio);

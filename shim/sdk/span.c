@@ -52,16 +52,9 @@ void span_decide(struct span *span, const struct instrumentation *instr, struct 
         span->start_mono_ns = clock_mono_ns();
 }
 
-static __attribute__((noinline)) void decide_by_kind(struct span *span,
-                                                     const struct instrumentation *instr)
-{
-    struct span_known known = { 0 };
-    span_decide(span, instr, &known);
-}
-
 /* In a program that is left out of tracing a span stands for its parent: children get what
  * came in, or nothing, and no record is made. */
-static __attribute__((noinline)) void begin_inert(struct span *span, bool has_parent)
+static void begin_inert(struct span *span, bool has_parent)
 {
     if (!has_parent)
         memset(&span->context, 0, sizeof span->context);
@@ -73,18 +66,17 @@ static __attribute__((noinline)) void begin_inert(struct span *span, bool has_pa
     span->process_generation = thread_state.generation;
 }
 
-/* The rest of a start. span->context holds the parent's, if there is one. */
-static inline __attribute__((always_inline)) void
-begin(struct span *span, const struct instrumentation *instr, enum span_kind kind, bool has_parent)
+/* The rest of a start. span->context holds the parent's, if there is one. `special`: false
+ * where the compiler leaves out what few processes configure. */
+static inline __attribute__((always_inline)) void begin_as(struct span *span,
+                                                           const struct instrumentation *instr,
+                                                           enum span_kind kind, bool has_parent,
+                                                           bool special)
 {
     struct thread_state *t = &thread_state;
     struct span_context *context = &span->context;
     bool sampled;
     uint8_t flags, kept; /* kept: of the trace */
-    if (unlikely(config->inert)) {
-        begin_inert(span, has_parent);
-        return;
-    }
     if (has_parent) {
         uint64_t id = id_random(t);
         sampled = sampler_samples_child(config, context);
@@ -95,7 +87,7 @@ begin(struct span *span, const struct instrumentation *instr, enum span_kind kin
     } else {
         uint64_t ids[3]; /* trace id, span id */
         id_random_root(t, ids);
-        if (unlikely(config->id_generator == ID_XRAY))
+        if (special && config->id_generator == ID_XRAY)
             id_put_time(ids);
         memcpy(context->trace_id, ids, sizeof context->trace_id);
         memcpy(context->span_id, &ids[2], sizeof context->span_id);
@@ -113,8 +105,30 @@ begin(struct span *span, const struct instrumentation *instr, enum span_kind kin
     span->process_generation = t->generation;
     span->published = 0;
     span->start_mono_ns = sampled || span_record_unsampled ? clock_mono_ns() : 0;
-    if (unlikely(config->rules != NULL) && !instr->knows_more)
-        decide_by_kind(span, instr);
+}
+
+static __attribute__((noinline)) void begin_special(struct span *span,
+                                                    const struct instrumentation *instr,
+                                                    enum span_kind kind, bool has_parent)
+{
+    if (config->inert) {
+        begin_inert(span, has_parent);
+        return;
+    }
+    begin_as(span, instr, kind, has_parent, true);
+    if (config->rules != NULL && !instr->knows_more) {
+        struct span_known known = { 0 };
+        span_decide(span, instr, &known);
+    }
+}
+
+static inline __attribute__((always_inline)) void
+begin(struct span *span, const struct instrumentation *instr, enum span_kind kind, bool has_parent)
+{
+    if (unlikely(config->span_start_is_special))
+        begin_special(span, instr, kind, has_parent);
+    else
+        begin_as(span, instr, kind, has_parent, false);
 }
 
 AT_START void span_start_with_parent(struct span *span, const struct instrumentation *instr,
@@ -159,11 +173,15 @@ static inline void begin_record(const struct span *span, struct span_writer *w, 
     memcpy(r->span_id, span->context.span_id, 8);
     memcpy(r->parent_span_id, span->parent_span_id, 8);
     w->record = r;
-    w->at = r->fields;
     w->limit = (unsigned char *)r + RECORD_MAX_BYTES;
     w->text_limit = w->limit - SPAN_TAIL_ROOM;
-    if (span->has_link) /* the first field: there is room */
-        memcpy(span_put(w, FIELD_LINK, 0, sizeof span->link), &span->link, sizeof span->link);
+    unsigned char *at = r->fields;
+    if (span->has_link) { /* the first field: there is room */
+        span_put_head(at, FIELD_LINK, 0, sizeof span->link);
+        memcpy(at + sizeof(struct field), &span->link, sizeof span->link);
+        at += sizeof(struct field) + sizeof span->link;
+    }
+    w->at = at;
 }
 
 /*
@@ -267,10 +285,11 @@ void span_copy_text(unsigned char *to, const char *from, size_t len)
         if (len >= 4) {
             memcpy(to, from, 4);
             memcpy(to + len - 4, from + len - 4, 4);
-        } else if (len > 0) {
+        } else if (len >= 2) {
+            memcpy(to, from, 2);
+            memcpy(to + len - 2, from + len - 2, 2);
+        } else if (len == 1) {
             to[0] = (unsigned char)from[0];
-            to[len / 2] = (unsigned char)from[len / 2];
-            to[len - 1] = (unsigned char)from[len - 1];
         }
     } else if (len <= 16) {
         memcpy(to, from, 8);
