@@ -157,7 +157,11 @@ struct conn *conn_hold_fd(int fd)
 struct conn *conn_hold_fd_for_write(int fd)
 {
     struct conn *c = conn_of_fd(fd);
-    return c != NULL && conn_hold_for_write(c) ? still_behind(fd, c) : NULL;
+    if (c == NULL || !conn_hold_for_write(c))
+        return NULL;
+    if (unlikely(c->fd < 0))
+        c->fd = fd; /* the number it was known by is closed; this one is as good */
+    return still_behind(fd, c);
 }
 
 static bool owes_bytes(const struct conn *c)
@@ -383,7 +387,7 @@ void conn_closing(int fd)
     conn_kinds[fd] = CONN_IGNORED;
     struct conn *c = conn_behind(fd);
     if (c != NULL && c->fd == fd && atomic_load(&c->refs) > 1)
-        c->fd = -1; /* not to be asked any more: no more edits, no peer */
+        c->fd = -1; /* not to be asked any more; the next write gives it another */
     detach(fd);
 }
 
