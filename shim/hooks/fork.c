@@ -104,14 +104,15 @@ EXPORT pid_t forkpty(int *master, char *name, const struct termios *termios,
 }
 
 /* The parent ends inside the real daemon(), out of our sight: what it has recorded
- * must go before. */
+ * must go before, and itself, which is its child's parent. */
 EXPORT int daemon(int nochdir, int noclose)
 {
     struct fork_call f;
     int saved_errno = errno;
     if (core_is_on(&instr_fork)) {
+        process_span_parent_forked();
         process_span_end(0);
-        worker_flush();
+        worker_before_exec(); /* the program goes on, if not this process: as with exec */
     }
     errno = saved_errno;
     before_fork(&f);

@@ -1,6 +1,6 @@
 """Every name that libc gives to one call (programs/socket_forms.c): the same in every respect, traced in every form."""
 from harness import case
-from http_case import ANY_PORT, called, served
+from http_case import ANY_PORT, called, process, served
 
 WRITERS = ["write", "__write", "writev", "send", "__send", "sendto", "sendmsg"]
 READERS = ["read", "__read", "__read_chk", "readv", "recv", "__recv_chk", "recvfrom", "__recvfrom_chk", "recvmsg"]
@@ -32,3 +32,17 @@ forms("waits", talks(WAITS + COPIES), stdout="epoll_pwait2: .*GET /epoll_pwait2.
 # What the client sends goes by us, and the server reads it as ever; last, what a server reads.
 forms("blind", [answered(name) for name in UNSEEN] + [asked("recvmmsg")], stdout="sendfile: .*GET /sendfile.* 200 OK.*ok")
 forms("errors", [], stdout="__recvfrom_chk: -1 errno 9")
+
+
+def life(*children, code=0):
+    return process("fork_forms", *children, code=code)
+
+
+LOOKUP = {"name": "dns.lookup", "kind": "CLIENT", "scope": "otelshim.dns",
+          "attributes": {"dns.question.name": "localhost", "dns.answers": ["127.0.0.1"]}}
+case("forms_of_fork", ["$PROGRAMS/fork_forms"], stdout="forkpty: child ended with 13",
+     golden=[life(LOOKUP, *(life(LOOKUP, code=10 + i) for i in range(4)))])
+# The process that daemon() ends is told before: its exit is not ours to see.
+case("forms_of_fork_daemon", ["$PROGRAMS/fork_forms", "daemon"], golden=[life(life(LOOKUP))], outputs=["verdict"])
+case("forms_of_timed_waits", ["$PROGRAMS/fork_forms", "waits"], stdout="sem_clockwait -1 errno 110", golden=[life(LOOKUP)])
+case("forms_of_dlvsym", ["$PROGRAMS/fork_forms", "dlvsym"], stdout="getaddrinfo found, gave 0", golden=[life(LOOKUP)])
