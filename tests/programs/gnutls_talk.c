@@ -2,13 +2,14 @@
 /*
  * GnuTLS in tls_talk.h. Arguments: certificate, key, then "null": repeats by NULL and 0;
  * "rekey": new keys, of both sides, before each request (TLS 1.3; it takes 8 in a second);
- * "rehandshake": a new handshake, begun by the client, before each request and answer (TLS 1.2).
+ * "rehandshake": a new handshake, begun by the client, before each request and answer (TLS 1.2);
+ * "forms": the other functions that send and receive, and a protocol agreed upon (ALPN).
  */
 #include <gnutls/gnutls.h>
 
 #include "tls_talk.h"
 
-static int repeats_by_null, rekeys, rehandshakes;
+static int repeats_by_null, rekeys, rehandshakes, other_forms;
 static unsigned long renewed;
 static gnutls_session_t client_session, server_session;
 
@@ -40,9 +41,20 @@ static long result_of(ssize_t n)
     return n < 0 ? -2 : (long)n;
 }
 
+/* The client's request may have to be repeated; the answer goes out at once. */
+static long send_otherwise(struct side *s, const void *bytes, size_t len)
+{
+    if (s->session == client_session)
+        return result_of(gnutls_record_send2(s->session, bytes, len, 0, 0));
+    gnutls_range_st exactly = { len, len };
+    return result_of(gnutls_record_send_range(s->session, bytes, len, &exactly));
+}
+
 static long tls_send(struct side *s, const void *bytes, size_t len)
 {
     int *pending = &is_pending[s->moves];
+    if (other_forms)
+        return send_otherwise(s, bytes, len);
     if (rekeys && !*pending && memcmp(bytes, "POST ", 5) == 0) {
         int n = gnutls_session_key_update(s->session, GNUTLS_KU_PEER);
         if (n != 0)
@@ -58,8 +70,34 @@ static long tls_send(struct side *s, const void *bytes, size_t len)
     return result_of(n);
 }
 
+/* A packet is a whole record: what the caller has no room for waits for the next time. */
+static long recv_otherwise(struct side *s, void *bytes, size_t len)
+{
+    static char rest[LARGE];
+    static size_t have;
+    unsigned char sequence[8];
+    gnutls_packet_t packet;
+    gnutls_datum_t data;
+    if (s->session == server_session)
+        return result_of(gnutls_record_recv_seq(s->session, bytes, len, sequence));
+    if (have == 0) {
+        ssize_t n = gnutls_record_recv_packet(s->session, &packet);
+        if (n <= 0)
+            return result_of(n);
+        gnutls_packet_get(packet, &data, NULL);
+        memcpy(rest, data.data, have = data.size);
+        gnutls_packet_deinit(packet);
+    }
+    size_t n = have < len ? have : len;
+    memcpy(bytes, rest, n);
+    memmove(rest, rest + n, have -= n);
+    return (long)n;
+}
+
 static long tls_recv(struct side *s, void *bytes, size_t len)
 {
+    if (other_forms)
+        return recv_otherwise(s, bytes, len);
     return result_of(gnutls_record_recv(s->session, bytes, len));
 }
 
@@ -71,6 +109,10 @@ static gnutls_session_t make(unsigned flags, int fd, gnutls_certificate_credenti
                                    NULL) != 0 ||
         gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, credentials) != 0)
         fail("session");
+    static unsigned char protocol[] = "http/1.1";
+    gnutls_datum_t agreed = { protocol, sizeof protocol - 1 };
+    if (other_forms && gnutls_alpn_set_protocols(session, &agreed, 1, GNUTLS_ALPN_MANDATORY) != 0)
+        fail("protocol");
     gnutls_transport_set_int(session, fd);
     return session;
 }
@@ -81,6 +123,7 @@ int main(int argc, char **argv)
     gnutls_certificate_credentials_t credentials;
     repeats_by_null = argc > 3 && strcmp(argv[3], "null") == 0;
     rekeys = argc > 3 && strcmp(argv[3], "rekey") == 0;
+    other_forms = argc > 3 && strcmp(argv[3], "forms") == 0;
     rehandshakes = argc > 3 && strcmp(argv[3], "rehandshake") == 0;
     gnutls_certificate_allocate_credentials(&credentials);
     if (gnutls_certificate_set_x509_key_file(credentials, argv[1], argv[2], GNUTLS_X509_FMT_PEM) !=

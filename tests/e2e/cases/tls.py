@@ -34,13 +34,13 @@ def talked(run):
         raise Failure(f"{came} arrived, {sent} were sent")
 
 
-def talk_spans(tls):
-    return [both("POST", f"/{path}", host="example.test", port=None, peer=SOCKETPAIR, size=3, body=body, tls=tls)
+def talk_spans(tls, **more):
+    return [both("POST", f"/{path}", host="example.test", port=None, peer=SOCKETPAIR, size=3, body=body, tls=tls, **more)
             for path, body in (("small", 10), ("record", 16384), ("large", 200000), ("again", 300))]
 
 
-def talk(name, program, *modes, tls="1.3", stdout="repeated: yes"):
-    case(name, [f"$PROGRAMS/{program}", "$CERT", "$KEY", *modes], prepare=choose_ports, vars={}, golden=talk_spans(tls),
+def talk(name, program, *modes, tls="1.3", stdout="repeated: yes", **more):
+    case(name, [f"$PROGRAMS/{program}", "$CERT", "$KEY", *modes], prepare=choose_ports, vars={}, golden=talk_spans(tls, **more),
          stdout=stdout, shim_env=ALONE, check=talked)
 
 
@@ -51,6 +51,7 @@ talk("tls_openssl_writes_in_part_with_moving_buffers", "openssl_talk", "partial"
 talk("tls_openssl_ex_functions", "openssl_talk", "partial", "moving", "ex")
 talk("tls_gnutls_repeats", "gnutls_talk")
 talk("tls_gnutls_repeats_by_null", "gnutls_talk", "null")
+talk("tls_gnutls_other_functions", "gnutls_talk", "forms", alpn="http/1.1")
 # New keys and new handshakes, before each write of whoever writes.
 talk("tls_openssl_key_updates", "openssl_talk", "rekey", stdout="renewed keys in each message")
 talk("tls_openssl_key_updates_in_part", "openssl_talk", "rekey", "partial", "moving", stdout="renewed keys in each message")
