@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs by apt what is missing for a task, and nothing else.
 #
-#   scripts/deps.sh [build|demo|test|lint|fuzz|bench]...      default: build test
+#   scripts/deps.sh [build|demo|test|lint|fuzz|coverage|bench]...      default: build test
 #
 # Costs one dpkg-query when everything is there. Without root it prints the
 # line to run and stops. Packages that bring a server (nginx, redis) must not
@@ -24,6 +24,7 @@ test='g++ libcriterion-dev protobuf-compiler curl sqlite3 python3 python3-grpcio
     findutils util-linux procps binutils musl-tools fzf mandoc'
 lint='clang clang-format clang-tidy cppcheck shellcheck'
 fuzz='clang libclang-rt-14-dev' # what Debian 12's clang links for sanitizers and libFuzzer
+coverage='clang libclang-rt-14-dev llvm-14' # one version: the profile's form changes with it
 bench='valgrind gcc libsqlite3-dev sqlite3 python3 util-linux
     nginx-light|nginx-core|nginx-full|nginx nodejs wrk redis-server redis-tools openssl curl'
 
@@ -39,8 +40,9 @@ for group in $groups; do
     test) wanted="$wanted $build $test" ;;
     lint) wanted="$wanted $build $lint" ;;
     fuzz) wanted="$wanted $build $fuzz" ;;
+    coverage) wanted="$wanted $build $coverage" ;;
     bench) wanted="$wanted $build $bench" ;;
-    *) echo "deps.sh: no group '$group' (build demo test lint fuzz bench)" >&2; exit 2 ;;
+    *) echo "deps.sh: no group '$group' (build demo test lint fuzz coverage bench)" >&2; exit 2 ;;
     esac
 done
 
