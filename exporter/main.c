@@ -58,7 +58,7 @@ static int exporter_open(const struct config *c, const struct exporter_host *hos
     uselocale(newlocale(LC_ALL_MASK, "C", NULL));
     resource_detect(&exporter.resource, c, host, "");
     span_view_limit(&(struct span_limits){ c->limits.attributes, c->limits.events, c->limits.links,
-                                           c->limits.value_length });
+                                           c->limits.value_length, c->limits.event_attributes });
     span_view_run_id(c->run_id);
     for (unsigned i = 0; i < nr_sink_kinds; i++)
         if (sink_kinds[i]->exporter == 0 || c->exporters & sink_kinds[i]->exporter)

@@ -30,7 +30,7 @@ static const struct text event_names[EVENT_COUNT] = {
 
 /* Background thread; a forked child sets them again when it opens its exporter. */
 static struct span_limits limits = { VIEW_MAX_ATTRIBUTES, VIEW_MAX_EVENTS, VIEW_MAX_LINKS,
-                                     UINT32_MAX };
+                                     UINT32_MAX, VIEW_MAX_ATTRIBUTES };
 
 static uint32_t at_most(uint32_t value, uint32_t bound)
 {
@@ -41,7 +41,8 @@ void span_view_limit(const struct span_limits *wanted)
 {
     limits = (struct span_limits){ at_most(wanted->attributes, VIEW_MAX_ATTRIBUTES),
                                    at_most(wanted->events, VIEW_MAX_EVENTS),
-                                   at_most(wanted->links, VIEW_MAX_LINKS), wanted->value_chars };
+                                   at_most(wanted->links, VIEW_MAX_LINKS), wanted->value_chars,
+                                   at_most(wanted->event_attributes, VIEW_MAX_ATTRIBUTES) };
 }
 
 /* As above. type 0: there is none. */
@@ -56,18 +57,33 @@ void span_view_run_id(const char *run_id)
                                  (const unsigned char *)run_id };
 }
 
-struct attribute_key attribute_key(const struct field_view *attribute, size_t *pos)
+/* The value behind the key that a field begins with. */
+static void skip_key(struct field_view *value, uint8_t type, struct text *key)
 {
-    struct attribute_key key = { .begin = attribute_names[attribute->key] };
-    *pos = 0;
+    size_t pos = 0;
+    string_array_next(value, &pos, key);
+    value->type = type;
+    value->data += pos;
+    value->len = (uint16_t)(value->len - pos);
+}
+
+struct attribute_key attribute_key(const struct field_view *attribute, struct field_view *value)
+{
+    struct attribute_key key = { { NULL, 0 }, { NULL, 0 } };
+    *value = *attribute;
+    if (attribute->type == FIELD_NAMED) {
+        skip_key(value, attribute->key, &key.begin);
+        return key;
+    }
+    key.begin = attribute_names[attribute->key];
     if (attribute->type == FIELD_NAMED_ARRAY)
-        string_array_next(attribute, pos, &key.end);
+        skip_key(value, FIELD_STRING_ARRAY, &key.end);
     return key;
 }
 
-struct text event_name_text(uint8_t name)
+bool event_attribute_next(const struct event_view *event, size_t *pos, struct field_view *out)
 {
-    return event_names[name];
+    return fields_next(event->attributes.data, event->attributes.len, pos, out);
 }
 
 bool string_array_next(const struct field_view *array, size_t *pos, struct text *out)
@@ -160,18 +176,41 @@ static bool same_text(struct text a, struct text b)
     return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
+static bool same_key(struct attribute_key a, struct attribute_key b)
+{
+    if (a.begin.len == b.begin.len)
+        return same_text(a.begin, b.begin) && same_text(a.end, b.end);
+    /* One of them in one piece: longer than the other's beginning. */
+    struct attribute_key whole = a.end.len == 0 ? a : b, parts = a.end.len == 0 ? b : a;
+    size_t first = parts.begin.len;
+    return whole.end.len == 0 && whole.begin.len == first + parts.end.len &&
+           memcmp(whole.begin.data, parts.begin.data, first) == 0 &&
+           memcmp(whole.begin.data + first, parts.end.data, parts.end.len) == 0;
+}
+
 /* The place of the attribute with this key, as it is after its repair; NULL: there is none. */
 static struct field_view *find_named(struct span_view *view, const struct field_view *field)
 {
-    size_t pos;
-    struct text end = attribute_key(field, &pos).end;
+    struct field_view value;
+    struct attribute_key key = attribute_key(field, &value);
     for (unsigned i = 0; i < view->nr_attributes; i++) {
         struct field_view *other = &view->attributes[i];
-        if (other->type == FIELD_NAMED_ARRAY && other->key == field->key &&
-            same_text(attribute_key(other, &pos).end, end))
+        if ((other->type == FIELD_NAMED_ARRAY || other->type == FIELD_NAMED) &&
+            same_key(attribute_key(other, &value), key))
             return other;
     }
     return NULL;
+}
+
+static void put_named(struct span_view *view, const struct field_view *field)
+{
+    struct field_view *before = find_named(view, field);
+    if (before != NULL)
+        *before = *field;
+    else if (view->nr_attributes < limits.attributes)
+        view->attributes[view->nr_attributes++] = *field;
+    else
+        view->dropped_attributes++;
 }
 
 /* A list whose first text ends its key. There are few of them: no table. */
@@ -190,13 +229,7 @@ static void take_named(struct span_view *view, struct field_view field)
         string_array_next(&field, &pos, &end);
         cut_string_array(view, &field, pos);
     }
-    struct field_view *before = find_named(view, &field);
-    if (before != NULL)
-        *before = field;
-    else if (view->nr_attributes < limits.attributes)
-        view->attributes[view->nr_attributes++] = field;
-    else
-        view->dropped_attributes++;
+    put_named(view, &field);
 }
 
 /* `slots[key]` is the attribute's place plus one, 0 while it was not seen. */
@@ -220,6 +253,137 @@ static void take_attribute(struct span_view *view, struct field_view field,
     view->attributes[slots[field.key] - 1] = field;
 }
 
+/* Whether it has a key and a value of its type. */
+static bool named_is_sound(const struct field_view *field)
+{
+    struct text key;
+    struct field_view value = *field;
+    if (field->type != FIELD_NAMED || field->key < FIELD_STRING || field->key > FIELD_BOOL)
+        return false;
+    size_t pos = 0;
+    if (!string_array_next(field, &pos, &key) || key.len == 0)
+        return false;
+    skip_key(&value, field->key, &key);
+    return payload_is_sound(&value);
+}
+
+/* The field anew in the view's room: as UTF-8, the value cut to the limit. */
+static struct field_view repaired_named(struct span_view *view, const struct field_view *field)
+{
+    struct field_view value;
+    struct text key = attribute_key(field, &value).begin;
+    unsigned char *start = view->repaired + view->repaired_bytes;
+    uint16_t key_bytes = (uint16_t)utf8_repair(key.data, key.len, start + sizeof key_bytes);
+    unsigned char *at = start + sizeof key_bytes + key_bytes;
+    memcpy(start, &key_bytes, sizeof key_bytes);
+    if (value.type == FIELD_STRING) {
+        size_t len = utf8_repair(value.data, value.len, at);
+        at += utf8_prefix(at, len, limits.value_chars);
+    } else {
+        memcpy(at, value.data, value.len);
+        at += value.len;
+    }
+    view->repaired_bytes = (uint32_t)(at - view->repaired);
+    return (struct field_view){ FIELD_NAMED, field->key, (uint16_t)(at - start), start };
+}
+
+/* Names that we know have ids: so a text key and an id never mean the same attribute. */
+static uint8_t known_key(struct text key)
+{
+    for (uint8_t id = 1; id < ATTR_COUNT; id++)
+        if (same_text(attribute_names[id], key))
+            return id;
+    return ATTR_NONE;
+}
+
+static void take_scalar(struct span_view *view, const struct field_view *field,
+                        uint8_t slots[static ATTR_COUNT])
+{
+    struct field_view value;
+    if (!named_is_sound(field)) {
+        view->dropped_attributes++;
+        return;
+    }
+    struct text key = attribute_key(field, &value).begin;
+    value.key = known_key(key);
+    if (value.key == ATTR_OTELSHIM_RUN_ID && run_id_attribute.type != 0) {
+        view->dropped_attributes++;
+        return;
+    }
+    if (value.key != ATTR_NONE) {
+        take_attribute(view, value, slots);
+        return;
+    }
+    struct field_view kept = *field;
+    if (!utf8_is_well_formed(key.data, key.len) ||
+        (value.type == FIELD_STRING && !utf8_is_well_formed(value.data, value.len)))
+        kept = repaired_named(view, field);
+    else if (value.type == FIELD_STRING)
+        kept.len = (uint16_t)(kept.len - value.len +
+                              utf8_prefix(value.data, value.len, limits.value_chars));
+    put_named(view, &kept);
+}
+
+/* Whether a later one of the run has the same key: then this one is overwritten. */
+static bool is_set_again(const struct field_view *run, size_t pos, struct text key)
+{
+    struct field_view field, value;
+    while (fields_next(run->data, run->len, &pos, &field))
+        if (named_is_sound(&field) && same_text(attribute_key(&field, &value).begin, key))
+            return true;
+    return false;
+}
+
+/* What is to be kept of an event's attributes goes into the view's room. */
+static void take_event_attributes(struct span_view *view, struct event_view *event,
+                                  const struct field_view *run)
+{
+    struct field_view field, value;
+    unsigned char *start = view->repaired + view->repaired_bytes;
+    unsigned nr = 0;
+    for (size_t pos = 0; fields_next(run->data, run->len, &pos, &field);) {
+        if (!named_is_sound(&field) || nr == limits.event_attributes ||
+            view->nr_event_attributes == VIEW_MAX_EVENT_ATTRIBUTES) {
+            event->dropped_attributes++;
+            continue;
+        }
+        if (is_set_again(run, pos, attribute_key(&field, &value).begin))
+            continue;
+        unsigned char *head = view->repaired + view->repaired_bytes;
+        view->repaired_bytes += sizeof(struct field);
+        field = repaired_named(view, &field);
+        memcpy(head, &(struct field){ FIELD_NAMED, field.key, field.len }, sizeof(struct field));
+        view->nr_event_attributes++;
+        nr++;
+    }
+    event->attributes =
+        (struct text){ start, (size_t)(view->repaired + view->repaired_bytes - start) };
+}
+
+static void take_named_event(struct span_view *view, const struct field_view *field,
+                             int64_t real_minus_mono_ns)
+{
+    struct record_event head;
+    if (field->len < sizeof head || view->nr_events == limits.events) {
+        view->dropped_events++;
+        return;
+    }
+    memcpy(&head, field->data, sizeof head);
+    if (head.name_bytes == 0 || head.name_bytes > field->len - sizeof head) {
+        view->dropped_events++;
+        return;
+    }
+    size_t before = sizeof head + head.name_bytes;
+    struct field_view run = { .len = (uint16_t)(field->len - before),
+                              .data = field->data + before };
+    struct event_view *event = &view->events[view->nr_events++];
+    *event =
+        (struct event_view){ .name = valid_text(view, field->data + sizeof head, head.name_bytes),
+                             .unix_ns = head.mono_ns + (uint64_t)real_minus_mono_ns,
+                             .dropped_attributes = head.dropped_attributes };
+    take_event_attributes(view, event, &run);
+}
+
 static void take_event(struct span_view *view, const struct field_view *field,
                        int64_t real_minus_mono_ns)
 {
@@ -231,7 +395,18 @@ static void take_event(struct span_view *view, const struct field_view *field,
     }
     memcpy(&mono_ns, field->data, sizeof mono_ns);
     view->events[view->nr_events++] =
-        (struct event_view){ field->key, mono_ns + (uint64_t)real_minus_mono_ns };
+        (struct event_view){ .name = event_names[field->key],
+                             .unix_ns = mono_ns + (uint64_t)real_minus_mono_ns };
+}
+
+static void take_dropped(struct span_view *view, const struct field_view *field)
+{
+    struct record_dropped dropped;
+    if (field->len != sizeof dropped)
+        return;
+    memcpy(&dropped, field->data, sizeof dropped);
+    view->dropped_events += dropped.events;
+    view->dropped_links += dropped.links;
 }
 
 static void take_link(struct span_view *view, const struct field_view *field)
@@ -258,6 +433,9 @@ static void take_field(struct span_view *view, const struct field_view *field,
     case FIELD_BOOL:
     case FIELD_STRING_ARRAY: take_attribute(view, *field, slots); break;
     case FIELD_NAMED_ARRAY: take_named(view, *field); break;
+    case FIELD_NAMED: take_scalar(view, field, slots); break;
+    case FIELD_NAMED_EVENT: take_named_event(view, field, real_minus_mono_ns); break;
+    case FIELD_DROPPED: take_dropped(view, field); break;
     case FIELD_EVENT: take_event(view, field, real_minus_mono_ns); break;
     case FIELD_LINK: take_link(view, field); break;
     default: view->dropped_attributes++;
@@ -304,7 +482,13 @@ bool span_view_of(const struct record *record, int64_t real_minus_mono_ns, struc
 uint8_t span_view_kind(const struct span_view *view)
 {
     uint8_t kind = view->record->kind;
-    return kind == SPAN_SERVER || kind == SPAN_CLIENT ? kind : SPAN_INTERNAL;
+    return kind > SPAN_INTERNAL && kind <= SPAN_CONSUMER ? kind : SPAN_INTERNAL;
+}
+
+enum status_code span_view_status(const struct span_view *view)
+{
+    uint8_t flags = view->record->flags;
+    return flags & RECORD_OK ? STATUS_OK : flags & RECORD_ERROR ? STATUS_ERROR : STATUS_UNSET;
 }
 
 uint32_t span_view_flags(const struct span_view *view)
@@ -324,7 +508,7 @@ uint32_t link_flags(const struct record_link *link)
 const struct field_view *span_view_find(const struct span_view *view, enum attr_key key)
 {
     for (unsigned i = 0; i < view->nr_attributes; i++)
-        if (view->attributes[i].key == key && view->attributes[i].type != FIELD_NAMED_ARRAY)
+        if (view->attributes[i].key == key && view->attributes[i].type < FIELD_NAMED_ARRAY)
             return &view->attributes[i];
     return NULL;
 }

@@ -14,6 +14,7 @@
 #define VIEW_MAX_ATTRIBUTES 128u
 #define VIEW_MAX_EVENTS 128u
 #define VIEW_MAX_LINKS 128u
+#define VIEW_MAX_EVENT_ATTRIBUTES 512u /* of all events of a span; of one: VIEW_MAX_ATTRIBUTES */
 
 /* Bytes, not zero-terminated. */
 struct text {
@@ -22,15 +23,17 @@ struct text {
 };
 
 struct event_view {
-    uint8_t name; /* enum event_name */
+    struct text name;
     uint64_t unix_ns;
+    struct text attributes; /* a run of FIELD_NAMED, keys unique; see event_attribute_next */
+    uint32_t dropped_attributes;
 };
 
 struct span_view {
     const struct record *record; /* ids, kind, scope, flags */
     uint64_t start_unix_ns, end_unix_ns;
     struct text name, tracestate, status_message;
-    unsigned nr_attributes, nr_events, nr_links;
+    unsigned nr_attributes, nr_events, nr_links, nr_event_attributes;
     uint32_t dropped_attributes, dropped_events, dropped_links;
     uint32_t repaired_bytes;                               /* of `repaired` in use */
     struct field_view attributes[VIEW_MAX_ATTRIBUTES + 1]; /* keys unique and known; the run's id */
@@ -43,6 +46,7 @@ struct span_view {
 struct span_limits {
     uint32_t attributes, events, links; /* those beyond are left out and counted */
     uint32_t value_chars;               /* UINT32_MAX: no limit; lists: of each text */
+    uint32_t event_attributes;          /* of one event */
 };
 /* Holds for all views from now on. Background thread, before the first one. */
 void span_view_limit(const struct span_limits *limits);
@@ -59,24 +63,26 @@ bool record_is_span(const struct record *record);
  */
 bool span_view_of(const struct record *record, int64_t real_minus_mono_ns, struct span_view *view);
 
-/* OTLP's Span.kind (never 0), Span.flags and Link.flags. */
+/* OTLP's Span.kind (never 0), Status.code, Span.flags and Link.flags. */
 uint8_t span_view_kind(const struct span_view *view);
+enum status_code { STATUS_UNSET = 0, STATUS_OK = 1, STATUS_ERROR = 2 };
+enum status_code span_view_status(const struct span_view *view);
 uint32_t span_view_flags(const struct span_view *view);
 uint32_t link_flags(const struct record_link *link);
 
 /* The attribute `key`, NULL if the span has none. */
 const struct field_view *span_view_find(const struct span_view *view, enum attr_key key);
 
-/* The next text of a FIELD_STRING_ARRAY or FIELD_NAMED_ARRAY; *pos starts at 0. */
+/* The next text of a FIELD_STRING_ARRAY; *pos starts at 0. */
 bool string_array_next(const struct field_view *array, size_t *pos, struct text *out);
 
-/* An attribute's key, in two parts: the second is empty but for FIELD_NAMED_ARRAY. *pos is
- * where its values begin, for string_array_next. */
+/* An attribute's key, in two parts (the second is empty but for FIELD_NAMED_ARRAY), and its
+ * value alone: of type STRING, INT, DOUBLE, BOOL or STRING_ARRAY. */
 struct attribute_key {
     struct text begin, end;
 };
-struct attribute_key attribute_key(const struct field_view *attribute, size_t *pos);
-/* An event's name by id, which must be a known one. */
-struct text event_name_text(uint8_t name);
+struct attribute_key attribute_key(const struct field_view *attribute, struct field_view *value);
+/* The next attribute of an event; *pos starts at 0. */
+bool event_attribute_next(const struct event_view *event, size_t *pos, struct field_view *out);
 
 #endif

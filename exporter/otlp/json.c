@@ -9,12 +9,11 @@
 #include "json_read.h"
 #include "otlp.h"
 
-#define STATUS_CODE_ERROR 2
-
 /* ---- a span ---- */
 
-static unsigned char *put_array(unsigned char *at, const struct field_view *field, size_t pos)
+static unsigned char *put_array(unsigned char *at, const struct field_view *field)
 {
+    size_t pos = 0;
     struct text text;
     at = json_put(at, "{\"arrayValue\":{\"values\":[");
     for (bool first = true; string_array_next(field, &pos, &text); first = false) {
@@ -31,8 +30,7 @@ static unsigned char *put_int_value(unsigned char *at, int64_t v)
     return json_put(at, "\"}");
 }
 
-/* `pos`: where an array's values begin. */
-static unsigned char *put_value(unsigned char *at, const struct field_view *field, size_t pos)
+static unsigned char *put_value(unsigned char *at, const struct field_view *field)
 {
     int64_t number;
     double real;
@@ -44,8 +42,7 @@ static unsigned char *put_value(unsigned char *at, const struct field_view *fiel
         break;
     case FIELD_BOOL:
         return json_put(at, field->data[0] ? "{\"boolValue\":true}" : "{\"boolValue\":false}");
-    case FIELD_STRING_ARRAY:
-    case FIELD_NAMED_ARRAY: return put_array(at, field, pos);
+    case FIELD_STRING_ARRAY: return put_array(at, field);
     default:
         at = json_put_text(json_put(at, "{\"stringValue\":"),
                            (struct text){ field->data, field->len });
@@ -54,26 +51,48 @@ static unsigned char *put_value(unsigned char *at, const struct field_view *fiel
     return at;
 }
 
+static unsigned char *put_attribute(unsigned char *at, const struct field_view *field, bool first)
+{
+    struct field_view value;
+    struct attribute_key key = attribute_key(field, &value);
+    at = json_put(at, first ? ",\"attributes\":[{\"key\":\"" : ",{\"key\":\"");
+    at = json_put_escaped(json_put_escaped(at, key.begin), key.end);
+    at = put_value(json_put(at, "\",\"value\":"), &value);
+    *at++ = '}';
+    return at;
+}
+
 static unsigned char *put_attributes(unsigned char *at, const struct span_view *view)
 {
-    for (unsigned i = 0; i < view->nr_attributes; i++) {
-        size_t pos;
-        struct attribute_key key = attribute_key(&view->attributes[i], &pos);
-        at = json_put(at, i ? ",{\"key\":\"" : ",\"attributes\":[{\"key\":\"");
-        at = json_put_escaped(json_put_escaped(at, key.begin), key.end);
-        at = put_value(json_put(at, "\",\"value\":"), &view->attributes[i], pos);
-        *at++ = '}';
-    }
+    for (unsigned i = 0; i < view->nr_attributes; i++)
+        at = put_attribute(at, &view->attributes[i], i == 0);
     return json_put(at, view->nr_attributes ? "]" : "");
+}
+
+static unsigned char *put_count(unsigned char *at, const char *key, uint32_t count)
+{
+    return count ? json_put_u64(json_put(at, key), count) : at;
+}
+
+static unsigned char *put_event(unsigned char *at, const struct event_view *event)
+{
+    struct field_view attribute;
+    size_t pos = 0;
+    at = json_put(json_put_u64(json_put(at, "{\"timeUnixNano\":\""), event->unix_ns), "\"");
+    at = json_put_text(json_put(at, ",\"name\":"), event->name);
+    for (bool first = true; event_attribute_next(event, &pos, &attribute); first = false)
+        at = put_attribute(at, &attribute, first);
+    at = json_put(at, pos ? "]" : "");
+    at = put_count(at, ",\"droppedAttributesCount\":", event->dropped_attributes);
+    *at++ = '}';
+    return at;
 }
 
 static unsigned char *put_events(unsigned char *at, const struct span_view *view)
 {
     for (unsigned i = 0; i < view->nr_events; i++) {
-        at = json_put(at, i ? ",{\"timeUnixNano\":\"" : ",\"events\":[{\"timeUnixNano\":\"");
-        at = json_put_u64(at, view->events[i].unix_ns);
-        at = json_put_text(json_put(at, "\",\"name\":"), event_name_text(view->events[i].name));
-        *at++ = '}';
+        at = json_put(at, i ? "," : ",\"events\":[");
+        at = put_event(at, &view->events[i]);
     }
     return json_put(at, view->nr_events ? "]" : "");
 }
@@ -90,11 +109,6 @@ static unsigned char *put_links(unsigned char *at, const struct span_view *view)
         *at++ = '}';
     }
     return json_put(at, view->nr_links ? "]" : "");
-}
-
-static unsigned char *put_count(unsigned char *at, const char *key, uint32_t count)
-{
-    return count ? json_put_u64(json_put(at, key), count) : at;
 }
 
 static unsigned char *put_ids(unsigned char *at, const struct span_view *view)
@@ -117,10 +131,11 @@ static unsigned char *put_ids(unsigned char *at, const struct span_view *view)
 
 static unsigned char *put_status(unsigned char *at, const struct span_view *view)
 {
-    if (!(view->record->flags & RECORD_ERROR))
+    enum status_code code = span_view_status(view);
+    if (code == STATUS_UNSET)
         return at;
-    at = json_put_u64(json_put(at, ",\"status\":{\"code\":"), STATUS_CODE_ERROR);
-    if (view->status_message.len)
+    at = json_put_u64(json_put(at, ",\"status\":{\"code\":"), code);
+    if (code == STATUS_ERROR && view->status_message.len)
         at = json_put_text(json_put(at, ",\"message\":"), view->status_message);
     *at++ = '}';
     return at;

@@ -11,13 +11,13 @@
 /*
  * Bound: one encoded span. Payloads are at most a repaired record; around each
  * attribute, event and link stand tags, lengths, and a name of at most
- * OTLP_MAX_KEY bytes; ids, times, flags and counts take the rest.
+ * OTLP_MAX_KEY bytes that is no part of the record; ids, times, flags and counts take the rest.
  */
 #define OTLP_MAX_KEY 60u
 #define OTLP_SPAN_MAX_BYTES \
     (UTF8_REPAIR_GROWTH * RECORD_MAX_BYTES + CONFIG_MAX_RUN_ID + \
-     (VIEW_MAX_ATTRIBUTES + 1) * (OTLP_MAX_KEY + 20u) + VIEW_MAX_EVENTS * (OTLP_MAX_KEY + 20u) + \
-     VIEW_MAX_LINKS * 48u + 256u)
+     (VIEW_MAX_ATTRIBUTES + 1) * (OTLP_MAX_KEY + 20u) + VIEW_MAX_EVENTS * (OTLP_MAX_KEY + 26u) + \
+     VIEW_MAX_EVENT_ATTRIBUTES * 20u + VIEW_MAX_LINKS * 48u + 256u)
 
 /* Encodes the Span message into `out`. Returns its bytes. */
 size_t otlp_encode_span(const struct span_view *view,
@@ -31,7 +31,8 @@ size_t otlp_encode_span(const struct span_view *view,
 #define OTLP_JSON_GROWTH 10u
 #define OTLP_JSON_SPAN_MAX_BYTES \
     (OTLP_JSON_GROWTH * RECORD_MAX_BYTES + \
-     (VIEW_MAX_ATTRIBUTES + VIEW_MAX_EVENTS + VIEW_MAX_LINKS) * (OTLP_MAX_KEY + 100u) + 1024u)
+     (VIEW_MAX_ATTRIBUTES + VIEW_MAX_EVENTS + VIEW_MAX_LINKS) * (OTLP_MAX_KEY + 140u) + \
+     VIEW_MAX_EVENT_ATTRIBUTES * 80u + 1024u)
 
 /* The Span message as an object. Returns its bytes. */
 size_t otlp_json_span(const struct span_view *view,

@@ -23,7 +23,6 @@ enum wire_type { VARINT = 0, FIXED64 = 1, LENGTH = 2, FIXED32 = 5 };
 #define TAG(number, type) ((unsigned char)((number) << 3 | (type)))
 /* flags = 16, FIXED32: the only tag of two bytes. */
 #define TAG_FLAGS 0x85, 0x01
-#define STATUS_CODE_ERROR 2
 
 static size_t varint_bytes(uint64_t v)
 {
@@ -101,27 +100,21 @@ static uint64_t load64(const unsigned char *data)
     return v;
 }
 
-static bool is_array(const struct field_view *field)
+/* Bytes of the ArrayValue: each text is an AnyValue { string_value }. */
+static size_t array_bytes(const struct field_view *field)
 {
-    return field->type == FIELD_STRING_ARRAY || field->type == FIELD_NAMED_ARRAY;
-}
-
-/* Bytes of the ArrayValue of the texts from `pos` on: each is an AnyValue { string_value }. */
-static size_t array_bytes(const struct field_view *field, size_t pos)
-{
-    size_t bytes = 0;
+    size_t bytes = 0, pos = 0;
     struct text text;
     while (string_array_next(field, &pos, &text))
         bytes += delimited(delimited(text.len));
     return bytes;
 }
 
-/* Bytes of the AnyValue; `pos`: where an array's values begin. */
-static size_t value_bytes(const struct field_view *field, size_t pos)
+/* Bytes of the AnyValue. */
+static size_t value_bytes(const struct field_view *field)
 {
-    if (is_array(field))
-        return delimited(array_bytes(field, pos));
     switch (field->type) {
+    case FIELD_STRING_ARRAY: return delimited(array_bytes(field));
     case FIELD_INT: return 1 + varint_bytes(load64(field->data));
     case FIELD_DOUBLE: return 1 + 8;
     case FIELD_BOOL: return 2;
@@ -129,10 +122,11 @@ static size_t value_bytes(const struct field_view *field, size_t pos)
     }
 }
 
-static unsigned char *put_array(unsigned char *at, const struct field_view *field, size_t pos)
+static unsigned char *put_array(unsigned char *at, const struct field_view *field)
 {
+    size_t pos = 0;
     struct text text;
-    at = put_length(at, TAG(5, LENGTH), array_bytes(field, pos));
+    at = put_length(at, TAG(5, LENGTH), array_bytes(field));
     while (string_array_next(field, &pos, &text)) {
         at = put_length(at, TAG(1, LENGTH), delimited(text.len));
         at = put_bytes(at, TAG(1, LENGTH), text.data, text.len);
@@ -140,11 +134,10 @@ static unsigned char *put_array(unsigned char *at, const struct field_view *fiel
     return at;
 }
 
-static unsigned char *put_value(unsigned char *at, const struct field_view *field, size_t pos)
+static unsigned char *put_value(unsigned char *at, const struct field_view *field)
 {
-    if (is_array(field))
-        return put_array(at, field, pos);
     switch (field->type) {
+    case FIELD_STRING_ARRAY: return put_array(at, field);
     case FIELD_INT: *at++ = TAG(3, VARINT); return put_varint(at, load64(field->data));
     case FIELD_DOUBLE: return put_fixed64(at, TAG(4, FIXED64), load64(field->data));
     case FIELD_BOOL:
@@ -155,24 +148,42 @@ static unsigned char *put_value(unsigned char *at, const struct field_view *fiel
     }
 }
 
-static unsigned char *put_attribute(unsigned char *at, const struct field_view *field)
+/* Bytes inside of a KeyValue. */
+static size_t attribute_bytes(const struct field_view *field)
 {
-    size_t pos;
-    struct attribute_key key = attribute_key(field, &pos);
-    size_t value = value_bytes(field, pos), key_len = key.begin.len + key.end.len;
-    at = put_length(at, TAG(9, LENGTH), delimited(key_len) + delimited(value));
+    struct field_view value;
+    struct attribute_key key = attribute_key(field, &value);
+    return delimited(key.begin.len + key.end.len) + delimited(value_bytes(&value));
+}
+
+/* `tag`: of the repeated KeyValue in its message. */
+static unsigned char *put_attribute(unsigned char *at, unsigned char tag,
+                                    const struct field_view *field)
+{
+    struct field_view value;
+    struct attribute_key key = attribute_key(field, &value);
+    size_t bytes = value_bytes(&value), key_len = key.begin.len + key.end.len;
+    at = put_length(at, tag, delimited(key_len) + delimited(bytes));
     at = put_plain(put_length(at, TAG(1, LENGTH), key_len), key.begin);
     at = put_plain(at, key.end);
-    at = put_length(at, TAG(2, LENGTH), value);
-    return put_value(at, field, pos);
+    at = put_length(at, TAG(2, LENGTH), bytes);
+    return put_value(at, &value);
 }
 
 static unsigned char *put_event(unsigned char *at, const struct event_view *event)
 {
-    struct text name = event_name_text(event->name);
-    at = put_length(at, TAG(11, LENGTH), 1 + 8 + delimited(name.len));
+    struct text name = event->name;
+    struct field_view attribute;
+    uint32_t dropped = event->dropped_attributes;
+    size_t bytes = 1 + 8 + delimited(name.len) + (dropped ? 1 + varint_bytes(dropped) : 0);
+    for (size_t pos = 0; event_attribute_next(event, &pos, &attribute);)
+        bytes += delimited(attribute_bytes(&attribute));
+    at = put_length(at, TAG(11, LENGTH), bytes);
     at = put_fixed64(at, TAG(1, FIXED64), event->unix_ns);
-    return put_bytes(at, TAG(2, LENGTH), name.data, name.len);
+    at = put_plain(put_length(at, TAG(2, LENGTH), name.len), name);
+    for (size_t pos = 0; event_attribute_next(event, &pos, &attribute);)
+        at = put_attribute(at, TAG(3, LENGTH), &attribute);
+    return put_count(at, TAG(4, VARINT), dropped);
 }
 
 static unsigned char *put_link(unsigned char *at, const struct record_link *link)
@@ -186,11 +197,16 @@ static unsigned char *put_link(unsigned char *at, const struct record_link *link
 
 static unsigned char *put_status(unsigned char *at, const struct span_view *view)
 {
-    struct text message = view->status_message;
+    enum status_code code = span_view_status(view);
+    struct text message = { 0 };
+    if (code == STATUS_ERROR)
+        message = view->status_message;
+    if (code == STATUS_UNSET)
+        return at;
     at = put_length(at, TAG(15, LENGTH), (message.len ? delimited(message.len) : 0) + 2);
     at = put_text(at, TAG(2, LENGTH), message);
     *at++ = TAG(3, VARINT);
-    *at++ = STATUS_CODE_ERROR;
+    *at++ = (unsigned char)code;
     return at;
 }
 
@@ -209,7 +225,7 @@ size_t otlp_encode_span(const struct span_view *view, unsigned char out[static O
     at = put_fixed64(at, TAG(7, FIXED64), view->start_unix_ns);
     at = put_fixed64(at, TAG(8, FIXED64), view->end_unix_ns);
     for (unsigned i = 0; i < view->nr_attributes; i++)
-        at = put_attribute(at, &view->attributes[i]);
+        at = put_attribute(at, TAG(9, LENGTH), &view->attributes[i]);
     at = put_count(at, TAG(10, VARINT), view->dropped_attributes);
     for (unsigned i = 0; i < view->nr_events; i++)
         at = put_event(at, &view->events[i]);
@@ -217,8 +233,7 @@ size_t otlp_encode_span(const struct span_view *view, unsigned char out[static O
     for (unsigned i = 0; i < view->nr_links; i++)
         at = put_link(at, &view->links[i]);
     at = put_count(at, TAG(14, VARINT), view->dropped_links);
-    if (record->flags & RECORD_ERROR)
-        at = put_status(at, view);
+    at = put_status(at, view);
     memcpy(at, (unsigned char[]){ TAG_FLAGS }, 2);
     at += 2;
     at = put_little32(at, span_view_flags(view));

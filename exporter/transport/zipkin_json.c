@@ -1,6 +1,7 @@
 /*
  * Spans in Zipkin's form (JSON, version 2), by OpenTelemetry's mapping: attributes are
- * tags (all texts), events annotations; INTERNAL has no kind; links have no place.
+ * tags (all texts), events annotations (those with attributes as JSON); INTERNAL has no kind;
+ * links have no place.
  * A request is the list of them.
  */
 #include <arpa/inet.h>
@@ -14,7 +15,8 @@
 /* Bound: one span. What grows most is a control character in a list, escaped twice: `\\\\u0001`. */
 #define ZIPKIN_GROWTH 7u
 #define ZIPKIN_SPAN_MAX_BYTES \
-    (ZIPKIN_GROWTH * RECORD_MAX_BYTES + (VIEW_MAX_ATTRIBUTES + VIEW_MAX_EVENTS) * 160u + 2048u)
+    (ZIPKIN_GROWTH * RECORD_MAX_BYTES + (VIEW_MAX_ATTRIBUTES + VIEW_MAX_EVENTS) * 160u + \
+     VIEW_MAX_EVENT_ATTRIBUTES * 48u + 2048u)
 
 struct zipkin_encoder {
     const struct exporter_host *host;
@@ -25,27 +27,33 @@ struct zipkin_encoder {
 
 /* ---- tags ---- */
 
-/* A JSON list of texts, as the text of a tag: its quotes and backslashes are escaped again. */
-static unsigned char *put_list(unsigned char *at, const struct field_view *field, size_t pos)
+/* A JSON text inside of a text: its quotes and backslashes are escaped again. */
+static unsigned char *put_inner_text(unsigned char *at, struct text text)
 {
+    at = json_put(at, "\\\"");
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char once[JSON_ESCAPE_GROWTH];
+        const struct text c = { text.data + i, 1 };
+        size_t len = (size_t)(json_put_escaped(once, c) - once);
+        at = json_put_escaped(at, (struct text){ once, len });
+    }
+    return json_put(at, "\\\"");
+}
+
+/* A JSON list of texts, as the text of a tag. */
+static unsigned char *put_list(unsigned char *at, const struct field_view *field)
+{
+    size_t pos = 0;
     struct text text;
     *at++ = '[';
-    for (bool first = true; string_array_next(field, &pos, &text); first = false) {
-        at = json_put(at, first ? "\\\"" : ",\\\"");
-        for (size_t i = 0; i < text.len; i++) {
-            unsigned char once[JSON_ESCAPE_GROWTH];
-            const struct text c = { text.data + i, 1 };
-            size_t len = (size_t)(json_put_escaped(once, c) - once);
-            at = json_put_escaped(at, (struct text){ once, len });
-        }
-        at = json_put(at, "\\\"");
-    }
+    for (bool first = true; string_array_next(field, &pos, &text); first = false)
+        at = put_inner_text(json_put(at, first ? "" : ","), text);
     *at++ = ']';
     return at;
 }
 
 /* The value as a text, without quotes. */
-static unsigned char *put_value(unsigned char *at, const struct field_view *field, size_t pos)
+static unsigned char *put_value(unsigned char *at, const struct field_view *field)
 {
     int64_t number;
     double real;
@@ -58,8 +66,7 @@ static unsigned char *put_value(unsigned char *at, const struct field_view *fiel
                                                                : real > 0   ? "Infinity"
                                                                             : "-Infinity");
     case FIELD_BOOL: return json_put(at, field->data[0] ? "true" : "false");
-    case FIELD_STRING_ARRAY:
-    case FIELD_NAMED_ARRAY: return put_list(at, field, pos);
+    case FIELD_STRING_ARRAY: return put_list(at, field);
     default: return json_put_escaped(at, (struct text){ field->data, field->len });
     }
 }
@@ -74,8 +81,11 @@ static unsigned char *put_count(unsigned char *at, const char *key, uint32_t cou
 
 static unsigned char *put_status(unsigned char *at, const struct span_view *view)
 {
-    if (!(view->record->flags & RECORD_ERROR))
-        return at;
+    switch (span_view_status(view)) {
+    case STATUS_UNSET: return at;
+    case STATUS_OK: return json_put(at, ",\"otel.status_code\":\"OK\"");
+    case STATUS_ERROR: break;
+    }
     at = json_put(at, ",\"otel.status_code\":\"ERROR\",\"error\":");
     return json_put_text(at, view->status_message);
 }
@@ -88,11 +98,11 @@ static unsigned char *put_tags(unsigned char *at, const struct zipkin_encoder *e
     at = json_put_string(json_put(at, ",\"tags\":{\"otel.scope.name\":"), scope);
     at = json_put_string(json_put(at, ",\"otel.scope.version\":"), encoder->host->version);
     for (unsigned i = 0; i < view->nr_attributes; i++) {
-        size_t pos;
-        struct attribute_key key = attribute_key(&view->attributes[i], &pos);
+        struct field_view value;
+        struct attribute_key key = attribute_key(&view->attributes[i], &value);
         at = json_put_escaped(json_put(at, ",\""), key.begin);
         at = json_put(json_put_escaped(at, key.end), "\":\"");
-        at = json_put(put_value(at, &view->attributes[i], pos), "\"");
+        at = json_put(put_value(at, &value), "\"");
     }
     at = put_status(at, view);
     at = put_count(at, "otel.dropped_attributes_count", view->dropped_attributes);
@@ -104,12 +114,42 @@ static unsigned char *put_tags(unsigned char *at, const struct zipkin_encoder *e
 
 /* ---- a span ---- */
 
+/* A number or truth value inside of a JSON text; what is no number there is a text. */
+static unsigned char *put_inner_value(unsigned char *at, const struct field_view *value)
+{
+    unsigned char text[JSON_NUMBER_MAX], *end = put_value(text, value);
+    if (value->type == FIELD_DOUBLE && (end[-1] == 'N' || end[-1] == 'y'))
+        return put_inner_text(at, (struct text){ text, (size_t)(end - text) });
+    memcpy(at, text, (size_t)(end - text));
+    return at + (end - text);
+}
+
+/* `{"name":{"key":value,…}}` as a text. */
+static unsigned char *put_event_json(unsigned char *at, const struct event_view *event)
+{
+    struct field_view attribute, value;
+    size_t pos = 0;
+    at = json_put(put_inner_text(json_put(at, "\"{"), event->name), ":{");
+    for (bool first = true; event_attribute_next(event, &pos, &attribute); first = false) {
+        struct attribute_key key = attribute_key(&attribute, &value);
+        at = put_inner_text(json_put(at, first ? "" : ","), key.begin);
+        *at++ = ':';
+        if (value.type == FIELD_STRING)
+            at = put_inner_text(at, (struct text){ value.data, value.len });
+        else
+            at = put_inner_value(at, &value);
+    }
+    return json_put(at, "}}\"");
+}
+
 static unsigned char *put_annotations(unsigned char *at, const struct span_view *view)
 {
     for (unsigned i = 0; i < view->nr_events; i++) {
         at = json_put(at, i ? ",{\"timestamp\":" : ",\"annotations\":[{\"timestamp\":");
         at = json_put_u64(at, view->events[i].unix_ns / NS_PER_US);
-        at = json_put_text(json_put(at, ",\"value\":"), event_name_text(view->events[i].name));
+        at = json_put(at, ",\"value\":");
+        at = view->events[i].attributes.len ? put_event_json(at, &view->events[i])
+                                            : json_put_text(at, view->events[i].name);
         *at++ = '}';
     }
     return json_put(at, view->nr_events ? "]" : "");
@@ -132,7 +172,8 @@ static unsigned char *put_remote(unsigned char *at, const struct span_view *view
     const struct field_view *server = span_view_find(view, ATTR_SERVER_ADDRESS);
     const struct field_view *peer = span_view_find(view, ATTR_NETWORK_PEER_ADDRESS);
     const struct field_view *field = server ? server : peer;
-    if (span_view_kind(view) != SPAN_CLIENT || !field || field->type != FIELD_STRING ||
+    uint8_t kind = span_view_kind(view);
+    if ((kind != SPAN_CLIENT && kind != SPAN_PRODUCER) || !field || field->type != FIELD_STRING ||
         field->len == 0)
         return at;
     at = json_put(at, ",\"remoteEndpoint\":{\"");
@@ -153,13 +194,19 @@ static unsigned char *put_ids(unsigned char *at, const struct record *record)
 
 static size_t zipkin_span(void *self, const struct span_view *view, unsigned char *out)
 {
+    static const char *const kinds[] = {
+        [SPAN_INTERNAL] = "",
+        [SPAN_SERVER] = ",\"kind\":\"SERVER\"",
+        [SPAN_CLIENT] = ",\"kind\":\"CLIENT\"",
+        [SPAN_PRODUCER] = ",\"kind\":\"PRODUCER\"",
+        [SPAN_CONSUMER] = ",\"kind\":\"CONSUMER\"",
+    };
     const struct zipkin_encoder *encoder = self;
     uint8_t kind = span_view_kind(view);
     uint64_t us = (view->end_unix_ns - view->start_unix_ns + NS_PER_US / 2) / NS_PER_US;
     unsigned char *at = put_ids(out, view->record);
     at = json_put_text(json_put(at, ",\"name\":"), view->name);
-    if (kind != SPAN_INTERNAL)
-        at = json_put(at, kind == SPAN_SERVER ? ",\"kind\":\"SERVER\"" : ",\"kind\":\"CLIENT\"");
+    at = json_put(at, kinds[kind]);
     at = json_put_u64(json_put(at, ",\"timestamp\":"), view->start_unix_ns / NS_PER_US);
     at = json_put_u64(json_put(at, ",\"duration\":"), us ? us : 1); /* 0 is no duration there */
     at = put_remote(at, view);

@@ -38,10 +38,17 @@ enum record_flag {
     RECORD_HAS_PARENT = 1u << 2,
     RECORD_PARENT_REMOTE = 1u << 3, /* the parent came in from outside */
     RECORD_ERROR = 1u << 4,         /* span status Error */
+    RECORD_OK = 1u << 5,            /* the program says Ok: that is final, RECORD_ERROR or not */
 };
 
 /* OTLP Span.SpanKind values. */
-enum span_kind { SPAN_INTERNAL = 1, SPAN_SERVER = 2, SPAN_CLIENT = 3 };
+enum span_kind {
+    SPAN_INTERNAL = 1,
+    SPAN_SERVER = 2,
+    SPAN_CLIENT = 3,
+    SPAN_PRODUCER = 4,
+    SPAN_CONSUMER = 5,
+};
 
 /* What a record says of itself; struct record has the same four bytes. */
 struct record_head {
@@ -81,11 +88,26 @@ enum field_type {
     FIELD_STATUS_MESSAGE, /* text, only with RECORD_ERROR */
     FIELD_NAMED_ARRAY,    /* as FIELD_STRING_ARRAY; the first text is the end of its key, which
                            * begins with that of `key` */
+    FIELD_NAMED,          /* attribute with its whole key: `key` is the value's type (STRING, INT,
+                           * DOUBLE, BOOL), payload { uint16_t len; key text; value } */
+    FIELD_NAMED_EVENT,    /* struct record_event, its name, a run of FIELD_NAMED */
+    FIELD_DROPPED,        /* struct record_dropped */
+};
+
+struct record_event {
+    uint64_t mono_ns;
+    uint32_t name_bytes;
+    uint32_t dropped_attributes;
+};
+
+/* Of what the program wanted on the span: what found no room. */
+struct record_dropped {
+    uint32_t events, links;
 };
 
 struct field {
     uint8_t type; /* enum field_type */
-    uint8_t key;  /* enum attr_key or enum event_name */
+    uint8_t key;  /* enum attr_key, enum event_name or enum field_type */
     uint16_t len; /* payload bytes */
 };
 
@@ -105,23 +127,30 @@ struct field_view {
 };
 
 /*
- * Steps through the fields of `r`: *pos starts at 0. True with *out filled, or
- * false at the end or at the first field that does not fit in the record.
+ * Steps through a run of fields: *pos starts at 0. True with *out filled, or false at
+ * the end or at the first field that does not fit in the run.
  */
-static inline bool record_next_field(const struct record *r, size_t *pos, struct field_view *out)
+static inline bool fields_next(const unsigned char *fields, size_t bytes, size_t *pos,
+                               struct field_view *out)
 {
     struct field head;
+    if (*pos + sizeof head > bytes)
+        return false;
+    memcpy(&head, fields + *pos, sizeof head);
+    if (head.len > bytes - *pos - sizeof head)
+        return false;
+    *out = (struct field_view){ head.type, head.key, head.len, fields + *pos + sizeof head };
+    *pos += sizeof head + head.len;
+    return true;
+}
+
+/* The same through the fields of `r`. */
+static inline bool record_next_field(const struct record *r, size_t *pos, struct field_view *out)
+{
     size_t room = r->size - offsetof(struct record, fields);
     if (r->size < offsetof(struct record, fields) || r->fields_bytes > room)
         return false;
-    if (*pos + sizeof head > r->fields_bytes)
-        return false;
-    memcpy(&head, r->fields + *pos, sizeof head);
-    if (head.len > r->fields_bytes - *pos - sizeof head)
-        return false;
-    *out = (struct field_view){ head.type, head.key, head.len, r->fields + *pos + sizeof head };
-    *pos += sizeof head + head.len;
-    return true;
+    return fields_next(r->fields, r->fields_bytes, pos, out);
 }
 
 #endif

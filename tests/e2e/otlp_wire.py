@@ -210,7 +210,8 @@ def plain_event(event):
     if not event.get("name") or not event.get("time"):
         raise WireError("event without name or time")
     return {"name": event["name"], "time": event["time"],
-            "attributes": plain_attributes(event["attributes"])}
+            "attributes": plain_attributes(event["attributes"]),
+            "dropped_attributes": event.get("dropped_attributes", 0)}
 
 
 def plain_span(span):

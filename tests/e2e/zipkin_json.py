@@ -3,6 +3,7 @@ Zipkin's JSON (version 2) to plain spans, strictly, and what such a span must be
 that OTLP told (the mapping of the OpenTelemetry specification).
 """
 import json
+import math
 
 from otlp_wire import WireError
 
@@ -40,6 +41,12 @@ def tag(value):
     return f"{value:.17g}" if isinstance(value, float) else str(value)
 
 
+def annotation(event):
+    """Its name alone, or an object of its attributes."""
+    values = {k: "-Infinity" if v == -math.inf else v for k, v in event["attributes"].items()}
+    return {event["name"]: values} if values else event["name"]
+
+
 def of_otlp(span):
     """The Zipkin span that a plain OTLP span (otlp_wire.py) must become."""
     tags = {"otel.scope.name": span["scope"], "otel.scope.version": span["scope_version"]}
@@ -47,6 +54,8 @@ def of_otlp(span):
     for what in ("attributes", "events", "links"):
         if span[f"dropped_{what}"]:
             tags[f"otel.dropped_{what}_count"] = str(span[f"dropped_{what}"])
+    if span["status"] == "Ok":
+        tags["otel.status_code"] = "OK"
     if span["status"] == "Error":
         tags |= {"otel.status_code": "ERROR", "error": span["status_message"]}
     out = {"traceId": span["trace_id"], "id": span["span_id"], "name": span["name"],
@@ -56,14 +65,18 @@ def of_otlp(span):
         out["parentId"] = span["parent_span_id"]
     if span["kind"] != "INTERNAL":
         out["kind"] = span["kind"]
-    if span["kind"] == "CLIENT" and "server.address" in span["attributes"]:
+    if span["kind"] in ("CLIENT", "PRODUCER") and "server.address" in span["attributes"]:
         out["remoteEndpoint"] = {"serviceName": span["attributes"]["server.address"]}
     if span["events"]:
-        out["annotations"] = [{"timestamp": e["time"] // 1000, "value": e["name"]} for e in span["events"]]
+        out["annotations"] = [{"timestamp": e["time"] // 1000, "value": annotation(e)} for e in span["events"]]
     return out
 
 
 def comparable(span):
-    """Lists in tags are JSON, whose blanks may differ."""
+    """Lists in tags and attributes of annotations are JSON, whose blanks may differ."""
     tags = {k: json.loads(v) if v[:1] == "[" else v for k, v in span["tags"].items()}
-    return span | {"tags": tags}
+    out = span | {"tags": tags}
+    if "annotations" in out:
+        out["annotations"] = [a | {"value": json.loads(a["value"]) if a["value"][:1] == "{" else a["value"]}
+                              for a in out["annotations"]]
+    return out

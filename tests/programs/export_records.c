@@ -5,6 +5,7 @@
  * them. Settings are key=value arguments, see `settings`.
  */
 #include <dlfcn.h>
+#include <math.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -98,6 +99,28 @@ static unsigned char *put(unsigned char *at, uint8_t type, uint8_t key, const vo
     return at + sizeof head + len;
 }
 
+/* An event of the program's own with an attribute of every kind. */
+static unsigned char *put_event(unsigned char *at, uint64_t when)
+{
+    static const char name[] = "own \"event\"";
+    static const double values[] = { 0.5, -INFINITY };
+    unsigned char payload[512], *end = payload;
+    struct record_event head = { when, sizeof name - 1, 3 };
+    memcpy(end, &head, sizeof head);
+    memcpy(end + sizeof head, name, sizeof name - 1);
+    end += sizeof head + sizeof name - 1;
+    end = put(end, FIELD_NAMED, FIELD_STRING, "\1\0s\1\"\\\303\244", 8);
+    end = put(end, FIELD_NAMED, FIELD_INT, "\1\0i\377\377\377\377\377\377\377\377", 11);
+    end = put(end, FIELD_NAMED, FIELD_BOOL, "\1\0b\0", 4);
+    for (int i = 0; i < 2; i++) {
+        char value[3 + sizeof values[0]] = "\1\0";
+        value[2] = (char)('0' + i);
+        memcpy(value + 3, &values[i], sizeof values[0]);
+        end = put(end, FIELD_NAMED, FIELD_DOUBLE, value, sizeof value);
+    }
+    return put(at, FIELD_NAMED_EVENT, 0, payload, (size_t)(end - payload));
+}
+
 /* A field of every kind, with texts that are hard to write down. */
 static unsigned char *put_all_kinds(struct record *r, unsigned char *at)
 {
@@ -126,6 +149,9 @@ static unsigned char *put_all_kinds(struct record *r, unsigned char *at)
     at = put(at, FIELD_STRING_ARRAY, ATTR_DNS_ANSWERS, texts, sizeof texts - 1);
     at = put(at, FIELD_NAMED_ARRAY, ATTR_HTTP_REQUEST_HEADER, named, sizeof named - 1);
     at = put(at, FIELD_EVENT, EVENT_CURL_CONNECTED, &when, 8);
+    at = put(at, FIELD_NAMED, FIELD_STRING, "\10\0own \"key\"v\n", 12);
+    at = put(at, FIELD_NAMED, FIELD_BOOL, "\10\0own.bool\1", 11);
+    at = put_event(at, when);
     return put(at, FIELD_LINK, 0, &link, sizeof link);
 }
 

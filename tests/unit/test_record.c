@@ -24,6 +24,11 @@ static struct text text_of(const struct field_view *field)
     return (struct text){ field->data, field->len };
 }
 
+static void limit(uint32_t attributes, uint32_t events, uint32_t links, uint32_t chars)
+{
+    span_view_limit(&(struct span_limits){ attributes, events, links, chars, attributes });
+}
+
 TestSuite(record, .timeout = 60);
 
 Test(record, gives_unix_times_names_and_attributes)
@@ -124,14 +129,15 @@ Test(record, a_named_list_has_the_end_of_its_key_in_it)
                                                { "accept", "*" },
                                                { "\xEF\xBF\xBD", "2" } };
     for (unsigned i = 0; i < 3; i++) {
-        size_t pos;
-        struct text value;
-        struct attribute_key key = attribute_key(&view.attributes[i], &pos);
+        size_t pos = 0;
+        struct text text;
+        struct field_view value;
+        struct attribute_key key = attribute_key(&view.attributes[i], &value);
         cr_expect(is_text(key.begin, "http.request.header."));
         cr_expect(is_text(key.end, expected[i][0]));
-        cr_expect(string_array_next(&view.attributes[i], &pos, &value) &&
-                  is_text(value, expected[i][1]));
-        cr_expect_not(string_array_next(&view.attributes[i], &pos, &value));
+        cr_expect_eq(value.type, FIELD_STRING_ARRAY);
+        cr_expect(string_array_next(&value, &pos, &text) && is_text(text, expected[i][1]));
+        cr_expect_not(string_array_next(&value, &pos, &text));
     }
     cr_expect_null(span_view_find(&view, ATTR_HTTP_REQUEST_HEADER));
 }
@@ -150,6 +156,174 @@ Test(record, more_named_lists_than_a_span_may_have_are_counted)
     cr_assert_leq(otlp_encode_span(&view, encoded), OTLP_SPAN_MAX_BYTES);
 }
 
+/* An attribute with its whole key: FIELD_NAMED. */
+static size_t whole_key(unsigned char *to, const char *key, const void *value, size_t len)
+{
+    uint16_t key_bytes = (uint16_t)strlen(key);
+    memcpy(to, &key_bytes, sizeof key_bytes);
+    memcpy(to + sizeof key_bytes, key, key_bytes);
+    memcpy(to + sizeof key_bytes + key_bytes, value, len);
+    return sizeof key_bytes + key_bytes + len;
+}
+
+static void scalar(struct made_record *r, uint8_t type, const char *key, const void *value,
+                   size_t len)
+{
+    unsigned char payload[2048];
+    record_field(r, FIELD_NAMED, type, payload, whole_key(payload, key, value, len));
+}
+
+static bool has_scalar(unsigned i, const char *key, const char *text)
+{
+    struct field_view value;
+    struct attribute_key k = attribute_key(&view.attributes[i], &value);
+    return k.end.len == 0 && is_text(k.begin, key) && value.type == FIELD_STRING &&
+           is_text(text_of(&value), text);
+}
+
+Test(record, a_text_key_is_one_attribute_with_any_other_form_of_it)
+{
+    struct made_record *r = record_begin(1, 2, 0);
+    record_text(r, ATTR_URL_FULL, "ours");
+    named(r, "x-id", "ours");
+    scalar(r, FIELD_STRING, "own", "first", 5);
+    scalar(r, FIELD_STRING, "url.full", "theirs", 6);
+    scalar(r, FIELD_STRING, "http.request.header.x-id", "theirs", 6);
+    scalar(r, FIELD_STRING, "http.request.header.x-i", "another", 7);
+    scalar(r, FIELD_STRING, "own", "second", 6);
+    cr_assert(take(r));
+    cr_assert_eq(view.nr_attributes, 4);
+    cr_expect(is_text(text_of(span_view_find(&view, ATTR_URL_FULL)), "theirs"));
+    cr_expect(has_scalar(1, "http.request.header.x-id", "theirs"));
+    cr_expect(has_scalar(2, "own", "second"));
+    cr_expect(has_scalar(3, "http.request.header.x-i", "another"));
+    cr_expect_eq(view.dropped_attributes, 0);
+    named(r, "x-id", "ours again");
+    cr_assert(take(r));
+    cr_assert_eq(view.nr_attributes, 4);
+}
+
+Test(record, text_keys_and_values_are_repaired_cut_and_checked)
+{
+    struct made_record *r = record_begin(1, 2, 0);
+    int64_t number = 123456;
+    limit(128, 128, 128, 2);
+    scalar(r, FIELD_STRING, "k\xFF", "\xFE\xC3\xA4z", 4);
+    scalar(r, FIELD_STRING, "cut", "\xC3\xA4\xC3\xA4\xC3\xA4", 6);
+    scalar(r, FIELD_INT, "number", &number, 8);
+    scalar(r, FIELD_INT, "short", &number, 7);
+    scalar(r, FIELD_BOOL, "none", "", 0);
+    scalar(r, FIELD_STRING, "", "no key", 6);
+    scalar(r, FIELD_LINK, "type", "x", 1);
+    scalar(r, FIELD_NAMED, "type", "x", 1);
+    record_field(r, FIELD_NAMED, FIELD_STRING, "\377\377k", 3);
+    record_field(r, FIELD_NAMED, FIELD_STRING, "\1", 1);
+    cr_assert(take(r));
+    cr_assert_eq(view.nr_attributes, 3);
+    cr_assert_eq(view.dropped_attributes, 7);
+    cr_expect(has_scalar(0, "k\xEF\xBF\xBD", "\xEF\xBF\xBD\xC3\xA4"));
+    cr_expect(has_scalar(1, "cut", "\xC3\xA4\xC3\xA4"));
+    struct field_view value;
+    attribute_key(&view.attributes[2], &value);
+    cr_expect_eq(value.len, 8);
+}
+
+Test(record, the_runs_id_is_ours)
+{
+    struct made_record *r = record_begin(1, 2, 0);
+    scalar(r, FIELD_STRING, "otelshim.run_id", "theirs", 6);
+    span_view_run_id("run");
+    cr_assert(take(r));
+    cr_expect_eq(view.nr_attributes, 1);
+    cr_expect(is_text(text_of(span_view_find(&view, ATTR_OTELSHIM_RUN_ID)), "run"));
+    cr_expect_eq(view.dropped_attributes, 1);
+    span_view_run_id(NULL);
+}
+
+static void event(struct made_record *r, const char *name, unsigned attributes, const char *value)
+{
+    static unsigned char payload[RECORD_MAX_BYTES];
+    struct record_event head = { 5, (uint32_t)strlen(name), 1 };
+    memcpy(payload, &head, sizeof head);
+    memcpy(payload + sizeof head, name, head.name_bytes);
+    size_t at = sizeof head + head.name_bytes;
+    for (unsigned i = 0; i < attributes; i++) {
+        char key[16];
+        snprintf(key, sizeof key, "k%u", i);
+        size_t len = whole_key(payload + at + sizeof(struct field), key, value, strlen(value));
+        memcpy(payload + at, &(struct field){ FIELD_NAMED, FIELD_STRING, (uint16_t)len },
+               sizeof(struct field));
+        at += sizeof(struct field) + len;
+    }
+    record_field(r, FIELD_NAMED_EVENT, 0, payload, at);
+}
+
+static unsigned attributes_of(const struct event_view *e)
+{
+    struct field_view field, value;
+    unsigned n = 0;
+    for (size_t pos = 0; event_attribute_next(e, &pos, &field); n++)
+        cr_expect(attribute_key(&field, &value).begin.len > 0);
+    return n;
+}
+
+Test(record, events_have_names_and_attributes_within_the_limits)
+{
+    struct made_record *r = record_begin(1, 2, 0);
+    limit(128, 3, 128, 3);
+    span_view_limit(&(struct span_limits){ 128, 3, 128, 3, 2 });
+    event(r, "plain", 0, "");
+    event(r, "bad\xFF", 5, "\xFF\xFE\xC3\xA4z");
+    record_field(r, FIELD_NAMED_EVENT, 0, "short", 5);
+    event(r, "", 1, "no name");
+    event(r, "last", 1, "v");
+    event(r, "one more", 1, "v");
+    record_field(r, FIELD_DROPPED, 0, &(struct record_dropped){ 10, 20 },
+                 sizeof(struct record_dropped));
+    cr_assert(take(r));
+    cr_assert_eq(view.nr_events, 3);
+    cr_expect_eq(view.dropped_events, 13);
+    cr_expect_eq(view.dropped_links, 20);
+    cr_expect(is_text(view.events[0].name, "plain"));
+    cr_expect(is_text(view.events[1].name, "bad\xEF\xBF\xBD"));
+    cr_expect_eq(attributes_of(&view.events[0]), 0);
+    cr_expect_eq(attributes_of(&view.events[1]), 2);
+    cr_expect_eq(view.events[0].dropped_attributes, 1);
+    cr_expect_eq(view.events[1].dropped_attributes, 4);
+    struct field_view field, value;
+    size_t pos = 0;
+    cr_assert(event_attribute_next(&view.events[1], &pos, &field));
+    attribute_key(&field, &value);
+    cr_expect(is_text(text_of(&value), "\xEF\xBF\xBD\xEF\xBF\xBD\xC3\xA4"));
+}
+
+Test(record, the_attributes_of_all_events_are_bounded)
+{
+    struct made_record *r = record_begin(1, 2, 0);
+    for (unsigned i = 0; i < 8; i++)
+        event(r, "e", 100, "\xFF");
+    cr_assert(take(r));
+    cr_expect_eq(view.nr_event_attributes, VIEW_MAX_EVENT_ATTRIBUTES);
+    uint32_t dropped = 0;
+    for (unsigned i = 0; i < 8; i++)
+        dropped += view.events[i].dropped_attributes;
+    cr_expect_eq(dropped, 8 + 800 - VIEW_MAX_EVENT_ATTRIBUTES);
+    cr_expect_leq(otlp_encode_span(&view, encoded), OTLP_SPAN_MAX_BYTES);
+    cr_expect_leq(view.repaired_bytes, sizeof view.repaired);
+}
+
+Test(record, ok_is_final)
+{
+    struct made_record *r = record_begin(1, 2, 0);
+    r->u.head.flags |= RECORD_ERROR;
+    record_field(r, FIELD_STATUS_MESSAGE, 0, "why", 3);
+    cr_assert(take(r));
+    cr_expect_eq(span_view_status(&view), STATUS_ERROR);
+    r->u.head.flags |= RECORD_OK;
+    cr_assert(take(r));
+    cr_expect_eq(span_view_status(&view), STATUS_OK);
+}
+
 Test(record, every_truncation_is_harmless)
 {
     static const char *const answers[] = { "1.2.3.4", "::1", NULL };
@@ -157,6 +331,8 @@ Test(record, every_truncation_is_harmless)
     record_name(r, "dns.lookup");
     record_text(r, ATTR_DNS_QUESTION_NAME, "h\xFF\xFEst");
     record_texts(r, ATTR_DNS_ANSWERS, answers);
+    event(r, "event", 2, "value");
+    scalar(r, FIELD_STRING, "own", "value", 5);
     size_t whole = r->used;
     for (size_t used = 0; used <= whole; used++) {
         size_t bytes = (sizeof(struct record) + used + 7) & ~(size_t)7;
@@ -168,7 +344,7 @@ Test(record, every_truncation_is_harmless)
         cr_assert_leq(otlp_encode_span(&view, encoded), OTLP_SPAN_MAX_BYTES);
         free(exact);
     }
-    cr_assert_eq(view.nr_attributes, 2);
+    cr_assert_eq(view.nr_attributes, 3);
 }
 
 Test(record, more_fields_than_a_span_may_have_are_counted)
@@ -187,11 +363,6 @@ Test(record, more_fields_than_a_span_may_have_are_counted)
     cr_assert_eq(view.dropped_links, 200 - VIEW_MAX_LINKS);
 }
 
-static void limit(uint32_t attributes, uint32_t events, uint32_t links, uint32_t chars)
-{
-    span_view_limit(&(struct span_limits){ attributes, events, links, chars });
-}
-
 Test(record, attributes_over_the_limit_are_counted_but_old_ones_may_change)
 {
     struct made_record *r = record_begin(1, 2, 0);
@@ -206,10 +377,11 @@ Test(record, attributes_over_the_limit_are_counted_but_old_ones_may_change)
     cr_assert_eq(view.nr_attributes, 2);
     cr_assert_eq(view.dropped_attributes, 2);
     cr_assert(is_text(text_of(&view.attributes[0]), "new"));
-    size_t pos;
-    struct text value;
-    attribute_key(&view.attributes[1], &pos);
-    cr_assert(string_array_next(&view.attributes[1], &pos, &value) && is_text(value, "new"));
+    size_t pos = 0;
+    struct text text;
+    struct field_view value;
+    attribute_key(&view.attributes[1], &value);
+    cr_assert(string_array_next(&value, &pos, &text) && is_text(text, "new"));
     limit(0, 0, 0, 0);
     cr_assert(take(r));
     cr_assert_eq(view.nr_attributes, 0);
@@ -251,9 +423,11 @@ Test(record, values_are_cut_after_characters_and_keys_are_not)
     for (unsigned i = 0; i < 3; i++)
         cr_assert(string_array_next(&view.attributes[2], &pos, &text) && is_text(text, cut[i]));
     cr_assert_not(string_array_next(&view.attributes[2], &pos, &text));
-    struct attribute_key key = attribute_key(&view.attributes[4], &pos);
+    struct field_view value;
+    struct attribute_key key = attribute_key(&view.attributes[4], &value);
     cr_assert(is_text(key.end, "x-long-\xEF\xBF\xBD"));
-    cr_assert(string_array_next(&view.attributes[4], &pos, &text) && is_text(text, "va"));
+    pos = 0;
+    cr_assert(string_array_next(&value, &pos, &text) && is_text(text, "va"));
     cr_assert_eq(view.dropped_attributes, 0);
     cr_assert_leq(view.repaired_bytes, sizeof view.repaired);
 }
@@ -281,7 +455,7 @@ Test(record, the_largest_span_fits_its_bound)
     struct made_record *r = record_begin(1, 2, 3);
     uint64_t at = UINT64_MAX;
     struct record_link link = { .remote = 1 };
-    r->u.head.flags = 0xFF;
+    r->u.head.flags = (uint8_t)~RECORD_OK; /* an error, with its text */
     memset(link.trace_id, 0xFF, sizeof link.trace_id);
     for (unsigned i = 0; i < VIEW_MAX_EVENTS; i++)
         record_field(r, FIELD_EVENT, EVENT_CURL_TLS_ESTABLISHED, &at, sizeof at);
@@ -318,7 +492,7 @@ Test(record, random_bytes_never_leave_the_bounds)
         r->size = (uint32_t)bytes;
         r->fields_bytes = (uint32_t)(round % 3 ? bytes - sizeof *r : state % 4096);
         for (unsigned i = 0; i < 4 && round % 2; i++) /* plausible field types */
-            ((unsigned char *)r->fields)[0] = (unsigned char)(1 + round % FIELD_NAMED_ARRAY);
+            ((unsigned char *)r->fields)[0] = (unsigned char)(1 + round % FIELD_DROPPED);
         cr_assert(span_view_of(r, UNIX_MINUS_MONO_NS, &view));
         cr_assert_leq(otlp_encode_span(&view, encoded), OTLP_SPAN_MAX_BYTES);
         free(r);

@@ -1,5 +1,7 @@
 """The wire formats: JSON, gzip, and that all of them say the same."""
 
+import math
+
 from harness import Failure, account, case, collector, drive, expect, expect_between
 
 JSON = {"content_type": "application/json"}
@@ -24,7 +26,10 @@ def received(protocol, **settings):
 def json_says_what_protobuf_says():
     wanted = received(PROTOBUF)
     span = wanted[3]
-    expect("attributes of a rich span", len(span["attributes"]), 14)
+    expect("attributes of a rich span", len(span["attributes"]), 16)
+    expect("its own event", span["events"][1], {
+        "name": 'own "event"', "time": span["start"], "dropped_attributes": 3,
+        "attributes": {"s": '\x01"\\\u00e4', "i": -1, "b": False, "0": 0.5, "1": -math.inf}})
     expect("its texts", span["attributes"]["user_agent.original"], "gr\u00fcn \U0001f98a \x01\x7f\\")
     expect("its status", span["status_message"], 'it "broke"')
     expect("by JSON", received(HTTP_JSON), wanted)
