@@ -219,7 +219,7 @@
     VAR("OTEL_SPAN_LINK_COUNT_LIMIT", LIMIT, limits.links, NONE, "128", \
         "Links of a span that are kept, at most 128; others are counted as dropped") \
     VAR("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", LIMIT, limits.event_attributes, NONE, "128", \
-        "Attributes of an event that are kept (events of this version have none)") \
+        "Attributes of an event that are kept, at most 128") \
     VAR("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", LIMIT, limits.link_attributes, NONE, "128", \
         "Attributes of a link that are kept (links of this version have none)") \
     VAR("OTEL_PROPAGATORS", PROPAGATORS, propagator_order, PROPAGATOR, "tracecontext,baggage", \

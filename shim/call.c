@@ -99,6 +99,14 @@ static enum nesting nesting_of(uintptr_t frame, uintptr_t outer)
     return OTHER_STACK;
 }
 
+/* What the program has attached outside of them is current again. */
+static void forget_calls(struct thread_state *t)
+{
+    t->frame = 0;
+    t->current = t->attached;
+    t->suppressed = 0;
+}
+
 bool call_enter_slow(struct call *call, const struct instrumentation *instr, uintptr_t frame)
 {
     struct thread_state *t = &thread_state;
@@ -110,29 +118,16 @@ bool call_enter_slow(struct call *call, const struct instrumentation *instr, uin
     if (!ready)
         return false;
 
-    *call = (struct call){ .thread = t, .saved_errno = saved_errno };
-    if (t->frame != 0) {
-        switch (nesting_of(frame, t->frame)) {
-        case NESTED:
-            if (t->suppressed & instr->bit)
-                return false;
-            call->outer_span = t->current;
-            call->outer_frame = t->frame;
-            call->outer_suppressed = t->suppressed;
-            break;
-        case ABANDONED:
-            t->current = NULL;
-            t->suppressed = 0;
-            break;
-        case OTHER_STACK:
-            /* Given back by call_leave; meanwhile that call is nobody's parent. */
-            call->outer_span = t->current;
-            call->outer_frame = t->frame;
-            call->outer_suppressed = t->suppressed;
-            t->current = NULL;
-            t->suppressed = 0;
-            break;
-        }
+    enum nesting nesting = t->frame != 0 ? nesting_of(frame, t->frame) : NESTED;
+    if (nesting == NESTED && (t->suppressed & instr->bit))
+        return false;
+    if (nesting == ABANDONED)
+        forget_calls(t);
+    *call = (struct call){ t, t->current, t->frame, t->suppressed, saved_errno };
+    if (nesting == OTHER_STACK) {
+        /* Given back by call_leave; meanwhile that call is nobody's parent. */
+        t->current = NULL;
+        t->suppressed = 0;
     }
     t->frame = frame;
     t->suppressed |= instr->suppress_mask;
@@ -144,9 +139,6 @@ void call_unwound_to(uintptr_t stack_pointer)
     struct thread_state *t = &thread_state;
     if (t->frame == 0 || t->suppressed == THREAD_IS_OURS)
         return;
-    if (nesting_of(stack_pointer, t->frame) == ABANDONED) {
-        t->frame = 0;
-        t->current = NULL;
-        t->suppressed = 0;
-    }
+    if (nesting_of(stack_pointer, t->frame) == ABANDONED)
+        forget_calls(t);
 }

@@ -47,6 +47,7 @@ struct thread_state {
     uint32_t used_below;        /* fd + 1 that a library used below our sight, see conn.h */
     uintptr_t frame;            /* of the innermost call that is on the stack, 0 = none */
     struct span *current;       /* innermost open call span, NULL = none */
+    struct span *attached;      /* what was current outside of all calls, NULL = nothing */
     struct span *next_thread;   /* whose thread the next pthread_create makes, NULL = current's */
     struct ring *ring;          /* this thread's ring, NULL until its first record */
     uintptr_t writing;          /* frame inside a ring reservation, 0 = none */

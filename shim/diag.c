@@ -49,8 +49,34 @@ const char *diag_drop_name(enum drop_reason reason)
     return reason_names[reason];
 }
 
+/* As above. */
+static _Atomic uint64_t details[DETAIL_COUNT];
+
+static const char *const detail_names[DETAIL_COUNT] = {
+#define X(id, text) text,
+    DETAIL_REASONS(X)
+#undef X
+};
+
+void diag_detail(enum detail_reason reason)
+{
+    atomic_fetch_add_explicit(&details[reason], 1, memory_order_relaxed);
+}
+
+uint64_t diag_details(enum detail_reason reason)
+{
+    return atomic_load_explicit(&details[reason], memory_order_relaxed);
+}
+
+const char *diag_detail_name(enum detail_reason reason)
+{
+    return detail_names[reason];
+}
+
 void diag_fork_child(void)
 {
+    for (int i = 0; i < DETAIL_COUNT; i++)
+        atomic_store_explicit(&details[i], 0, memory_order_relaxed);
     for (int i = 0; i < DROP_COUNT; i++)
         atomic_store_explicit(&drops[i], 0, memory_order_relaxed);
 }

@@ -30,6 +30,20 @@ enum drop_reason {
     DROP_COUNT
 };
 
+/* DETAIL(id, text): why something that the program says of a span (otelshim.h) was not taken
+ * where no span can count it. */
+#define DETAIL_REASONS(DETAIL)                                                   \
+    DETAIL(CONTENDED, "contended")       /* two threads at one span at one moment */ \
+    DETAIL(OTHERS, "other_thread")       /* the span is of another thread's call */ \
+    DETAIL(TABLE_FULL, "table_full")     /* more spans with notes than NOTES_MAX */
+
+enum detail_reason {
+#define X(id, text) DETAIL_##id,
+    DETAIL_REASONS(X)
+#undef X
+    DETAIL_COUNT
+};
+
 /* Values of OTEL_LOG_LEVEL. */
 enum log_level { LOG_NONE, LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG, LOG_TRACE };
 
@@ -38,6 +52,10 @@ void diag_drop(enum drop_reason reason, uint64_t n);
 uint64_t diag_dropped(enum drop_reason reason);
 /* The reason's name in logs and docs. */
 const char *diag_drop_name(enum drop_reason reason);
+/* The same for details. */
+void diag_detail(enum detail_reason reason);
+uint64_t diag_details(enum detail_reason reason);
+const char *diag_detail_name(enum detail_reason reason);
 /* A forked child counts from zero. */
 void diag_fork_child(void);
 

@@ -22,7 +22,9 @@
     X(instr_openssl)        \
     X(instr_gnutls)         \
     X(instr_curl)           \
-    X(instr_sqlite)
+    X(instr_sqlite)         \
+    X(instr_api)            \
+    X(instr_manual)
 /* clang-format on */
 
 #define X(name) extern struct instrumentation name;

@@ -113,6 +113,21 @@ static void tell(const struct exporter_account *account, struct told *told, uint
     told->delivered = delivered;
 }
 
+/* "details of spans not taken: contended=1", since the process began; nothing where all were. */
+static void tell_details(void)
+{
+    char text[128] = "";
+    size_t len = 0;
+    for (int i = 0; i < DETAIL_COUNT; i++) {
+        uint64_t count = diag_details((enum detail_reason)i);
+        if (count != 0 && len < sizeof text)
+            len += (size_t)snprintf(text + len, sizeof text - len, " %s=%" PRIu64,
+                                    diag_detail_name((enum detail_reason)i), count);
+    }
+    if (len != 0)
+        diag_log(LOG_DEBUG, "details of spans not taken:%s", text);
+}
+
 static void tell_all(void)
 {
     uint64_t made = spans_made();
@@ -124,6 +139,7 @@ static void tell_all(void)
         if (made != report.told[i].made)
             tell(account, &report.told[i], made, nr > 1 ? account->name : NULL);
     }
+    tell_details();
 }
 
 AT_START void worker_report(void)

@@ -18,6 +18,7 @@
 #include "diag.h"
 #include "layout.h"
 #include "proto/http_attrs.h"
+#include "sdk/notes.h"
 #include "sdk/sampler.h"
 
 /* Any thread; a forked child gives back what its copy holds. */
@@ -288,6 +289,18 @@ void exchange_start(struct conn *c, struct exchange *e, const struct http1 *requ
 
 /* ---- ends ---- */
 
+/* What the program has said of a server's request goes with its span. */
+static void take_notes(struct exchange *e)
+{
+    if (!(e->flags & EXCHANGE_SERVER) || e->request == 0)
+        return;
+    uint32_t notes = request_take_notes(e->request);
+    if (notes != 0 && e->span.open)
+        e->span.notes = (uint16_t)notes;
+    else if (notes != 0)
+        notes_give(notes);
+}
+
 static void forget_span(struct exchange *e)
 {
     if (e->span.open)
@@ -297,6 +310,7 @@ static void forget_span(struct exchange *e)
 void exchange_abandon(struct exchange *e)
 {
     request_close(e->flags & EXCHANGE_SERVER ? e->request : 0);
+    take_notes(e);
     forget_span(e);
 }
 
@@ -309,6 +323,7 @@ void exchange_end(struct conn *c, struct exchange *e, const char *error)
 void exchange_tell(struct conn *c, struct exchange *e, const char *error)
 {
     struct span_writer w;
+    take_notes(e);
     if (!(e->wants & WANT_RECORD)) {
         forget_span(e);
         return;

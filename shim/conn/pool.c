@@ -84,3 +84,9 @@ void pool_give(struct pool *pool, uint32_t number)
     } while (!atomic_compare_exchange_weak_explicit(&pool->free, &head, next, memory_order_release,
                                                     memory_order_relaxed));
 }
+
+void pool_forget(struct pool *pool)
+{
+    atomic_store_explicit(&pool->free, 0, memory_order_relaxed);
+    atomic_store_explicit(&pool->used, 0, memory_order_relaxed);
+}

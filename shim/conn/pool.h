@@ -39,6 +39,8 @@ struct pool {
 /* A block's number, POOL_NONE when all are in use or there is no memory. */
 uint32_t pool_take(struct pool *pool);
 void pool_give(struct pool *pool, uint32_t number);
+/* Forked child: nobody has a block any more. Contents stay as they are. */
+void pool_forget(struct pool *pool);
 
 /* For a pool whose numbers its user gives out (1 to max): whether the block is there. */
 bool pool_reach_slow(struct pool *pool, uint32_t number);

@@ -146,6 +146,7 @@ void context_fork_child(const struct span_context *at_fork)
     p->parent = parent;
     p->span.open = false;
     p->start_mono_ns = clock_mono_ns();
+    atomic_store_explicit(&p->notes, 0, memory_order_relaxed);
     atomic_store_explicit(&p->calls, 0, memory_order_relaxed);
     unsigned flags = PROCESS_FORKED | (has_parent ? PROCESS_PARENT : 0u);
     unsigned before = atomic_load_explicit(&p->flags, memory_order_relaxed);
@@ -245,6 +246,25 @@ static bool thread_parent(const struct thread_state *t, struct span_context *out
         return false; /* most threads: no call */
     uint32_t made_for = request_inherited(t);
     return made_for != 0 && request_context(made_for, out);
+}
+
+struct context_at context_at(const struct thread_state *t)
+{
+    struct context_at at = { .owner = CONTEXT_NONE };
+    struct span_context context;
+    if (t->current != NULL && t->current->open)
+        return (struct context_at){ .owner = CONTEXT_CALL, .span = t->current };
+    at.request = request_current(t);
+    if (at.request == 0 || !request_context(at.request, &context)) {
+        if (t->inherited != 0 && context_published(t->inherited, &context))
+            return (struct context_at){ .owner = CONTEXT_OTHERS };
+        at.request = t->inherited_request != 0 ? request_inherited(t) : 0;
+    }
+    if (at.request != 0 && request_context(at.request, &context))
+        at.owner = CONTEXT_REQUEST;
+    else if ((process_flags() & (PROCESS_SPAN | PROCESS_SERVER | PROCESS_TOLD)) == PROCESS_SPAN)
+        at.owner = CONTEXT_PROCESS;
+    return at;
 }
 
 bool context_parent_slow(const struct thread_state *t, struct span_context *parent,

@@ -31,6 +31,24 @@ bool context_parent(const struct call *call, struct span_context *parent, struct
 bool context_for_child(struct span_context *out);
 
 /*
+ * Whose span the thread's current context is: what the program says of it goes there. The
+ * same rules, but for the parent that came in from outside, which is nobody's here.
+ */
+enum context_owner {
+    CONTEXT_NONE,
+    CONTEXT_CALL,    /* of `span`, on this thread's stack or attached */
+    CONTEXT_REQUEST, /* of the server request */
+    CONTEXT_OTHERS,  /* of a call on another thread's stack */
+    CONTEXT_PROCESS, /* of the process itself */
+};
+struct context_at {
+    enum context_owner owner;
+    struct span *span;
+    uint32_t request;
+};
+struct context_at context_at(const struct thread_state *t);
+
+/*
  * A handle by which other threads can ask for an open span's context: 0 when the
  * table (CONTEXT_SLOTS) is full. Ends with span_end/span_abandon.
  */

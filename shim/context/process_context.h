@@ -23,6 +23,8 @@
 #define PROCESS_MAX_IDLE_NS 60000000000ull /* a first call span later than this: long-lived */
 #define PROCESS_MAX_CALLS 1000u            /* from this call span on: long-lived */
 
+#define PROCESS_NOTES_TOLD UINT32_MAX /* none can be set any more */
+
 enum process_flag {
     PROCESS_PARENT = 1u << 0,
     PROCESS_SPAN = 1u << 1,
@@ -39,6 +41,8 @@ struct process_context {
     uint64_t start_mono_ns;
     bool may_end;      /* `auto`: servers and long-lived programs stop being parents */
     atomic_uint flags; /* any thread sets bits; none is cleared but by a new begin */
+    /* Block of what the program says of the span (sdk/notes.h); PROCESS_NOTES_TOLD. Any thread. */
+    _Atomic uint32_t notes;
     atomic_uint calls; /* call spans under it; lossy when threads race, a bound only */
     /* Writes the span's record when it stops being a parent; set by hooks/process.c. */
     void (*tell)(void);

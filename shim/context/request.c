@@ -77,6 +77,7 @@ uint32_t request_open(uint32_t slot, const struct span_context *context,
     r->generation = (r->generation + 1) & (UINT32_MAX >> REQUEST_INDEX_BITS);
     r->generation += r->generation == 0;
     uint32_t handle = r->generation << REQUEST_INDEX_BITS | (slot - 1);
+    atomic_store_explicit(&r->notes, (uint64_t)handle << 32, memory_order_relaxed);
     atomic_fetch_add_explicit(counter_of(t->id), 1, memory_order_relaxed);
     uint64_t before = atomic_fetch_add_explicit(&requests, ONE_OPENED + 1, memory_order_relaxed);
     atomic_store_explicit(&r->opened, opens_of(before) + 1, memory_order_relaxed);
@@ -133,6 +134,29 @@ static uint64_t mix(uint64_t h, const char *text, size_t len)
         word = word << 8 | (unsigned char)text[len - 1];
     h = (h ^ word) * prime;
     return h ^ h >> 32;
+}
+
+uint32_t request_notes(uint32_t handle)
+{
+    uint64_t word = atomic_load_explicit(&request_at(handle)->notes, memory_order_acquire);
+    return word >> 32 == handle ? (uint32_t)word : 0;
+}
+
+bool request_set_notes(uint32_t handle, uint32_t notes)
+{
+    uint64_t none = (uint64_t)handle << 32;
+    return atomic_compare_exchange_strong(&request_at(handle)->notes, &none, none | notes);
+}
+
+uint32_t request_take_notes(uint32_t handle)
+{
+    _Atomic uint64_t *word = &request_at(handle)->notes;
+    uint64_t now = atomic_load_explicit(word, memory_order_relaxed);
+    /* The handle alone is changed, too: nobody can set any later. */
+    while (now >> 32 == handle)
+        if (atomic_compare_exchange_weak(word, &now, 0))
+            return (uint32_t)now;
+    return 0;
 }
 
 uint64_t request_target(const char *method, size_t method_len, const char *target, size_t len)

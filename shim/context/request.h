@@ -62,6 +62,13 @@ void request_unopened(void);
 void request_close(uint32_t handle);
 /* False when it is closed, or excluded: opened with an invalid context. */
 bool request_context(uint32_t handle, struct span_context *out);
+/*
+ * What the program says of it (sdk/notes.h): the number of its block. Set: false when it has
+ * one already, or is closed or told. Take: there is none from then on. Any thread.
+ */
+uint32_t request_notes(uint32_t handle);
+bool request_set_notes(uint32_t handle, uint32_t notes);
+uint32_t request_take_notes(uint32_t handle);
 static inline bool request_is_open(uint32_t handle);
 
 uint64_t request_target(const char *method, size_t method_len, const char *target, size_t len);
@@ -123,6 +130,7 @@ struct request {
     uint32_t generation;     /* the slot's owner alone */
     _Atomic uint32_t thread; /* thread_state.id that read it */
     _Atomic uint32_t opened; /* its number among all that were */
+    _Atomic uint64_t notes;  /* handle << 32 | block of notes, 0 = told. Any thread, by CAS */
     _Atomic uint64_t target;
     _Atomic uint64_t caller[3];                              /* trace id, span id; 0: none */
     _Atomic uint64_t words[sizeof(struct span_context) / 8]; /* the span's */

@@ -74,6 +74,7 @@ static void tell(int exit_code)
     if ((before & PROCESS_TOLD) || !(before & PROCESS_SPAN))
         return;
     struct span span = p->span; /* the context stays as it is for those who ask */
+    span.notes = (uint16_t)atomic_exchange(&p->notes, PROCESS_NOTES_TOLD);
     struct span_writer w;
     if (!span_end(&span, &w))
         return;

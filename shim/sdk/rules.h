@@ -36,6 +36,7 @@
 #define RULE_ATTRIBUTES(ATTRIBUTE) \
     ATTRIBUTE(INSTRUMENTATION, "instrumentation") \
     ATTRIBUTE(KIND, "kind") \
+    ATTRIBUTE(NAME, "name") \
     ATTRIBUTE(METHOD, "method") \
     ATTRIBUTE(URL, "url") \
     ATTRIBUTE(HOST, "host") \

@@ -12,6 +12,7 @@
 #include "layout.h"
 #include "ring.h"
 #include "sdk/id.h"
+#include "sdk/notes.h"
 #include "sdk/rules.h"
 #include "sdk/sampler.h"
 #include "worker.h"
@@ -36,7 +37,8 @@ AT_START uint64_t clock_mono_ns(void)
 
 void span_decide(struct span *span, const struct instrumentation *instr, struct span_known *known)
 {
-    static const char *const kinds[] = { "internal", "internal", "server", "client" };
+    static const char *const kinds[] = { "internal", "internal", "server",
+                                         "client",   "producer", "consumer" };
     const char *kind = kinds[span->head.kind];
     bool sampled = span->head.flags & RECORD_SAMPLED;
     bool inner =
@@ -60,6 +62,7 @@ static void begin_inert(struct span *span, bool has_parent)
         memset(&span->context, 0, sizeof span->context);
     span->open = false;
     span->has_link = false;
+    span->notes = 0;
     span->published = 0;
     span->start_mono_ns = 0;
     span->head = (struct record_head){ .type = RECORD_SPAN };
@@ -102,6 +105,7 @@ static inline __attribute__((always_inline)) void begin_as(struct span *span,
     flags |= context->flags & (SPAN_FLAG_SAMPLED | SPAN_FLAG_RANDOM);
     span->head = (struct record_head){ RECORD_SPAN, instr->index, (uint8_t)kind, flags };
     span->open = true;
+    span->notes = 0;
     span->process_generation = t->generation;
     span->published = 0;
     span->start_mono_ns = sampled || span_record_unsampled ? clock_mono_ns() : 0;
@@ -173,6 +177,7 @@ static inline void begin_record(const struct span *span, struct span_writer *w, 
     memcpy(r->span_id, span->context.span_id, 8);
     memcpy(r->parent_span_id, span->parent_span_id, 8);
     w->record = r;
+    w->notes = 0;
     w->limit = (unsigned char *)r + RECORD_MAX_BYTES;
     w->text_limit = w->limit - SPAN_TAIL_ROOM;
     unsigned char *at = r->fields;
@@ -241,34 +246,56 @@ static inline bool end_at(struct span *span, struct span_writer *w, uint64_t end
     return true;
 }
 
-static inline void unpublish(struct span *span)
+/* Whether threads or notes hang on it: few spans have any. */
+static inline bool has_company(const struct span *span)
 {
-    if (unlikely(span->published != 0)) {
-        context_unpublish(span->published);
-        span->published = 0;
-    }
+    return unlikely((span->published | span->notes) != 0);
+}
+
+/* Nobody sees it any more. Returns its notes, if they are this process's. */
+static __attribute__((noinline)) uint32_t part_company(struct span *span)
+{
+    uint32_t notes = span->notes;
+    context_unpublish(span->published);
+    span->published = 0;
+    span->notes = 0;
+    return span->process_generation == thread_state.generation ? notes : 0;
+}
+
+static __attribute__((noinline)) bool end_with_company(struct span *span, struct span_writer *w,
+                                                       uint64_t end_mono_ns)
+{
+    uint32_t notes = part_company(span);
+    bool written = end_at(span, w, end_mono_ns);
+    if (written)
+        w->notes = notes;
+    else if (notes != 0)
+        notes_give(notes);
+    return written;
 }
 
 void span_abandon(struct span *span)
 {
-    unpublish(span);
+    uint32_t notes = has_company(span) ? part_company(span) : 0;
+    if (notes != 0)
+        notes_give(notes);
     span->open = false;
 }
 
 bool span_end_at(struct span *span, struct span_writer *w, uint64_t end_mono_ns)
 {
-    unpublish(span);
-    return end_at(span, w, end_mono_ns);
+    return has_company(span) ? end_with_company(span, w, end_mono_ns)
+                             : end_at(span, w, end_mono_ns);
 }
 
 bool span_end(struct span *span, struct span_writer *w)
 {
-    unpublish(span);
-    return end_at(span, w, span->start_mono_ns != 0 ? clock_mono_ns() : 0);
+    uint64_t end_mono_ns = span->start_mono_ns != 0 ? clock_mono_ns() : 0;
+    return has_company(span) ? end_with_company(span, w, end_mono_ns)
+                             : end_at(span, w, end_mono_ns);
 }
 
-/* Shortens `len` to at most `max` without splitting a UTF-8 sequence. */
-static size_t cut(const char *text, size_t len, size_t max)
+size_t span_cut(const char *text, size_t len, size_t max)
 {
     if (len <= max)
         return len;
@@ -308,7 +335,7 @@ void span_put_cut(struct span_writer *w, uint8_t type, uint8_t key, const char *
     size_t room = (size_t)(w->limit - w->at);
     if (max > room - (room < SPAN_TAIL_ROOM ? room : SPAN_TAIL_ROOM))
         max = room > SPAN_TAIL_ROOM ? room - SPAN_TAIL_ROOM : 64;
-    len = cut(text, len, max);
+    len = span_cut(text, len, max);
     unsigned char *to = span_put(w, type, key, len);
     if (to != NULL)
         memcpy(to, text, len);
@@ -324,7 +351,7 @@ void span_list_begin(struct span_writer *w, struct span_list *list, enum field_t
 void span_list_add(struct span_writer *w, struct span_list *list, const char *text, size_t len,
                    size_t max)
 {
-    uint16_t kept = (uint16_t)cut(text, len, max);
+    uint16_t kept = (uint16_t)span_cut(text, len, max);
     if (list->start == NULL)
         return;
     if ((size_t)(w->limit - w->at) < sizeof kept + kept) {
@@ -367,6 +394,8 @@ void span_commit(struct span_writer *w)
 {
     struct record *r = w->record;
     struct ring *ring = w->ring;
+    if (unlikely(w->notes != 0))
+        notes_commit(w, w->notes);
     r->fields_bytes = (uint32_t)(w->at - r->fields);
     uint32_t size = (uint32_t)(w->at - (unsigned char *)r);
     r->size = (size + RECORD_ALIGN - 1) & ~(RECORD_ALIGN - 1);

@@ -64,6 +64,7 @@ struct span {
     struct record_head head; /* as the record gets it */
     bool open;               /* between start and end */
     bool has_link;
+    uint16_t notes;              /* block with what the program says of it, 0 = none; notes.h */
     uint32_t process_generation; /* made in this process: a forked child ignores it */
     uint32_t published;          /* context slot other threads may hold, 0 = none; see context.h */
     uint64_t start_mono_ns;
@@ -75,6 +76,7 @@ struct span_writer {
     struct record *record;
     unsigned char *at, *limit, *text_limit; /* texts leave SPAN_TAIL_ROOM before limit */
     struct ring *ring;
+    uint32_t notes; /* that go behind what is written; of a span of this process */
 };
 
 /*
@@ -113,6 +115,9 @@ bool span_end_at(struct span *span, struct span_writer *w, uint64_t end_mono_ns)
 void span_abandon(struct span *span);
 
 /* ---- writing of fields: inline, a span has many; for span.c and the functions below ---- */
+
+/* Shortens `len` to at most `max` without splitting a UTF-8 sequence. */
+size_t span_cut(const char *text, size_t len, size_t max);
 
 /* A text that would not fit is cut to what is left, less room for the small
  * attributes that follow (status code, error type). */

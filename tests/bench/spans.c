@@ -4,7 +4,8 @@
  * from the shim's own objects; `registry` and pthread_create stand in for hooks/.
  *
  *     spans time BATCHES ns per span into the ring, one line per batch:
- *                        WHAT ns   (root, child, linked, unsampled, and floors)
+ *                        WHAT ns   (root, child, linked, unsampled, floors, and the
+ *                        same as a program's own span, by otelshim.h)
  *     spans step         the same for step.c, one counted run of STEP_SPANS each
  *     spans export N     N spans through the real worker and exporter; prints what
  *                        the whole process spent and how its memory grew
@@ -19,15 +20,17 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "call.h"
+#include "attach.h"
 #include "config.h"
 #include "context/process_context.h"
 #include "mark.h"
+#include "otelshim.h" /* weak references: instr_manual below links them in */
 #include "process_state.h"
 #include "ring.h"
 #include "sdk/id.h"
 #include "sdk/sampler.h"
 #include "worker.h"
+#include "worker_report.h"
 #include "worker_thread.h"
 
 #define BATCH 256u /* spans measured at once; they fit in a ring */
@@ -133,6 +136,21 @@ static void spans(unsigned n)
         one_span(&call);
 }
 
+static void manual_spans(unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        struct otelshim_span span;
+        otelshim_span_start(&span, method.text, OTELSHIM_CLIENT);
+        otelshim_span_set(&span, otelshim_string("http.request.method", method.text));
+        otelshim_span_set(&span, otelshim_string("url.full", url.text));
+        otelshim_span_set(&span, otelshim_string("server.address", host.text));
+        otelshim_span_set(&span, otelshim_int("server.port", port));
+        otelshim_span_set(&span, otelshim_int("http.response.status_code", status));
+        otelshim_span_set(&span, otelshim_string("network.protocol.version", version.text));
+        otelshim_span_end(&span);
+    }
+}
+
 /* ---- floors, in the same run ---- */
 
 static uint64_t floor_bytes[2][32]; /* 256 B */
@@ -199,7 +217,7 @@ static const struct subject {
     { "root", set_root, spans, false },     { "child", set_child, spans, false },
     { "linked", set_linked, spans, false }, { "clocks", set_root, two_clocks, false },
     { "ids", set_root, ids, false },        { "copy", set_root, copy, false },
-    { "unsampled", set_root, spans, true },
+    { "unsampled", set_root, spans, true }, { "manual", set_root, manual_spans, false },
 };
 
 static void set_up(void)
@@ -212,7 +230,8 @@ static void set_up(void)
     if (!process_state_create())
         exit(2);
     context_init();
-    call_enabled_mask = 1;
+    instr_manual.bit = instr_manual.suppress_mask = 2;
+    call_enabled_mask = 3;
     call.thread = &thread_state;
 }
 

@@ -5,6 +5,7 @@
 
 #define OTELSHIM_API extern /* a weak one would not be linked in */
 #define OTELSHIM_IMPLEMENTATION
+#include "attach.h"
 #include "config.h"
 #include "context/process_context.h"
 #include "no_hooks.h"
@@ -14,7 +15,7 @@
 #define CAME_IN "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 #define OTHER "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"
 
-static struct instrumentation instr = { .name = "unit", .bit = 1, .suppress_mask = 1 };
+static struct instrumentation instr = { .name = "unit", .bit = 4, .suppress_mask = 4 };
 
 static void begin(const char *parent)
 {
@@ -24,7 +25,8 @@ static void begin(const char *parent)
     config_load(env);
     become_program();
     context_init();
-    call_enabled_mask = 1;
+    instr_api.bit = instr_api.suppress_mask = 1;
+    call_enabled_mask = 5;
 }
 
 TestSuite(api, .timeout = 30);

@@ -68,7 +68,7 @@ Test(rules, globs)
 Test(rules, each_attribute_is_looked_at_and_one_that_is_missing_never_matches)
 {
     static const char *const words[] = {
-        "instrumentation", "kind", "method", "url", "host", "path", "route"
+        "instrumentation", "kind", "name", "method", "url", "host", "path", "route"
     };
     for (unsigned i = 0; i < RULE_ATTRIBUTE_COUNT; i++) {
         char text[64];

@@ -1,7 +1,7 @@
 /*
  * A server whose worker thread does the work of requests that another thread has accepted:
  * the worker attaches the context that came along with the job, so that what it does (here
- * a name lookup) belongs to the request. Runs the same with and without otelshim.
+ * a name lookup) and what it says (an attribute) belongs to the request. Runs the same with and without otelshim.
  *
  *     cc -o handoff handoff.c -lpthread && LD_PRELOAD=…/libotelshim.so ./handoff 8080
  *
@@ -36,6 +36,7 @@ static void do_work(struct job *j)
     j->found = getaddrinfo("localhost", "80", &hints, &list) == 0;
     if (list != NULL)
         freeaddrinfo(list);
+    otelshim_set(otelshim_bool("job.found", j->found)); /* of the request, if it is attached */
     if (j->attaches)
         otelshim_context_detach(&before);
 }
@@ -66,6 +67,7 @@ static void serve(int fd)
     pthread_mutex_lock(&lock);
     job = (struct job){ .attaches = strncmp(request, "GET /plain", 10) != 0, .is_there = 1 };
     otelshim_context_capture(&job.context);
+    otelshim_set(otelshim_string("job.kind", job.attaches ? "attached" : "plain"));
     pthread_cond_broadcast(&changed);
     while (!job.is_done)
         pthread_cond_wait(&changed, &lock);
