@@ -39,8 +39,10 @@ doctor("a_library_that_is_opened_by_name", "./hello", "  sqlite3 +maybe +SQL sta
        **kinds.compiled("gcc", source='#include <dlfcn.h>\nint main(void) { return dlopen("libsqlite3.so.0", RTLD_NOW) == 0; }\n'))
 
 # ---------------------------------------------------------------- what cannot be seen of them
-doctor("tls_built_into_node", "node", "  OpenSSL +is built into node: what goes through that copy is not seen",
-       r"  \d\. +Use a build of it that links OpenSSL dynamically.*", needs=["node"])
+doctor("tls_built_into_a_program", "./hello", "  OpenSSL +is built into hello: what goes through that copy is not seen",
+       r"  \d\. +Use a build of it that links OpenSSL dynamically.*",
+       **kinds.compiled("gcc", source='#include <openssl/ssl.h>\nint main(void) { return SSL_CTX_new(TLS_method()) == 0; }\n',
+                        libraries=["-Wl,-Bstatic", "-lssl", "-lcrypto", "-Wl,-Bdynamic"]))
 doctor("sqlite_built_into_a_program", "./hello", "  SQLite +is built into hello: what goes through that copy is not seen",
        "  sqlite3 +no .*",
        **kinds.compiled("gcc", source='#include <sqlite3.h>\nint main(void) { sqlite3 *db; return sqlite3_open(":memory:", &db); }\n',
