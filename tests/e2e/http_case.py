@@ -236,7 +236,8 @@ def apache(conf, mpm, modules=(), ports=("$PORT1",), **more):
         lines += ["User www-data", "Group www-data"]
     return server("apache2", ["apache2", "-DFOREGROUND", "-d", "$TMP", "-f", "$TMP/apache.conf"], list(ports),
                   stop="TERM", logs=["apache.access.log", "apache.error.log"],
-                  hide=[[r"\[[^\]]* \d{4}\] (\[[\w:]+\]) \[pid [^\]]*\]", r"\1"]],
+                  hide=[[r"\[[^\]]* \d{4}\] (\[[\w:]+\]) \[pid [^\]]*\]", r"\1"],
+                        [r"(\[client [^\]]*):\d+\]", r"\1:PORT]"]],
                   **more), {"apache.conf": APACHE.format(modules="\n".join(lines), conf=conf)}
 
 
