@@ -197,6 +197,14 @@ void stream_settle(struct conn *c);
 void stream_feed_http1(struct conn *c, enum proto_side side, const char *bytes, size_t len);
 /* Bytes of one direction; `bytes` NULL: unseen. */
 void stream_feed(struct conn *c, enum proto_side side, const char *bytes, size_t len);
+/* Instead of stream_feed, for bytes in the middle of a body: most of all bytes. False: they
+ * must be fed. `c` is held. */
+static inline bool stream_skip_body(struct conn *c, enum proto_side side, size_t len)
+{
+    struct stream *s = stream_of(c);
+    return s != NULL && !s->in_proxy &&
+           http1_skip_body(side == PROTO_REQUESTS ? &s->requests : &s->responses, len);
+}
 /* A direction has ended. `error`: an errno, 0 = in order. */
 void stream_finish(struct conn *c, enum proto_side side, int error);
 /* The connection goes: every exchange ends. */

@@ -392,10 +392,8 @@ static bool learn_role(struct conn *c, const char *bytes, size_t n)
     return true;
 }
 
-static void read_some(struct conn *c, const struct iovec *iov, int nr_iov, size_t n)
+static void feed_pieces(struct conn *c, const struct iovec *iov, int nr_iov, size_t n)
 {
-    const struct stream *s = stream_of(c);
-    uint32_t owner = s != NULL && s->oldest != 0 ? exchange_at(s->oldest)->request : 0;
     for (int i = 0; i < nr_iov && n > 0 && !(c->flags & CONN_GIVEN_UP); i++) {
         size_t len = iov[i].iov_len < n ? iov[i].iov_len : n;
         n -= len;
@@ -408,9 +406,19 @@ static void read_some(struct conn *c, const struct iovec *iov, int nr_iov, size_
         stream_feed(c, c->role == CONN_SERVER ? PROTO_REQUESTS : PROTO_RESPONSES, iov[i].iov_base,
                     len);
     }
+}
+
+static void read_some(struct conn *c, const struct iovec *iov, int nr_iov, size_t n)
+{
+    const struct stream *s = stream_of(c);
+    uint32_t owner = s != NULL && s->oldest != 0 ? exchange_at(s->oldest)->request : 0;
+    enum proto_side side = c->role == CONN_SERVER ? PROTO_REQUESTS : PROTO_RESPONSES;
+    bool skipped = stream_skip_body(c, side, n);
+    if (!skipped)
+        feed_pieces(c, iov, nr_iov, n);
     if (request_inline_dispatch)
         turn_to(c, owner);
-    if (!(c->flags & CONN_GIVEN_UP))
+    if (!skipped && !(c->flags & CONN_GIVEN_UP))
         stream_settle(c);
 }
 

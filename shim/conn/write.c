@@ -29,6 +29,8 @@ static enum proto_side side_out(const struct conn *c)
 static void feed_range(struct conn *c, const struct iovec *iov, int nr_iov, size_t from, size_t to)
 {
     size_t at = 0;
+    if (stream_skip_body(c, side_out(c), to - from))
+        return;
     for (int i = 0; i < nr_iov && at < to; i++) {
         size_t len = iov[i].iov_len;
         size_t first = from > at ? from - at : 0, last = to - at < len ? to - at : len;
@@ -332,7 +334,8 @@ void conn_answered(const struct conn_answer *a, const struct iovec *iov, int nr_
     struct conn *c = a->conn;
     if (n == 0 || (n < 0 && is_for_now(error)) || !conn_hold(c))
         return;
-    if (conn_generation(c) == a->generation) {
+    if (conn_generation(c) == a->generation &&
+        !(n > 0 && stream_skip_body(c, PROTO_RESPONSES, (size_t)n))) {
         if (n > 0)
             feed_range(c, iov, nr_iov, 0, (size_t)n);
         else

@@ -203,6 +203,8 @@ void http1_tunnel_refused(struct http1 *p);
  * env, store, owner and the numbers for the caller: it need not be kept. */
 #define HTTP1_AT_START 0u /* http1.state */
 #define HTTP1_AT_BEGIN 2u
+#define HTTP1_IN_BODY 17u
+#define HTTP1_IN_CHUNK 24u
 static inline bool http1_at_message_start(const struct http1 *p)
 {
     return p->state == HTTP1_AT_START;
@@ -216,6 +218,18 @@ static inline bool http1_begin(struct http1 *p, char next)
     if (p->state != HTTP1_AT_START || (p->side == PROTO_REQUESTS && (next == '\r' || next == '\n')))
         return false;
     p->state = HTTP1_AT_BEGIN;
+    return true;
+}
+/*
+ * Instead of http1_feed, for bytes in the middle of a body or chunk: counted, without a look
+ * at them. False: they are not, or are its last ones, which tell something.
+ */
+static inline bool http1_skip_body(struct http1 *p, size_t len)
+{
+    if ((p->state != HTTP1_IN_BODY && p->state != HTTP1_IN_CHUNK) || len >= p->left)
+        return false;
+    p->left -= len;
+    p->body_bytes += len;
     return true;
 }
 /* Bytes of body that come next for certain, as they stand in the stream; UINT64_MAX up to

@@ -231,6 +231,36 @@ Test(http1, takes_unseen_bytes_where_they_are_body_for_certain)
     cr_expect_eq(http1_finish(p), PROTO_END);
 }
 
+Test(http1, skips_the_middle_of_a_body_and_nothing_else)
+{
+    struct http1 *p = &whole.parser;
+    static const char length[] = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n";
+    transcript_start(&whole, PROTO_RESPONSES, 1024);
+    cr_expect(!http1_skip_body(p, 1));
+    for (size_t i = 0; i < sizeof length - 1; i++) {
+        transcript_feed(&whole, length + i, 1);
+        cr_expect_eq(http1_skip_body(p, 0), i == sizeof length - 2, "byte %zu", i);
+    }
+    cr_expect(!http1_skip_body(p, 11));
+    cr_expect(!http1_skip_body(p, 10), "the last bytes end the message");
+    cr_expect(http1_skip_body(p, 4));
+    cr_expect(http1_skip_body(p, 5));
+    cr_expect(!http1_skip_body(p, 1));
+    transcript_feed(&whole, "x", 1);
+    cr_expect(strstr(whole.text, "body=10\n") != NULL, "%s", whole.text);
+
+    static const char chunk[] = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\n";
+    transcript_start(&whole, PROTO_RESPONSES, 1024);
+    for (size_t i = 0; i < sizeof chunk - 1; i++) {
+        transcript_feed(&whole, chunk + i, 1);
+        cr_expect_eq(http1_skip_body(p, 0), i == sizeof chunk - 2, "byte %zu", i);
+    }
+    cr_expect(http1_skip_body(p, 9));
+    cr_expect(!http1_skip_body(p, 1), "the last one ends the chunk");
+    transcript_feed(&whole, "x\r\n0\r\n\r\n", 8);
+    cr_expect(strstr(whole.text, "body=10\n") != NULL, "%s", whole.text);
+}
+
 Test(http1, stands_at_a_message_start_only_between_messages)
 {
     static const char text[] =
