@@ -64,6 +64,7 @@ static struct {
     atomic_bool open_wanted;       /* open the exporter though no record waits */
     atomic_bool late;              /* exit handlers run already */
     atomic_bool ending;            /* the process ends: nothing starts any more */
+    atomic_bool sealed;            /* it does not end, but that holds all the same */
     atomic_int tid;                /* of the thread, for worker_stop */
     pthread_t thread;              /* written before state leaves STARTING by start() */
 } worker;
@@ -399,6 +400,26 @@ void worker_stop(void)
     atomic_store(&worker.stop, false);
     if (error == 0)
         atomic_store(&worker_state, NONE);
+}
+
+void worker_seal(void)
+{
+    worker_flush();
+    worker_stop();
+    if (!process_enter() || atomic_exchange(&worker.ending, true))
+        return;
+    worker_report();
+    /* Nothing that commits a record later has anything to wake or to start. */
+    atomic_store(&worker.sealed, true);
+    atomic_store(&worker_state, RUNNING);
+}
+
+void worker_unseal(void)
+{
+    if (!process_enter() || !atomic_exchange(&worker.sealed, false))
+        return;
+    atomic_store(&worker_state, NONE);
+    atomic_store(&worker.ending, false);
 }
 
 bool worker_lock_for_fork(void)

@@ -49,6 +49,13 @@ void worker_open_exporter(void);
  * flush: before unshare(CLONE_NEWUSER), setns, and when the program's last thread
  * ends. It starts again at the next record. */
 void worker_stop(void);
+/*
+ * Before the process gives up system calls (seccomp): sends what there is, within the
+ * bounds of a flush, ends the thread, and from then on makes no system call for records:
+ * they are lost. Undone where the program was not allowed to.
+ */
+void worker_seal(void);
+void worker_unseal(void);
 
 /*
  * The end of the process, by whatever way: a last flush, then the worker is

@@ -120,7 +120,7 @@ AT_START void process_span_end(int exit_code)
     bool wanted =
         flags & PROCESS_FORKED ? flags & PROCESS_USED : flags & (PROCESS_USED | PROCESS_PARENT);
     if (!p->may_end || (wanted && !(flags & PROCESS_SERVER)))
-        tell(exit_code & 0xff);
+        tell(exit_code < 0 ? -1 : exit_code & 0xff);
     errno = saved_errno;
 }
 

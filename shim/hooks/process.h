@@ -23,7 +23,7 @@ void process_span_fork_child(const struct span_context *at_fork);
 void process_span_before_vfork(void);
 
 /*
- * The program ends with this exit code (0..255): writes the process span, and
+ * The program ends with this exit code (0..255; -1: it goes on unseen): writes the process span, and
  * what is open of spawned children, into the ring. For exit, _exit, quick_exit
  * and return from main, before the flush. Only the first call counts; nothing
  * happens in a vforked child.
