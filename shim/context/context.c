@@ -173,8 +173,12 @@ void context_process_is_server(void)
     if (!p->may_end)
         return;
     unsigned before = atomic_fetch_or_explicit(&p->flags, PROCESS_SERVER, memory_order_acq_rel);
-    /* The first to say so tells the span, if others have it as parent. */
-    if (!(before & PROCESS_SERVER) && (before & PROCESS_USED) && p->tell != NULL)
+    if (before & PROCESS_SERVER)
+        return;
+    /* The first to say so tells the span, if others have it as parent; else nothing comes of it. */
+    if (!(before & PROCESS_USED))
+        span_abandon(&p->span);
+    else if (p->tell != NULL)
         p->tell();
 }
 

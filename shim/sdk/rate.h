@@ -51,4 +51,10 @@ static inline bool rate_take(struct rate *rate, uint64_t now_ns)
     return true;
 }
 
+/* The token of rate_take() was not needed after all. */
+static inline void rate_give_back(struct rate *rate)
+{
+    atomic_fetch_sub_explicit(&rate->full_ns, rate->interval_ns, memory_order_relaxed);
+}
+
 #endif

@@ -186,21 +186,26 @@ static bool matches(const struct rule *rule, const struct span_known *known)
     return true;
 }
 
-bool rules_decide(struct rules *rules, const struct span_known *known,
-                  const uint8_t trace_id[static 16], bool inner, bool sampled)
+/* Whether a rule that matches keeps the span. */
+static bool keeps(struct rule *rule, const uint8_t trace_id[static 16])
+{
+    switch (rule->action) {
+    case ACTION_DROP: return false;
+    case ACTION_KEEP: return true;
+    case ACTION_SHARE: return sampler_number_of(trace_id) < rule->bound;
+    case ACTION_RATE: return rate_take(&rule->rate, rate_now_ns());
+    }
+    return false;
+}
+
+enum rules_verdict rules_decide(struct rules *rules, const struct span_known *known,
+                                const uint8_t trace_id[static 16], bool inner, bool sampled)
 {
     for (unsigned i = 0; i < rules->nr; i++) {
-        struct rule *rule = &rules->rule[i];
-        if (!matches(rule, known))
+        if (!matches(&rules->rule[i], known))
             continue;
-        if (inner && !sampled)
-            return false;
-        switch (rule->action) {
-        case ACTION_DROP: return false;
-        case ACTION_KEEP: return true;
-        case ACTION_SHARE: return sampler_number_of(trace_id) < rule->bound;
-        case ACTION_RATE: return rate_take(&rule->rate, rate_now_ns());
-        }
+        bool hopeless = inner && !sampled;
+        return !hopeless && keeps(&rules->rule[i], trace_id) ? RULES_KEEP : RULES_DROP;
     }
-    return sampled;
+    return RULES_SILENT;
 }

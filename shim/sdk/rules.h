@@ -81,11 +81,12 @@ struct rule_fault {
 struct rules *rules_make(const char *text, struct rule_fault *fault);
 
 /*
- * Whether the span is recorded. `sampled`: what the sampler said; `inner`: its parent is a
- * span of this process.
+ * Whether the span is recorded; RULES_SILENT: no rule matches, it is as the sampler said.
+ * `sampled`: what that was; `inner`: its parent is a span of this process.
  */
-bool rules_decide(struct rules *rules, const struct span_known *known,
-                  const uint8_t trace_id[static 16], bool inner, bool sampled);
+enum rules_verdict { RULES_SILENT, RULES_DROP, RULES_KEEP };
+enum rules_verdict rules_decide(struct rules *rules, const struct span_known *known,
+                                const uint8_t trace_id[static 16], bool inner, bool sampled);
 
 /* Whether a pattern with `?` and `*` is the whole text. Also for names of executables. */
 bool glob_matches(const char *pattern, size_t pattern_len, const char *text, size_t len);

@@ -1,4 +1,4 @@
-/* The bound of sampler_samples(), worked out once. */
+/* What the samplers decide by, worked out once. */
 #include "sdk/sampler.h"
 
 #include "layout.h"
@@ -21,7 +21,8 @@ uint64_t sampler_bound_of(double ratio)
 
 AT_START void sampler_prepare(struct config *c)
 {
-    c->span_start_is_special = c->inert || c->rules != NULL || c->id_generator != ID_RANDOM;
+    c->span_start_is_special =
+        c->inert || c->rules != NULL || c->id_generator != ID_RANDOM || c->sampler == SAMPLER_RATE;
     c->sampler_all =
         c->sampler == SAMPLER_ALWAYS_ON || (c->sampler == SAMPLER_RATIO && c->sampler_ratio >= 1);
     if (c->sampler == SAMPLER_RATE)
@@ -30,7 +31,18 @@ AT_START void sampler_prepare(struct config *c)
         c->sampler == SAMPLER_RATIO && !c->sampler_all ? sampler_bound_of(c->sampler_ratio) : 0;
 }
 
-bool sampler_rate_takes(void)
+bool sampler_rate_samples(const struct config *c, const struct span_context *parent,
+                          bool *has_token)
 {
-    return rate_take(&rate, rate_now_ns());
+    bool follows = parent != NULL && span_context_is_valid(parent) &&
+                   (c->sampler_parent_based || !parent->remote);
+    if (follows)
+        return span_context_is_sampled(parent);
+    *has_token = rate_take(&rate, rate_now_ns());
+    return *has_token;
+}
+
+void sampler_rate_gives_back(void)
+{
+    rate_give_back(&rate);
 }

@@ -4,7 +4,8 @@
  *
  * traceidratio is OpenTelemetry Python's: the low 8 bytes of the trace id, read
  * big-endian, under round(ratio * 2^64). Ratio 0 takes none, 1 takes all. rate_limited
- * takes so many a second (rate.h). Rules (rules.h) come after it: span_decide().
+ * takes so many a second (rate.h), each where its trace begins in this process: what is below
+ * follows, also where the sampler is not parent-based. Rules (rules.h) come after: span_decide().
  */
 #ifndef OTELSHIM_SDK_SAMPLER_H
 #define OTELSHIM_SDK_SAMPLER_H
@@ -16,8 +17,12 @@
 void sampler_prepare(struct config *c);
 /* round(ratio * 2^64); ratio in [0, 1). */
 uint64_t sampler_bound_of(double ratio);
-/* Whether the second's share of rate_limited is not used up. Any thread. */
-bool sampler_rate_takes(void);
+/* rate_limited: whether a span below `parent` (NULL: a root) is recorded. *has_token is set
+ * if that has used up one of the second's. Any thread. */
+bool sampler_rate_samples(const struct config *c, const struct span_context *parent,
+                          bool *has_token);
+/* That span has come to nothing, or something else has decided. Any thread. */
+void sampler_rate_gives_back(void);
 
 /* What is compared with a bound. */
 static inline uint64_t sampler_number_of(const uint8_t trace_id[static 16])
@@ -30,14 +35,10 @@ static inline uint64_t sampler_number_of(const uint8_t trace_id[static 16])
     return low;
 }
 
-/* Whether a root span of this trace is recorded. */
+/* Whether a root span of this trace is recorded; not of rate_limited. */
 static inline bool sampler_samples_root(const struct config *c, const uint8_t trace_id[static 16])
 {
-    if (c->sampler_all)
-        return true;
-    if (sampler_number_of(trace_id) < c->sampler_bound)
-        return true;
-    return __builtin_expect(c->sampler == SAMPLER_RATE, 0) && sampler_rate_takes();
+    return c->sampler_all || sampler_number_of(trace_id) < c->sampler_bound;
 }
 
 /* Whether a child is. Parent-based forms follow the parent's flag, local or remote
@@ -54,15 +55,6 @@ static inline bool sampler_may_sample(const struct config *c)
 {
     return c->sampler_all || c->sampler_bound != 0 || c->sampler == SAMPLER_RATE ||
            c->sampler_parent_based || c->rules != NULL;
-}
-
-/* Either of both; `parent` may be NULL. */
-static inline bool sampler_samples(const struct config *c, const struct span_context *parent,
-                                   const uint8_t trace_id[static 16])
-{
-    if (c->sampler_parent_based && parent != NULL && span_context_is_valid(parent))
-        return span_context_is_sampled(parent);
-    return sampler_samples_root(c, trace_id);
 }
 
 #endif

@@ -35,6 +35,15 @@ AT_START uint64_t clock_mono_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+static void give_token_back(struct span *span)
+{
+    if (likely(!config->span_start_is_special) || !span->has_token)
+        return;
+    span->has_token = false;
+    if (span->process_generation == thread_state.generation)
+        sampler_rate_gives_back();
+}
+
 void span_decide(struct span *span, const struct instrumentation *instr, struct span_known *known)
 {
     static const char *const kinds[] = { "internal", "internal", "server",
@@ -45,8 +54,14 @@ void span_decide(struct span *span, const struct instrumentation *instr, struct 
         (span->head.flags & (RECORD_HAS_PARENT | RECORD_PARENT_REMOTE)) == RECORD_HAS_PARENT;
     span_known_set(known, RULE_INSTRUMENTATION, instr->name, strlen(instr->name));
     span_known_set(known, RULE_KIND, kind, strlen(kind));
-    if (!span->open ||
-        rules_decide(config->rules, known, span->context.trace_id, inner, sampled) == sampled)
+    if (!span->open)
+        return;
+    enum rules_verdict verdict =
+        rules_decide(config->rules, known, span->context.trace_id, inner, sampled);
+    if (verdict == RULES_SILENT)
+        return;
+    give_token_back(span);
+    if ((verdict == RULES_KEEP) == sampled)
         return;
     span->head.flags ^= RECORD_SAMPLED;
     span->context.flags ^= SPAN_FLAG_SAMPLED;
@@ -69,6 +84,20 @@ static void begin_inert(struct span *span, bool has_parent)
     span->process_generation = thread_state.generation;
 }
 
+static bool special_samples_child(struct span *span)
+{
+    if (config->sampler == SAMPLER_RATE)
+        return sampler_rate_samples(config, &span->context, &span->has_token);
+    return sampler_samples_child(config, &span->context);
+}
+
+static bool special_samples_root(struct span *span)
+{
+    if (config->sampler == SAMPLER_RATE)
+        return sampler_rate_samples(config, NULL, &span->has_token);
+    return sampler_samples_root(config, span->context.trace_id);
+}
+
 /* The rest of a start. span->context holds the parent's, if there is one. `special`: false
  * where the compiler leaves out what few processes configure. */
 static inline __attribute__((always_inline)) void begin_as(struct span *span,
@@ -82,7 +111,7 @@ static inline __attribute__((always_inline)) void begin_as(struct span *span,
     uint8_t flags, kept; /* kept: of the trace */
     if (has_parent) {
         uint64_t id = id_random(t);
-        sampled = sampler_samples_child(config, context);
+        sampled = special ? special_samples_child(span) : sampler_samples_child(config, context);
         kept = context->flags & (SPAN_FLAG_RANDOM | SPAN_FLAG_DEBUG);
         flags = (uint8_t)(RECORD_HAS_PARENT | (context->remote ? RECORD_PARENT_REMOTE : 0));
         memcpy(span->parent_span_id, context->span_id, 8);
@@ -94,7 +123,8 @@ static inline __attribute__((always_inline)) void begin_as(struct span *span,
             id_put_time(ids);
         memcpy(context->trace_id, ids, sizeof context->trace_id);
         memcpy(context->span_id, &ids[2], sizeof context->span_id);
-        sampled = sampler_samples_root(config, context->trace_id);
+        sampled =
+            special ? special_samples_root(span) : sampler_samples_root(config, context->trace_id);
         kept = SPAN_FLAG_RANDOM;
         flags = 0;
         context->tracestate = NULL;
@@ -119,6 +149,7 @@ static __attribute__((noinline)) void begin_special(struct span *span,
         begin_inert(span, has_parent);
         return;
     }
+    span->has_token = false;
     begin_as(span, instr, kind, has_parent, true);
     if (config->rules != NULL && !instr->knows_more) {
         struct span_known known = { 0 };
@@ -279,6 +310,8 @@ void span_abandon(struct span *span)
     uint32_t notes = has_company(span) ? part_company(span) : 0;
     if (notes != 0)
         notes_give(notes);
+    if (span->open)
+        give_token_back(span);
     span->open = false;
 }
 

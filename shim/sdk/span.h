@@ -69,6 +69,8 @@ struct span {
     uint32_t published;          /* context slot other threads may hold, 0 = none; see context.h */
     uint64_t start_mono_ns;
     struct record_link link; /* valid with has_link */
+    /* Of rate_limited, with span_start_is_special; goes back where no span comes of it. */
+    bool has_token;
 };
 
 /* Where attributes are being written; see span_end. Opaque to hooks. */

@@ -45,16 +45,26 @@ static int work(void)
 }
 
 #define ALLOW(number) \
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1), \
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 
 /* What this program does from here on; anything else kills it. A futex is the C library's
  * business, and that of exit handlers: OpenSSL's wakes whoever waits, also when nobody does. */
 static struct sock_filter rules[] = {
     BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-    ALLOW(SYS_write), ALLOW(SYS_futex), ALLOW(SYS_exit_group), ALLOW(SYS_exit), ALLOW(SYS_brk), ALLOW(SYS_mmap),
-    ALLOW(SYS_munmap), ALLOW(SYS_mprotect), ALLOW(SYS_madvise), ALLOW(SYS_rt_sigprocmask),
-    ALLOW(SYS_rseq), ALLOW(SYS_set_robust_list), ALLOW(SYS_newfstatat), ALLOW(SYS_lseek),
+    ALLOW(SYS_write),
+    ALLOW(SYS_futex),
+    ALLOW(SYS_exit_group),
+    ALLOW(SYS_exit),
+    ALLOW(SYS_brk),
+    ALLOW(SYS_mmap),
+    ALLOW(SYS_munmap),
+    ALLOW(SYS_mprotect),
+    ALLOW(SYS_madvise),
+    ALLOW(SYS_rt_sigprocmask),
+    ALLOW(SYS_rseq),
+    ALLOW(SYS_set_robust_list),
+    ALLOW(SYS_newfstatat),
+    ALLOW(SYS_lseek),
     BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
 };
 static struct sock_fprog filter = { sizeof rules / sizeof rules[0], rules };
@@ -62,7 +72,8 @@ static struct sock_fprog filter = { sizeof rules / sizeof rules[0], rules };
 /* Of all files those beneath `open_to` remain. */
 static long landlock(const char *open_to)
 {
-    struct landlock_ruleset_attr all = { .handled_access_fs = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1 };
+    struct landlock_ruleset_attr all = { .handled_access_fs =
+                                             (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1 };
     long set = syscall(SYS_landlock_create_ruleset, &all, sizeof all, 0);
     struct landlock_path_beneath_attr some = { all.handled_access_fs, open(open_to, O_PATH) };
     if (set < 0 || syscall(SYS_landlock_add_rule, set, LANDLOCK_RULE_PATH_BENEATH, &some, 0) != 0)

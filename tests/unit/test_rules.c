@@ -20,6 +20,14 @@ static struct rules *make(const char *text)
     return rules;
 }
 
+/* What becomes of a span of which the sampler has said `sampled`. */
+static bool recorded(struct rules *rules, const struct span_known *known,
+                     const uint8_t trace_id[static 16], bool inner, bool sampled)
+{
+    enum rules_verdict verdict = rules_decide(rules, known, trace_id, inner, sampled);
+    return verdict == RULES_SILENT ? sampled : verdict == RULES_KEEP;
+}
+
 static struct span_known known_by(enum rule_attribute attribute, const char *text)
 {
     struct span_known known = { 0 };
@@ -30,7 +38,7 @@ static struct span_known known_by(enum rule_attribute attribute, const char *tex
 static bool keeps(struct rules *rules, enum rule_attribute attribute, const char *text)
 {
     struct span_known known = known_by(attribute, text);
-    return rules_decide(rules, &known, high_id, false, true);
+    return recorded(rules, &known, high_id, false, true);
 }
 
 Test(rules, globs)
@@ -92,33 +100,33 @@ Test(rules, all_conditions_must_hold)
 {
     struct rules *rules = make("path=/a , method=GET drop");
     struct span_known known = known_by(RULE_PATH, "/a");
-    cr_assert(rules_decide(rules, &known, low_id, false, true));
+    cr_assert(recorded(rules, &known, low_id, false, true));
     span_known_set(&known, RULE_METHOD, "GET", 3);
-    cr_assert(!rules_decide(rules, &known, low_id, false, true));
+    cr_assert(!recorded(rules, &known, low_id, false, true));
 }
 
 Test(rules, entries_may_be_kept_and_inner_spans_only_dropped)
 {
     struct span_known none = { 0 };
     struct rules *keep = make("* keep"), *drop = make("* DROP"), *half = make("* 0.5");
-    cr_assert(rules_decide(keep, &none, high_id, false, false));
-    cr_assert(!rules_decide(keep, &none, high_id, true, false));
-    cr_assert(rules_decide(keep, &none, high_id, true, true));
-    cr_assert(!rules_decide(drop, &none, low_id, true, true));
-    cr_assert(!rules_decide(drop, &none, low_id, false, true));
-    cr_assert(rules_decide(half, &none, low_id, false, false));
-    cr_assert(!rules_decide(half, &none, high_id, false, true));
-    cr_assert(!rules_decide(half, &none, low_id, true, false));
-    cr_assert(rules_decide(make("* 1"), &none, high_id, false, true));
-    cr_assert(!rules_decide(make("* 0"), &none, low_id, false, true));
+    cr_assert(recorded(keep, &none, high_id, false, false));
+    cr_assert(!recorded(keep, &none, high_id, true, false));
+    cr_assert(recorded(keep, &none, high_id, true, true));
+    cr_assert(!recorded(drop, &none, low_id, true, true));
+    cr_assert(!recorded(drop, &none, low_id, false, true));
+    cr_assert(recorded(half, &none, low_id, false, false));
+    cr_assert(!recorded(half, &none, high_id, false, true));
+    cr_assert(!recorded(half, &none, low_id, true, false));
+    cr_assert(recorded(make("* 1"), &none, high_id, false, true));
+    cr_assert(!recorded(make("* 0"), &none, low_id, false, true));
 }
 
 Test(rules, without_a_rule_that_matches_the_sampler_holds)
 {
     struct span_known none = { 0 };
     struct rules *rules = make("path=/x drop");
-    cr_assert(rules_decide(rules, &none, high_id, false, true));
-    cr_assert(!rules_decide(rules, &none, low_id, false, false));
+    cr_assert(recorded(rules, &none, high_id, false, true));
+    cr_assert(!recorded(rules, &none, low_id, false, false));
 }
 
 Test(rules, those_that_cannot_be_read_are_left_out)

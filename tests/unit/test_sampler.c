@@ -7,6 +7,12 @@
 
 #include "sdk/sampler.h"
 
+static bool sampler_samples(const struct config *c, const struct span_context *parent,
+                            const uint8_t id[static 16])
+{
+    return parent != NULL ? sampler_samples_child(c, parent) : sampler_samples_root(c, id);
+}
+
 static struct config ratio(double r)
 {
     struct config c = { .sampler = SAMPLER_RATIO, .sampler_ratio = r };

@@ -297,3 +297,96 @@ Test(span, xray_trace_ids_begin_with_the_time_and_are_random_behind)
     cr_assert_neq(memcmp(a.context.trace_id + 4, b.context.trace_id + 4, 12), 0);
     cr_assert_eq(a.context.flags, 3);
 }
+
+/* ---- rate_limited: one token for a trace ---- */
+
+/* Two tokens, then none for a while. */
+static void load_two(const char *sampler, const char *rules)
+{
+    char sampler_is[64], rules_are[128];
+    snprintf(sampler_is, sizeof sampler_is, "OTEL_TRACES_SAMPLER=%s", sampler);
+    snprintf(rules_are, sizeof rules_are, "OTEL_SHIM_SAMPLING_RULES=%s", rules);
+    char *env[] = { sampler_is, rules_are, (char[]){ "OTEL_TRACES_SAMPLER_ARG=2" }, NULL };
+    config_load(env);
+}
+
+static bool root_is_sampled(struct span *span)
+{
+    span_start_with_parent(span, &instr, SPAN_SERVER, NULL);
+    return span_context_is_sampled(&span->context);
+}
+
+/* How many more traces are recorded; at most one token comes by itself meanwhile. */
+static unsigned tokens_left(void)
+{
+    struct span span;
+    unsigned n = 0;
+    while (root_is_sampled(&span))
+        n++;
+    return n;
+}
+
+Test(span, rate_limited_takes_one_token_for_a_trace)
+{
+    static const char *const samplers[] = { "rate_limited", "parentbased_rate_limited" };
+    for (int i = 0; i < 2; i++) {
+        struct span root, child, grandchild;
+        load_two(samplers[i], "");
+        cr_assert(root_is_sampled(&root));
+        for (int n = 0; n < 10; n++) {
+            span_start_with_parent(&child, &instr, SPAN_CLIENT, &root.context);
+            span_start_with_parent(&grandchild, &instr, SPAN_CLIENT, &child.context);
+            cr_assert(span_context_is_sampled(&child.context));
+            cr_assert(span_context_is_sampled(&grandchild.context));
+        }
+        cr_assert_eq(tokens_left(), 1, "%s", samplers[i]);
+        cr_assert(!root_is_sampled(&root));
+        span_start_with_parent(&child, &instr, SPAN_CLIENT, &root.context);
+        cr_assert(!span_context_is_sampled(&child.context));
+    }
+}
+
+Test(span, rate_limited_decides_anew_at_the_edge_of_a_process_unless_parent_based)
+{
+    struct span_context caller = {
+        .trace_id = { 1 }, .span_id = { 1 }, .flags = 1, .remote = true
+    };
+    struct span span;
+    load_two("rate_limited", "");
+    for (int i = 0; i < 3; i++) {
+        span_start_with_parent(&span, &instr, SPAN_SERVER, &caller);
+        cr_assert_eq(span_context_is_sampled(&span.context), i < 2, "span %d", i);
+    }
+    load_two("parentbased_rate_limited", "");
+    for (int i = 0; i < 3; i++) {
+        span_start_with_parent(&span, &instr, SPAN_SERVER, &caller);
+        cr_assert(span_context_is_sampled(&span.context));
+    }
+    cr_assert_eq(tokens_left(), 2);
+}
+
+Test(span, rate_limited_has_its_token_back_where_no_span_comes_of_it)
+{
+    struct span span;
+    load_two("rate_limited", "");
+    for (int i = 0; i < 10; i++) {
+        cr_assert(root_is_sampled(&span), "start %d", i);
+        span_abandon(&span);
+        span_abandon(&span); /* once */
+    }
+    cr_assert_eq(tokens_left(), 2);
+}
+
+Test(span, rate_limited_keeps_its_tokens_for_what_no_rule_decides)
+{
+    struct span span;
+    load_two("rate_limited", "kind=client drop; kind=internal keep");
+    for (int i = 0; i < 10; i++) {
+        span_start_with_parent(&span, &instr, SPAN_CLIENT, NULL);
+        cr_assert(!span_context_is_sampled(&span.context));
+        span_start_with_parent(&span, &instr, SPAN_INTERNAL, NULL);
+        cr_assert(span_context_is_sampled(&span.context));
+        span_abandon(&span);
+    }
+    cr_assert_eq(tokens_left(), 2);
+}

@@ -111,3 +111,23 @@ def says_not_sampled(run):
 
 case("rules_dropped_is_told_downstream", ["curl", "-s", "$WEB/hello"], golden=None, injects=False,
      shim_env=rules("instrumentation=curl drop"), check=says_not_sampled)
+
+# ---------------------------------------------------------------- rate_limited: one token for a trace
+# One in 1,000 s: whatever takes a second token, or the only one for nothing, loses a trace.
+ONE = {"OTEL_TRACES_SAMPLER": "rate_limited", "OTEL_TRACES_SAMPLER_ARG": "0.001"}
+sampled("rate_limited_has_whole_traces", {**ONE, "OTEL_SHIM_PROCESS_SPAN": "always"}, received(51, 51),
+        argv=["$PROGRAMS/server_calls", "none", "50", "0"])
+# Each of the first three is below a span of the program's own SDK; the fourth has the token.
+OWN = ["-H", f"traceparent: {CALLER}1", "$WEB/hello"]
+sampled("rate_limited_below_spans_of_an_sdk", ONE, received(4, 4), injects=False, orphans=True,
+        sdk_parents=["b7ad6b7169203331"], argv=["curl", "-s", *OWN, *OWN[2:], *OWN[2:], "--next", "-s", "$WEB/hello"])
+
+
+def one_after_health_checks(run):
+    paths = [s["attributes"]["url.path"] for s in run.spans]
+    if paths != ["/a"]:
+        raise Failure(f"spans of {paths}")
+
+
+serve("rate_limited_is_not_used_up_by_what_rules_drop", [one], [get(1, p) for p in ("/healthz", "/healthz", "/a", "/b")],
+      None, site=files, check=one_after_health_checks, shim_env=rules("path=/healthz drop", **ONE))
