@@ -70,7 +70,7 @@ EXPORTER := $(BUILD)/libotelshim-exporter.so
 CLI := $(BUILD)/otelshim
 
 .DEFAULT_GOAL := all
-.PHONY: all help deps demo test unit unit-programs fuzz fuzz-programs libfuzzer-programs e2e interop asan coverage bench bench-http bench-programs install uninstall format lint clean programs
+.PHONY: all help deps demo test unit unit-programs fuzz fuzz-programs libfuzzer-programs e2e interop transparency asan coverage bench bench-http bench-programs install uninstall format lint clean programs
 
 all: $(SHIM) $(EXPORTER) $(CLI) ## builds the two objects and the command
 
@@ -189,6 +189,12 @@ e2e: ## runs the end-to-end cases that have a long form: 20,000 requests, 10,000
 interop: all ## sends to real back ends (needs go, mvn, java): the Collector, Zipkin
 	@scripts/deps.sh test
 	@OTELSHIM_BUILD=$(BUILD) tests/interop/run
+
+# A night's work: an hour and more. What is fetched and built is kept in build/transparency.
+transparency: ## other people's test suites, bare and under the shim, compared test by test
+	@scripts/deps.sh transparency
+	@$(MAKE) --no-print-directory -s -j$(JOBS) all
+	@OTELSHIM_BUILD=$(BUILD) tests/transparency/run
 
 # Units have the whole of AddressSanitizer. End to end the programs stay as they are: there the
 # shim's and exporter's own stack, globals and arithmetic are checked, see tests/e2e/harness.py.

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs by apt what is missing for a task, and nothing else.
 #
-#   scripts/deps.sh [build|demo|test|lint|fuzz|coverage|bench]...      default: build test
+#   scripts/deps.sh [build|demo|test|transparency|lint|fuzz|coverage|bench]...      default: build test
 #
 # Costs one dpkg-query when everything is there. Without root it prints the
 # line to run and stops. Packages that bring a server (nginx, redis) must not
@@ -22,6 +22,9 @@ test='g++ libcriterion-dev protobuf-compiler curl sqlite3 python3 python3-grpcio
     default-jdk-headless|openjdk-17-jdk-headless|openjdk-21-jdk-headless
     openssl libssl-dev libgnutls28-dev php-cli php-sqlite3 perl libdbd-sqlite3-perl redis-server git bash
     findutils util-linux procps binutils musl-tools fzf mandoc'
+# Other people's test suites, and what fetches and builds their sources; the first line is what make test runs.
+suites='libpython3.11-testsuite bash dpkg-dev ca-certificates debian-archive-keyring'
+transparency='autoconf automake libtool pkg-config bison perl tcl'
 lint='clang clang-format clang-tidy cppcheck shellcheck'
 fuzz='clang libclang-rt-14-dev' # what Debian 12's clang links for sanitizers and libFuzzer
 coverage='clang libclang-rt-14-dev llvm-14' # one version: the profile's form changes with it
@@ -37,12 +40,13 @@ for group in $groups; do
     case $group in
     build) wanted="$wanted $build" ;;
     demo) wanted="$wanted $build $demo" ;;
-    test) wanted="$wanted $build $test" ;;
+    test) wanted="$wanted $build $test $suites" ;;
+    transparency) wanted="$wanted $build $suites $transparency" ;;
     lint) wanted="$wanted $build $lint" ;;
     fuzz) wanted="$wanted $build $fuzz" ;;
     coverage) wanted="$wanted $build $coverage" ;;
     bench) wanted="$wanted $build $bench" ;;
-    *) echo "deps.sh: no group '$group' (build demo test lint fuzz coverage bench)" >&2; exit 2 ;;
+    *) echo "deps.sh: no group '$group' (build demo test transparency lint fuzz coverage bench)" >&2; exit 2 ;;
     esac
 done
 

@@ -1,7 +1,9 @@
 #!/bin/sh
 # Runs the tests and adds up what their runners say.
 #
-#   scripts/test.sh [unit] [fuzz] [exports] [faults] [e2e] [long]      default: all but long
+#   scripts/test.sh [unit] [fuzz] [exports] [faults] [e2e] [transparency] [long]
+#
+# Default: all but long.
 #
 # long: the end-to-end cases that have a long form, in it.
 # BUILD names the build directory. Prints each runner's own output and ends
@@ -70,7 +72,7 @@ runner() {
     fi
 }
 
-[ $# -gt 0 ] || set -- unit fuzz exports faults e2e
+[ $# -gt 0 ] || set -- unit fuzz exports faults e2e transparency
 for part in "$@"; do
     case $part in
     unit) unit ;;
@@ -78,6 +80,7 @@ for part in "$@"; do
     exports) BUILD=$BUILD runner tests/exports.sh ;;
     faults) OTELSHIM_BUILD=$BUILD runner tests/faults/run ;;
     e2e) OTELSHIM_BUILD=$BUILD runner tests/e2e/run ;;
+    transparency) OTELSHIM_BUILD=$BUILD runner tests/transparency/run --short ;;
     long) OTELSHIM_BUILD=$BUILD runner tests/e2e/run --long ;;
     *) echo "test.sh: no part '$part'" >&2; exit 2 ;;
     esac
