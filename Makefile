@@ -272,4 +272,4 @@ $(BUILD)/exports-list: tests/exports/list.c $(SHIM_OBJ) | $(BUILD)/libyaml.a
 clean: ## removes everything built
 	rm -rf $(BUILD)
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -path $(BUILD)/transparency -prune -o -name '*.d' -print 2>/dev/null)
