@@ -158,20 +158,21 @@ const struct http1_store *exchange_answer(const struct exchange *e)
 
 AT_START void exchange_init(void)
 {
-    uint32_t context = HTTP1_CONTEXT_BITS(propagation.reads) | HTTP1_FIELD_BIT(HTTP1_HOST);
-    server_env.keep = client_env.keep = context;
+    uint32_t context = HTTP1_CONTEXT_BITS(propagation.reads);
+    exchange_attrs_init();
+    server_env.keep = context | exchange_attrs_keep(true, false);
+    client_env.keep = context | exchange_attrs_keep(false, false);
     server_env.grow = client_env.grow = grow;
     may_want = WANT_CONTEXT;
     if (config->exporters != 0 && (sampler_may_sample(config) || span_record_unsampled)) {
         may_want |= WANT_RECORD;
-        server_env.keep |= exchange_attrs_keep(true);
-        client_env.keep |= exchange_attrs_keep(false);
+        server_env.keep |= exchange_attrs_keep(true, true);
+        client_env.keep |= exchange_attrs_keep(false, true);
         server_env.capture = http_capture(true, PROTO_REQUESTS);
         client_env.capture = http_capture(false, PROTO_REQUESTS);
         server_answer_env.capture = http_capture(true, PROTO_RESPONSES);
         client_answer_env.capture = http_capture(false, PROTO_RESPONSES);
     }
-    exchange_attrs_init();
 }
 
 /* ---- starts ---- */

@@ -21,9 +21,12 @@ AT_START void exchange_attrs_init(void)
     excluded = config_url_filter(config, "http");
 }
 
-AT_START uint32_t exchange_attrs_keep(bool server)
+AT_START uint32_t exchange_attrs_keep(bool server, bool recorded)
 {
-    return server ? HTTP1_FIELD_BIT(HTTP1_USER_AGENT) | http_forwarded_fields() : 0;
+    uint32_t keep = recorded || excluded != NULL ? HTTP1_FIELD_BIT(HTTP1_HOST) : 0;
+    if (server && recorded)
+        keep |= HTTP1_FIELD_BIT(HTTP1_USER_AGENT) | http_forwarded_fields();
+    return keep;
 }
 
 static struct text field(const struct exchange *e, enum http1_field f)

@@ -9,8 +9,9 @@
 
 /* Constructor, after config_load(). */
 void exchange_attrs_init(void);
-/* Fields of the request's head that are wanted (HTTP1_FIELD_BIT). */
-uint32_t exchange_attrs_keep(bool server);
+/* Fields of the request's head that are wanted (HTTP1_FIELD_BIT), of requests that may be
+ * recorded or of those that never are. After exchange_attrs_init(). */
+uint32_t exchange_attrs_keep(bool server, bool recorded);
 /* Whether its URL is excluded. */
 bool exchange_is_excluded(struct conn *c, const struct exchange *e);
 /* OTEL_SHIM_SAMPLING_RULES for its span, which has just started. */

@@ -232,7 +232,11 @@ void stream_feed_http1(struct conn *c, enum proto_side side, const char *bytes, 
                 break;
             }
         }
-        size_t n = http1_feed(p, bytes, len, &event);
+        size_t n;
+        if (http1_take_end(p, len, &n))
+            event = PROTO_END;
+        else
+            n = http1_feed(p, bytes, len, &event);
         bytes += n;
         len -= n;
         if (event == PROTO_MORE)

@@ -11,6 +11,7 @@
 
 _Static_assert(START == HTTP1_AT_START && BEGUN == HTTP1_AT_BEGIN, "as http1.h says");
 _Static_assert(BODY == HTTP1_IN_BODY && CHUNK_DATA == HTTP1_IN_CHUNK, "as http1.h says");
+_Static_assert(COMPLETE == HTTP1_AT_END, "as http1.h says");
 
 /* ---- first line ---- */
 

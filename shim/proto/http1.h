@@ -205,6 +205,7 @@ void http1_tunnel_refused(struct http1 *p);
 #define HTTP1_AT_BEGIN 2u
 #define HTTP1_IN_BODY 17u
 #define HTTP1_IN_CHUNK 24u
+#define HTTP1_AT_END 27u
 static inline bool http1_at_message_start(const struct http1 *p)
 {
     return p->state == HTTP1_AT_START;
@@ -230,6 +231,23 @@ static inline bool http1_skip_body(struct http1 *p, size_t len)
         return false;
     p->left -= len;
     p->body_bytes += len;
+    return true;
+}
+/*
+ * Instead of http1_feed, where nothing but the rest of a body of known length, if any, is
+ * missing: *taken bytes of `len` are it, and PROTO_END is told. False: feed must be asked.
+ */
+static inline bool http1_take_end(struct http1 *p, size_t len, size_t *taken)
+{
+    if (p->state == HTTP1_AT_END && p->method != HTTP_CONNECT)
+        *taken = 0;
+    else if (p->state == HTTP1_IN_BODY && len >= p->left)
+        *taken = (size_t)p->left;
+    else
+        return false;
+    p->body_bytes += *taken;
+    p->left = 0;
+    p->state = HTTP1_AT_START;
     return true;
 }
 /* Bytes of body that come next for certain, as they stand in the stream; UINT64_MAX up to

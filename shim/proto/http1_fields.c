@@ -504,6 +504,11 @@ bool http1_field_read(struct http1 *p, const char *name, const struct line *line
         if (header == HEADER_OTHER || (header < HTTP1_FIELD_COUNT && env == NULL))
             return true;
     }
+    if (header < HTTP1_FIELD_COUNT && env->capture == NULL &&
+        !(env->keep & HTTP1_FIELD_BIT(header)) && !is_located(header)) {
+        p->store->seen |= HTTP1_FIELD_BIT(header);
+        return true;
+    }
     const char *value = skip_blanks(line->colon + 1, line->stop), *stop = line->stop;
     while (stop > value && is_blank(stop[-1]))
         stop--;

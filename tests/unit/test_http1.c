@@ -261,6 +261,36 @@ Test(http1, skips_the_middle_of_a_body_and_nothing_else)
     cr_expect(strstr(whole.text, "body=10\n") != NULL, "%s", whole.text);
 }
 
+/* Feeds a response up to `at`, then takes its end. */
+static bool end_taken(const char *text, size_t at, size_t len, size_t *taken)
+{
+    transcript_start(&whole, PROTO_RESPONSES, 1024);
+    transcript_feed(&whole, text, at);
+    return http1_take_end(&whole.parser, len, taken);
+}
+
+Test(http1, takes_the_end_of_a_body_of_known_length_and_nothing_else)
+{
+    static const char text[] = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody";
+    const size_t head = sizeof text - 1 - 4;
+    size_t taken;
+    for (size_t at = 0; at < head; at++)
+        cr_expect(!end_taken(text, at, 100, &taken), "byte %zu", at);
+    cr_expect(!end_taken(text, head, 3, &taken));
+    for (size_t at = head; at < sizeof text - 1; at++) {
+        cr_expect(end_taken(text, at, 100, &taken), "byte %zu", at);
+        cr_expect_eq(taken, sizeof text - 1 - at);
+        cr_expect_eq(whole.parser.body_bytes, 4);
+        cr_expect(http1_at_message_start(&whole.parser));
+    }
+    cr_expect(!end_taken(text, sizeof text - 1, 100, &taken), "it was told");
+
+    static const char chunk[] = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n";
+    cr_expect(!end_taken(chunk, sizeof chunk - 1, 100, &taken), "its end is told by a line");
+    static const char close[] = "HTTP/1.1 200 OK\r\n\r\n";
+    cr_expect(!end_taken(close, sizeof close - 1, 100, &taken));
+}
+
 Test(http1, stands_at_a_message_start_only_between_messages)
 {
     static const char text[] =
