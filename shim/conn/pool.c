@@ -14,13 +14,13 @@ static _Atomic uint32_t *link_of(const struct pool *pool, uint32_t number)
 {
     uint32_t index = number - 1;
     unsigned char *chunk =
-        atomic_load_explicit(&pool->chunks[index / pool->per_chunk], memory_order_acquire);
-    return (_Atomic uint32_t *)(void *)chunk + index % pool->per_chunk;
+        atomic_load_explicit(&pool->chunks[index >> pool->chunk_shift], memory_order_acquire);
+    return (_Atomic uint32_t *)(void *)chunk + (index & pool->chunk_mask);
 }
 
 static size_t chunk_bytes(const struct pool *pool)
 {
-    return (size_t)pool->per_chunk * (sizeof(uint32_t) + pool->block_bytes);
+    return pool_chunk_links(pool) + ((size_t)pool->chunk_mask + 1) * pool->block_bytes;
 }
 
 static bool have_chunk(struct pool *pool, uint32_t chunk)
@@ -57,7 +57,7 @@ uint32_t pool_take(struct pool *pool)
         return number;
     uint32_t used = atomic_load_explicit(&pool->used, memory_order_relaxed);
     do {
-        if (used >= pool->max || !have_chunk(pool, used / pool->per_chunk))
+        if (used >= pool->max || !have_chunk(pool, used >> pool->chunk_shift))
             return POOL_NONE;
     } while (!atomic_compare_exchange_weak(&pool->used, &used, used + 1));
     return used + 1;
@@ -66,7 +66,8 @@ uint32_t pool_take(struct pool *pool)
 bool pool_reach_slow(struct pool *pool, uint32_t number)
 {
     uint32_t used = atomic_load_explicit(&pool->used, memory_order_relaxed);
-    for (uint32_t chunk = used / pool->per_chunk; chunk <= (number - 1) / pool->per_chunk; chunk++)
+    for (uint32_t chunk = used >> pool->chunk_shift; chunk <= (number - 1) >> pool->chunk_shift;
+         chunk++)
         if (!have_chunk(pool, chunk)) /* searches go over all numbers below */
             return false;
     while (used < number && !atomic_compare_exchange_weak(&pool->used, &used, number))

@@ -18,11 +18,12 @@
 
 struct pool {
     uint32_t block_bytes;
-    uint32_t per_chunk;    /* a power of two */
+    uint32_t chunk_mask;   /* blocks of a chunk, less one: they are a power of two ... */
+    uint32_t chunk_shift;  /* ... and its logarithm: a division takes longer than all the rest */
     uint32_t max;          /* blocks at most */
     _Atomic uint32_t used; /* blocks ever taken; any thread */
     _Atomic uint64_t free; /* newest free block | count of changes << 32, against ABA; any thread */
-    /* Mapped by who needs it first (CAS); each: per_chunk links, then the blocks. Not within the
+    /* Mapped by who needs it first (CAS); each: a link per block, then the blocks. Not within the
      * struct: it has a start value, and the file would hold the table too. */
     _Atomic(unsigned char *) *chunks;
 };
@@ -32,9 +33,12 @@ struct pool {
 #define STATIC_POOL(name, bytes, chunk, most) POOL_OF(static, name, bytes, chunk, most)
 #define POOL_OF(linkage, name, bytes, chunk, most) \
     UNUSED_AT_START static _Atomic(unsigned char *) name##_chunks[((most) + (chunk)-1) / (chunk)]; \
-    linkage struct pool name = { \
-        .block_bytes = (bytes), .per_chunk = (chunk), .max = (most), .chunks = name##_chunks \
-    }
+    linkage struct pool name = { .block_bytes = (bytes), \
+                                 .chunk_mask = (chunk)-1, \
+                                 .chunk_shift = __builtin_ctz(chunk), \
+                                 .max = (most), \
+                                 .chunks = name##_chunks }; \
+    _Static_assert(((chunk) & ((chunk)-1)) == 0, "a power of two")
 
 /* A block's number, POOL_NONE when all are in use or there is no memory. */
 uint32_t pool_take(struct pool *pool);
@@ -50,14 +54,19 @@ static inline bool pool_reach(struct pool *pool, uint32_t number)
            pool_reach_slow(pool, number);
 }
 
+/* Bytes of a chunk before its first block. */
+static inline size_t pool_chunk_links(const struct pool *pool)
+{
+    return ((size_t)pool->chunk_mask + 1) * sizeof(uint32_t);
+}
+
 /* The block of a number that was given out once. */
 static inline void *pool_at(const struct pool *pool, uint32_t number)
 {
     uint32_t index = number - 1;
     unsigned char *chunk =
-        atomic_load_explicit(&pool->chunks[index / pool->per_chunk], memory_order_acquire);
-    return chunk + pool->per_chunk * sizeof(uint32_t) +
-           (size_t)(index % pool->per_chunk) * pool->block_bytes;
+        atomic_load_explicit(&pool->chunks[index >> pool->chunk_shift], memory_order_acquire);
+    return chunk + pool_chunk_links(pool) + (size_t)(index & pool->chunk_mask) * pool->block_bytes;
 }
 
 /* One past the highest number ever given out: the bound of a search. */

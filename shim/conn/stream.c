@@ -23,9 +23,9 @@ struct stream *stream_get(struct conn *c)
         return NULL;
     }
     struct stream *s = pool_at(&stream_pool, number);
-    memset((char *)s + sizeof s->requests, 0, sizeof *s - sizeof s->requests);
     http1_reset(&s->requests, PROTO_REQUESTS);
     http1_reset(&s->responses, PROTO_RESPONSES);
+    memset(&s->first_byte_mono_ns, 0, sizeof *s - offsetof(struct stream, first_byte_mono_ns));
     c->stream = number;
     return s;
 }
