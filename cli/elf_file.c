@@ -60,12 +60,7 @@ static bool map(struct elf_file *elf, const char *path)
 /* What this command is itself built for. */
 static bool own_machine(const Elf64_Ehdr *head)
 {
-#if defined(__x86_64__)
-    const Elf64_Half machine = EM_X86_64;
-#elif defined(__aarch64__)
-    const Elf64_Half machine = EM_AARCH64;
-#endif
-    return head->e_ident[EI_CLASS] == ELFCLASS64 && head->e_machine == machine &&
+    return head->e_ident[EI_CLASS] == ELFCLASS64 && head->e_machine == OWN_MACHINE &&
            head->e_phentsize == sizeof(Elf64_Phdr);
 }
 

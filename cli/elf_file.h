@@ -9,6 +9,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#if defined(__x86_64__)
+#define OWN_MACHINE EM_X86_64
+#elif defined(__aarch64__)
+#define OWN_MACHINE EM_AARCH64
+#endif
+
 #define ELF_MAX_SEGMENTS 128u /* program headers that are looked at */
 
 struct elf_file {

@@ -79,10 +79,20 @@ static enum target_verdict verdict_without_interpreter(const struct elf_file *el
                                                                               : TARGET_STATIC;
 }
 
+/* Of this processor's family: i386, and x32 under the name of x86-64. Both kinds of head say
+ * the machine at the same place. */
+static bool is_32_bit(const struct elf_file *elf)
+{
+    const Elf64_Half machine = elf->head.e_machine;
+    return elf->head.e_ident[EI_CLASS] == ELFCLASS32 &&
+           (machine == EM_386 || machine == EM_X86_64 || machine == EM_ARM) &&
+           (machine == EM_ARM) == (OWN_MACHINE == EM_AARCH64);
+}
+
 static enum target_verdict verdict_of_elf(const struct elf_file *elf)
 {
     if (!elf->same_machine)
-        return TARGET_OTHER_MACHINE;
+        return is_32_bit(elf) ? TARGET_BITS_32 : TARGET_OTHER_MACHINE;
     if (elf->interpreter == NULL)
         return verdict_without_interpreter(elf);
     if (strstr(elf->interpreter, "ld-musl") != NULL)

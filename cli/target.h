@@ -30,6 +30,8 @@
         "use a build of it for glibc (an image based on Debian instead of Alpine)") \
     VERDICT(OTHER_LIBC, HARMFUL, "its loader is not glibc's: an object for glibc cannot be preloaded", \
         "use a build of it for glibc") \
+    VERDICT(BITS_32, HARMFUL, "it is a 32-bit program: a loader takes objects of its own kind only, and " \
+        "libotelshim.so is 64-bit", "use a 64-bit build of it, or trace the programs around it") \
     VERDICT(OTHER_MACHINE, HARMFUL, "it is built for another kind of processor than libotelshim.so", \
         "use a build of it for this machine") \
     VERDICT(SETUID, IGNORED, "it is set-user-ID or set-group-ID: the loader ignores LD_PRELOAD", \

@@ -50,6 +50,8 @@ doctor("sqlite_built_into_a_program", "./hello", "  SQLite +is built into hello:
 for name, why, more in [
         ("a_static_program", "it is statically linked: no loader .*", kinds.compiled("gcc", "-static")),
         ("a_static_pie", r"it is statically linked \(static-PIE\).*", kinds.compiled("gcc", "-static-pie")),
+        ("a_32_bit_program", "it is a 32-bit program: a loader takes objects of its own kind only, and libotelshim.so is 64-bit",
+         kinds.compiled(*kinds.BITS_32, source=kinds.ASKS_32)),
         ("a_musl_program", "it uses the C library musl.*", kinds.compiled("musl-gcc"))]:
     doctor(name, "./hello", f"  kind +{why}", r"  1\. +Use a .*", exit=1, **more)
 doctor("a_go_program", "fzf", "  kind +it is a Go program.*", "  socket +no .*", r"  1\. +Use OpenTelemetry's own library for Go.*",

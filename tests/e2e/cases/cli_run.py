@@ -3,7 +3,7 @@ What cannot be seen, by real programs of each kind: `otelshim run` says so in on
 them as they are; with --strict it refuses. And its options are the variables they stand for.
 """
 from harness import case
-from kinds import (NOBODY, capable, compiled, executable_script, needs_root, of_another_user, of_this_user,
+from kinds import (ASKS_32, BITS_32, NOBODY, capable, compiled, executable_script, needs_root, of_another_user, of_this_user,
                    script_of_static)
 
 RUN = {"preload": False, "bare_env": {"OTEL_SDK_DISABLED": "true"}, "golden": "none"}
@@ -22,6 +22,8 @@ def unseen(name, why, said="without telemetry", argv=("./hello",), stdout="^hell
 unseen("a_static_program", "statically linked: no loader", **compiled("gcc", "-static"))
 unseen("a_static_pie", r"statically linked \(static-PIE\)", **compiled("gcc", "-static-pie"))
 unseen("a_musl_program", "musl", **compiled("musl-gcc"))
+unseen("a_32_bit_program", "it is a 32-bit program: a loader takes objects of its own kind only", stdout="^LD_PRELOAD unset$",
+       **compiled(*BITS_32, source=ASKS_32))
 unseen("a_go_program", "it is a Go program", said="all the same", argv=["fzf", "--version"], stdout=r"^\d",
        needs=["fzf"])
 unseen("a_set_user_id_program", "set-user-ID", stdout=r"euid=1\b", prepare=of_another_user, uid=NOBODY, skip=needs_root)
