@@ -70,7 +70,7 @@ EXPORTER := $(BUILD)/libotelshim-exporter.so
 CLI := $(BUILD)/otelshim
 
 .DEFAULT_GOAL := all
-.PHONY: all help deps demo test unit unit-programs fuzz fuzz-programs libfuzzer-programs e2e interop transparency asan coverage bench bench-http bench-programs install uninstall format lint clean programs
+.PHONY: all help deps demo test unit unit-programs fuzz fuzz-programs libfuzzer-programs e2e interop transparency asan coverage bench bench-http bench-scale bench-peers bench-programs install uninstall format lint clean programs
 
 all: $(SHIM) $(EXPORTER) $(CLI) ## builds the two objects and the command
 
@@ -232,6 +232,17 @@ bench-http: ## the part of it that loads servers
 	@scripts/deps.sh bench
 	@$(MAKE) --no-print-directory -s -j$(JOBS) all programs bench-programs
 	@BUILD=$(BUILD) tests/bench/http
+
+bench-scale: ## how the cost grows with threads, connections, rate and size
+	@scripts/deps.sh bench
+	@$(MAKE) --no-print-directory -s -j$(JOBS) all programs bench-programs
+	@BUILD=$(BUILD) tests/bench/scale
+
+bench-peers: ## beside OpenTelemetry's own instrumentations (from PyPI, npm, Maven) on the same work
+	@scripts/deps.sh bench peers
+	@$(MAKE) --no-print-directory -s -j$(JOBS) all programs bench-programs
+	@BUILD=$(BUILD) tests/bench/peers/run
+	@BUILD=$(BUILD) tests/bench/scale
 
 bench-programs: $(BENCH_BIN)
 

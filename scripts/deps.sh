@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs by apt what is missing for a task, and nothing else.
 #
-#   scripts/deps.sh [build|demo|test|transparency|lint|fuzz|coverage|bench]...      default: build test
+#   scripts/deps.sh [build|demo|test|transparency|lint|fuzz|coverage|bench|peers]...      default: build test
 #
 # Costs one dpkg-query when everything is there. Without root it prints the
 # line to run and stops. Packages that bring a server (nginx, redis) must not
@@ -31,6 +31,9 @@ coverage='clang libclang-rt-14-dev llvm-14' # one version: the profile's form ch
 bench='valgrind gcc libsqlite3-dev sqlite3 python3 util-linux
     nginx-light|nginx-core|nginx-full|nginx nodejs wrk redis-server redis-tools openssl curl'
 
+# npm and Maven are asked for what is compared with; without them these rows say so.
+peers='python3-venv default-jdk-headless|openjdk-17-jdk-headless|openjdk-21-jdk-headless'
+
 units='openbsd-inetd.service nginx.service redis-server.service lighttpd.service haproxy.service tinyproxy.service'
 policy=/usr/sbin/policy-rc.d
 
@@ -45,8 +48,9 @@ for group in $groups; do
     lint) wanted="$wanted $build $lint" ;;
     fuzz) wanted="$wanted $build $fuzz" ;;
     coverage) wanted="$wanted $build $coverage" ;;
+    peers) wanted="$wanted $peers" ;;
     bench) wanted="$wanted $build $bench" ;;
-    *) echo "deps.sh: no group '$group' (build demo test transparency lint fuzz coverage bench)" >&2; exit 2 ;;
+    *) echo "deps.sh: no group '$group' (build demo test transparency lint fuzz coverage bench peers)" >&2; exit 2 ;;
     esac
 done
 

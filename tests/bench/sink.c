@@ -1,7 +1,7 @@
 /* link: -lz -lnghttp2 */
 /*
  * The collector of the benchmarks: OTLP over HTTP/1.1 on loopback, as cheap as
- * can be, gzip included; and by gRPC (sink_h2.h). It walks each request's protobuf down to the spans and counts them: what
+ * can be, gzip and chunks included; and by gRPC (sink_h2.h). It walks each request's protobuf down to the spans and counts them: what
  * is printed as delivered was counted here, not believed.
  *
  *     sink answer    prints its port; answers 200; GET /spans tells spans and requests
@@ -126,6 +126,32 @@ static void answer(int fd, const unsigned char *head)
     send(fd, text, (size_t)len, MSG_NOSIGNAL);
 }
 
+/* The body of a request with Transfer-Encoding: chunked, put together in place. Its length
+ * and, in *used, that of its chunks; -1: more bytes are needed. */
+static long unchunk(unsigned char *data, size_t have, size_t *used)
+{
+    size_t at = 0, body = 0, length;
+    do {
+        unsigned char *line = memchr(data + at, '\n', have - at);
+        if (line == NULL)
+            return -1;
+        length = strtoul((char *)data + at, NULL, 16);
+        at = (size_t)(line + 1 - data);
+        if (have - at < length + 2)
+            return -1;
+        at += length + 2;
+    } while (length != 0);
+    *used = at;
+    for (size_t from = 0; from < at;) {
+        unsigned char *line = memchr(data + from, '\n', at - from);
+        length = strtoul((char *)data + from, NULL, 16);
+        memmove(data + body, line + 1, length);
+        body += length;
+        from = (size_t)(line + 1 - data) + length + 2;
+    }
+    return (long)body;
+}
+
 /* Takes one complete request off the front. False: more bytes are needed. */
 static bool take_request(struct client *c, int fd)
 {
@@ -138,10 +164,18 @@ static bool take_request(struct client *c, int fd)
     size_t body = length != NULL ? strtoul(length + 17, NULL, 10) : 0;
     size_t head = (size_t)(end + 4 - c->data);
     bool gzip = strcasestr((char *)c->data, "\r\ncontent-encoding: gzip") != NULL;
+    bool chunked = strcasestr((char *)c->data, "\r\ntransfer-encoding: chunked") != NULL;
     *end = '\r';
     if (body > MAX_REQUEST - head)
         exit(1);
-    if (c->used < head + body)
+    size_t used = body;
+    if (chunked) {
+        long found = unchunk(c->data + head, c->used - head, &used);
+        if (found < 0)
+            return false;
+        body = (size_t)found;
+    }
+    if (c->used < head + used)
         return false;
     if (body != 0) {
         requests++;
@@ -149,8 +183,8 @@ static bool take_request(struct client *c, int fd)
         spans += count_spans(gzip ? gunzipped(message) : message, 0);
     }
     answer(fd, c->data);
-    c->used -= head + body;
-    memmove(c->data, c->data + head + body, c->used);
+    c->used -= head + used;
+    memmove(c->data, c->data + head + used, c->used);
     return true;
 }
 

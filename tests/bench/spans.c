@@ -13,7 +13,6 @@
  * In `time` and `step` the records are drained by this thread between batches,
  * outside of what is measured, as a worker on another core would.
  */
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,46 +20,14 @@
 #include <unistd.h>
 
 #include "attach.h"
-#include "config.h"
-#include "context/process_context.h"
 #include "mark.h"
 #include "otelshim.h" /* weak references: instr_manual below links them in */
-#include "process_state.h"
 #include "ring.h"
 #include "sdk/id.h"
-#include "sdk/sampler.h"
-#include "worker.h"
-#include "worker_report.h"
-#include "worker_thread.h"
+#include "stand_in.h"
 
 #define BATCH 256u /* spans measured at once; they fit in a ring */
 #define STEP_SPANS 64u
-
-/* ---- what hooks/ and registry.c would give ---- */
-
-static struct instrumentation instr_bench = { .name = "bench", .bit = 1, .suppress_mask = 1 };
-struct instrumentation *const registry[] = { &instr_bench };
-const unsigned registry_count = 1;
-
-static bool thread_is_wanted;
-
-int worker_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *),
-                          void *arg)
-{
-    if (thread_is_wanted)
-        return pthread_create(thread, attr, run, arg);
-    worker_set_running(); /* the common case: a worker that is awake */
-    return 0;
-}
-
-void worker_exit_handlers(void)
-{
-}
-
-void worker_process_ends(int exit_code)
-{
-    (void)exit_code;
-}
 
 /* ---- no malloc: counted, not believed ---- */
 
@@ -222,14 +189,7 @@ static const struct subject {
 
 static void set_up(void)
 {
-    static struct config own;
-    extern char **environ;
-    own = *config_load(environ);
-    own.exporters = EXPORTER_OTLP;
-    config = &own;
-    if (!process_state_create())
-        exit(2);
-    context_init();
+    stand_in_begin();
     instr_manual.bit = instr_manual.suppress_mask = 2;
     call_enabled_mask = 3;
     call.thread = &thread_state;
