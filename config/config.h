@@ -171,6 +171,8 @@ struct config {
     enum inline_dispatch inline_dispatch;
     bool follow_children;
     uint32_t exit_timeout_ms;
+    const char *spool_dir; /* OTEL_SHIM_SPOOL_DIR, or NULL; "none": no spool */
+    uint32_t spool_max_bytes, spool_max_age_s;
     bool keep_deepbind;        /* OTEL_SHIM_KEEP_DEEPBIND: the program's dlopen flags stay */
     const char *exporter_path; /* OTEL_SHIM_EXPORTER_PATH: the exporter object, or NULL */
 

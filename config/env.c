@@ -49,6 +49,8 @@ static void set_defaults(struct config *c)
     c->otlp.timeout_ms = 10000;
     c->follow_children = true;
     c->exit_timeout_ms = 2000;
+    c->spool_max_bytes = 64u << 20;
+    c->spool_max_age_s = 86400;
 }
 
 /* What one pass over the environment could not keep. */

@@ -316,6 +316,13 @@
         "Leave RTLD_DEEPBIND in the program's dlopen calls (libraries opened so are unseen)") \
     VAR("OTEL_SHIM_EXIT_TIMEOUT", MS, exit_timeout_ms, NONE, "2000", \
         "Longest time that a program's end waits for the last export") \
+    VAR("OTEL_SHIM_SPOOL_DIR", PATH, spool_dir, NONE, "/dev/shm/otelshim-UID, else /tmp/otelshim-UID", \
+        "Absolute path of the directory (mode 0700, ours) in which records lie until they are " \
+        "delivered, so that a crash loses none; `none` = in memory only") \
+    VAR("OTEL_SHIM_SPOOL_MAX_BYTES", BYTES, spool_max_bytes, NONE, "67108864", \
+        "What ended processes may leave there; the oldest are dropped first") \
+    VAR("OTEL_SHIM_SPOOL_MAX_AGE", COUNT, spool_max_age_s, NONE, "86400", \
+        "Seconds after which it is dropped") \
     VAR("OTEL_SHIM_EXPORTER_PATH", PATH, exporter_path, NONE, "beside libotelshim.so", \
         "The exporter object, libotelshim-exporter.so")
 

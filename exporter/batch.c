@@ -14,7 +14,7 @@
 
 struct item {
     uint32_t bytes; /* of the span; the next item follows, aligned */
-    uint32_t scope;
+    uint16_t scope, source;
     uint64_t end_mono_ns;
 };
 
@@ -79,10 +79,11 @@ unsigned char *batch_reserve(struct batch_queue *queue)
     return queue->memory + queue->tail + sizeof(struct item);
 }
 
-void batch_commit(struct batch_queue *queue, unsigned scope, size_t bytes, uint64_t end_mono_ns)
+void batch_commit(struct batch_queue *queue, unsigned scope, unsigned source, size_t bytes,
+                  uint64_t end_mono_ns)
 {
     struct item *item = item_at(queue, queue->tail);
-    *item = (struct item){ (uint32_t)bytes, scope, end_mono_ns };
+    *item = (struct item){ (uint32_t)bytes, (uint16_t)scope, (uint16_t)source, end_mono_ns };
     if (queue->nr_spans++ == 0)
         queue->oldest_mono_ns = end_mono_ns;
     queue->tail += item_bytes(item);
@@ -110,8 +111,10 @@ unsigned batch_peek(const struct batch_queue *queue, struct encoded_span *spans)
     size_t bytes = 0, at = queue->head;
     while (n < queue->nr_spans && n < queue->limits.max_batch_size && bytes < BATCH_MAX_BYTES) {
         const struct item *item = item_at(queue, at);
-        spans[n++] =
-            (struct encoded_span){ item->scope, queue->memory + at + sizeof *item, item->bytes };
+        if (n > 0 && item->source != spans[0].source)
+            break; /* of another resource */
+        spans[n++] = (struct encoded_span){ item->scope, item->source,
+                                            queue->memory + at + sizeof *item, item->bytes };
         bytes += item->bytes;
         at += item_bytes(item);
     }

@@ -39,15 +39,16 @@ void batch_queue_init(struct batch_queue *queue, struct batch_limits limits, siz
 /* Room for one span of any size; NULL: the queue is full (or there is no memory). */
 unsigned char *batch_reserve(struct batch_queue *queue);
 /* The span was written there in `bytes` bytes. */
-void batch_commit(struct batch_queue *queue, unsigned scope, size_t bytes, uint64_t end_mono_ns);
+void batch_commit(struct batch_queue *queue, unsigned scope, unsigned source, size_t bytes,
+                  uint64_t end_mono_ns);
 
 /* Whether a batch is to be sent: a full one, an old one, or any with `flush`. */
 bool batch_is_due(const struct batch_queue *queue, uint64_t now_mono_ns, bool flush);
 /* When the front will be old enough; UINT64_MAX: the queue is empty. */
 uint64_t batch_due_at(const struct batch_queue *queue);
 
-/* The spans of the next batch (at most BATCH_MAX_SPANS): how many. They stay in
- * the queue until batch_remove(). */
+/* The spans of the next batch (at most BATCH_MAX_SPANS, of one source): how many. They stay
+ * in the queue until batch_remove(). */
 unsigned batch_peek(const struct batch_queue *queue, struct encoded_span *spans);
 void batch_remove(struct batch_queue *queue, unsigned nr_spans);
 

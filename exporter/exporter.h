@@ -18,7 +18,7 @@
 #include "diag.h"
 #include "sdk/record.h"
 
-#define EXPORTER_ABI 4u
+#define EXPORTER_ABI 5u
 #define EXPORTER_MAX_ACCOUNTS 8u /* bound: destinations at one time, plugins included */
 
 /*
@@ -57,6 +57,9 @@ struct exporter_host {
     /* Something moved (bytes sent, connection made, batch taken): an exit that
      * waits for us goes on waiting. */
     void (*progress)(void);
+    /* Where spans that come out of another process's spool file are counted, of whatever
+     * destination. */
+    struct exporter_account *recovery;
     /* Names of instrumentations by record.scope; NULL past the end. */
     const char *(*scope_name)(unsigned scope);
     const char *version;         /* of otelshim */
@@ -83,6 +86,17 @@ struct exporter_ops {
      * full; the record is left where it is and offered again later.
      */
     bool (*accept)(const struct record *record, int64_t real_minus_mono_ns);
+
+    /* What the resource of this process is, for its spool (spool/identity.h). Returns its bytes. */
+    size_t (*describe)(unsigned char *out, size_t max);
+
+    /*
+     * Begins with another process's spans: what it is called, out of its spool file. None of
+     * an earlier one may be pending. False: no memory, or no exporter for them.
+     */
+    bool (*adopt)(const unsigned char *identity, size_t bytes);
+    /* As accept, for one of these. */
+    bool (*accept_adopted)(const struct record *record, int64_t real_minus_mono_ns);
 
     /*
      * Does what is due at `now_mono_ns`: encodes and starts full batches, moves

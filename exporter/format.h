@@ -19,7 +19,8 @@
 
 /* One encoded span of a batch. */
 struct encoded_span {
-    unsigned scope; /* below FORMAT_MAX_SCOPES */
+    unsigned scope;  /* below FORMAT_MAX_SCOPES */
+    unsigned source; /* enum span_source */
     const unsigned char *data;
     size_t len;
 };
@@ -32,10 +33,11 @@ struct response {
 
 struct format {
     size_t span_max_bytes; /* of one encoded span */
-    /* Its state, with room for `max_spans` in a request. It lives as long as the process.
-     * NULL: no memory. */
+    /* Its state, with room for `max_spans` in a request. It lives as long as the process,
+     * or until close. NULL: no memory. */
     void *(*open)(const struct resource *resource, const struct exporter_host *host,
                   unsigned max_spans);
+    void (*close)(void *self);
     /* Encodes a span into `out`, which has room for span_max_bytes. Returns its bytes. */
     size_t (*span)(void *self, const struct span_view *view, unsigned char *out);
     /* A request of `nr_spans`; its bytes live until the next one. False: no memory. */

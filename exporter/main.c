@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "hook.h"
+#include "resource/identity.h"
 #include "sink.h"
 #include "transport/curl.h"
 #include "transport/names.h"
@@ -26,6 +27,8 @@ static struct {
     unsigned nr_sinks;
     uint64_t due_ns; /* what run said last: no wait is longer */
     struct resource resource;
+    const char *run_id; /* of our own spans */
+    struct adopted adopted;
     struct span_view view;
 } exporter;
 
@@ -59,14 +62,17 @@ static int exporter_open(const struct config *c, const struct exporter_host *hos
     resource_detect(&exporter.resource, c, host, "");
     span_view_limit(&(struct span_limits){ c->limits.attributes, c->limits.events, c->limits.links,
                                            c->limits.value_length, c->limits.event_attributes });
+    exporter.run_id = c->run_id;
     span_view_run_id(c->run_id);
+    exporter.adopted = (struct adopted){ 0 };
     for (unsigned i = 0; i < nr_sink_kinds; i++)
         if (sink_kinds[i]->exporter == 0 || c->exporters & sink_kinds[i]->exporter)
             sink_kinds[i]->open(c, host, &exporter.resource);
     return exporter.nr_sinks ? 0 : -1;
 }
 
-static bool exporter_accept(const struct record *record, int64_t real_minus_mono_ns)
+static bool accept_from(enum span_source source, const struct record *record,
+                        int64_t real_minus_mono_ns)
 {
     if (!(record->flags & RECORD_SAMPLED))
         return true; /* for metrics only */
@@ -74,12 +80,49 @@ static bool exporter_accept(const struct record *record, int64_t real_minus_mono
         if (!exporter.sinks[i].ops->ready(exporter.sinks[i].self))
             return false;
     if (!span_view_of(record, real_minus_mono_ns, &exporter.view)) {
-        exporter.host->drop(DROP_REJECTED, 1);
+        if (source == SOURCE_OWN)
+            exporter.host->drop(DROP_REJECTED, 1);
+        else
+            account_drop(exporter.host->recovery, DROP_REJECTED, 1);
         return true;
     }
+    exporter.view.source = source;
     for (unsigned i = 0; i < exporter.nr_sinks; i++)
-        exporter.sinks[i].ops->accept(exporter.sinks[i].self, &exporter.view);
+        if (source == SOURCE_OWN || exporter.sinks[i].ops->adopt != NULL)
+            exporter.sinks[i].ops->accept(exporter.sinks[i].self, &exporter.view);
     return true;
+}
+
+static bool exporter_accept(const struct record *record, int64_t real_minus_mono_ns)
+{
+    return accept_from(SOURCE_OWN, record, real_minus_mono_ns);
+}
+
+static size_t exporter_describe(unsigned char *out, size_t max)
+{
+    return identity_write(&exporter.resource, exporter.run_id, out, max);
+}
+
+static bool exporter_adopt(const unsigned char *identity, size_t bytes)
+{
+    bool any = false;
+    if (!identity_read(&exporter.adopted, identity, bytes))
+        return false;
+    for (unsigned i = 0; i < exporter.nr_sinks; i++) {
+        const struct sink_ops *sink = exporter.sinks[i].ops;
+        if (sink->adopt != NULL && !sink->adopt(exporter.sinks[i].self, &exporter.adopted.resource))
+            return false;
+        any |= sink->adopt != NULL;
+    }
+    return any;
+}
+
+static bool exporter_accept_adopted(const struct record *record, int64_t real_minus_mono_ns)
+{
+    span_view_run_id(exporter.adopted.run_id);
+    bool taken = accept_from(SOURCE_RECOVERED, record, real_minus_mono_ns);
+    span_view_run_id(exporter.run_id);
+    return taken;
 }
 
 static uint64_t exporter_run(uint64_t now_mono_ns, bool flush)
@@ -152,6 +195,9 @@ static const struct exporter_ops ops = {
     .abi = EXPORTER_ABI,
     .open = exporter_open,
     .accept = exporter_accept,
+    .describe = exporter_describe,
+    .adopt = exporter_adopt,
+    .accept_adopted = exporter_accept_adopted,
     .run = exporter_run,
     .pending = exporter_pending,
     .in_flight = exporter_in_flight,

@@ -21,6 +21,9 @@ struct sink_ops {
     uint64_t (*run)(void *self, uint64_t now_mono_ns, bool flush); /* when to be called again */
     uint64_t (*pending)(void *self);
     bool (*in_flight)(void *self);
+    /* Spans of SOURCE_RECOVERED that come from now on are of this resource; none of an earlier
+     * one is left. It stays until the next call. False: no memory. NULL: the sink takes none. */
+    bool (*adopt)(void *self, const struct resource *resource);
     /* Descriptors to wait for beside libcurl's own. */
     unsigned (*fds)(void *self, struct pollfd *fds, unsigned max);
 };

@@ -29,8 +29,12 @@ struct event_view {
     uint32_t dropped_attributes;
 };
 
+/* Whose span it is: this process's, or that of one whose spool file is being recovered. */
+enum span_source { SOURCE_OWN, SOURCE_RECOVERED, SOURCE_COUNT };
+
 struct span_view {
     const struct record *record; /* ids, kind, scope, flags */
+    enum span_source source;
     uint64_t start_unix_ns, end_unix_ns;
     struct text name, tracestate, status_message;
     unsigned nr_attributes, nr_events, nr_links, nr_event_attributes;

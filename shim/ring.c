@@ -9,15 +9,25 @@
 #include <unistd.h>
 
 #include "call.h"
+#include "config.h"
 #include "diag.h"
 #include "layout.h"
 #include "process_state.h"
+#include "spool/spool_file.h"
+#include "spool/spool.h"
 
-/* One ring's memory: header page, scratch, data. */
-#define SLOT_BYTES (RING_HEADER_BYTES + RING_SCRATCH_BYTES + RING_DATA_BYTES)
-#define REGION_BYTES ((size_t)RING_COUNT * SLOT_BYTES)
+/*
+ * The region: a page of our own (struct spool), the spool file's header, and the rings. One
+ * ring's memory: header page and data, which lie in the file, and scratch, which does not:
+ * it holds what has not been redacted yet.
+ */
+#define SLOT_BYTES (SPOOL_RING_BYTES + RING_SCRATCH_BYTES)
+#define CONTROL_BYTES 4096u
+#define SLOTS_AT (CONTROL_BYTES + SPOOL_HEADER_BYTES)
+#define REGION_BYTES (SLOTS_AT + (size_t)RING_COUNT * SLOT_BYTES)
 
 _Static_assert((RING_DATA_BYTES & RING_MASK) == 0, "a power of two");
+_Static_assert(sizeof(struct spool) <= CONTROL_BYTES, "it fits its page");
 _Static_assert(REGION_BYTES <= 16u << 20, "the bound of docs/LIMITS.md");
 _Static_assert(sizeof(struct ring) <= RING_HEADER_BYTES, "header fits its page");
 _Static_assert(RECORD_MAX_BYTES * 4 <= RING_DATA_BYTES, "a ring holds several records");
@@ -47,31 +57,50 @@ static unsigned char *ring_memory_reserve(void)
         return NULL;
     madvise(p, REGION_BYTES, MADV_DONTFORK);
     madvise(p, REGION_BYTES, MADV_NOHUGEPAGE); /* a touched page must not cost 2 MB */
+    if (mprotect(p, CONTROL_BYTES, PROT_READ | PROT_WRITE) != 0) {
+        munmap(p, REGION_BYTES);
+        return NULL;
+    }
+    spool_create(p, config, (unsigned char *)p + CONTROL_BYTES, (unsigned char *)p + SLOTS_AT);
     return p;
+}
+
+static void ring_memory_give_back(unsigned char *memory)
+{
+    spool_remove((struct spool *)(void *)memory);
+    munmap(memory, REGION_BYTES);
 }
 
 static unsigned char *region_get(void)
 {
     unsigned char *r = atomic_load_explicit(&region, memory_order_acquire);
     if (r == NULL) {
+        int saved_errno = errno;
         unsigned char *made = ring_memory_reserve();
         unsigned char *wanted = made != NULL ? made : REGION_FAILED;
         if (atomic_compare_exchange_strong(&region, &r, wanted))
             r = wanted;
         else if (made != NULL)
-            munmap(made, REGION_BYTES);
+            ring_memory_give_back(made);
+        errno = saved_errno;
     }
     return r == REGION_FAILED ? NULL : r;
 }
 
+struct spool *ring_spool(void)
+{
+    unsigned char *r = atomic_load_explicit(&region, memory_order_acquire);
+    return r == NULL || r == REGION_FAILED ? NULL : (struct spool *)(void *)r;
+}
+
 static struct ring *ring_of_slot(unsigned char *base, unsigned index)
 {
-    return (struct ring *)(void *)(base + (size_t)index * SLOT_BYTES);
+    return (struct ring *)(void *)(base + SLOTS_AT + (size_t)index * SLOT_BYTES);
 }
 
 void *ring_scratch(struct ring *ring)
 {
-    return (unsigned char *)ring + RING_HEADER_BYTES;
+    return (unsigned char *)ring + SPOOL_RING_BYTES;
 }
 
 AT_START struct ring *ring_at(unsigned index)
@@ -88,13 +117,27 @@ static bool is_drained(struct ring *ring)
            atomic_load_explicit(&ring->head, memory_order_relaxed);
 }
 
+/* Makes a slot accessible, in the file if there is one; the first one's ring lies there. */
+static bool slot_make(unsigned char *base, unsigned index)
+{
+    const struct spool *spool = (const struct spool *)(const void *)base;
+    struct ring *ring = ring_of_slot(base, index);
+    if (mprotect(ring, SLOT_BYTES, PROT_READ | PROT_WRITE) != 0)
+        return false;
+    int saved_errno = errno;
+    if (spool->header != NULL && index > 0)
+        spool_map_ring(spool, index, ring);
+    errno = saved_errno;
+    return true;
+}
+
 /* Takes slot `index` if it was never used, or its thread ended and it is drained. */
 static struct ring *claim_slot(unsigned char *base, unsigned index)
 {
     uint32_t state = atomic_load_explicit(&slots[index], memory_order_acquire);
     struct ring *ring = ring_of_slot(base, index);
     if (state == SLOT_FREE && atomic_compare_exchange_strong(&slots[index], &state, SLOT_CLAIMED)) {
-        bool usable = mprotect(ring, SLOT_BYTES, PROT_READ | PROT_WRITE) == 0;
+        bool usable = slot_make(base, index);
         atomic_store_explicit(&slots[index], usable ? SLOT_OWNED : SLOT_FREE, memory_order_release);
         return usable ? ring : NULL;
     }

@@ -54,7 +54,7 @@ struct ring {
 
 static inline unsigned char *ring_data(struct ring *ring)
 {
-    return (unsigned char *)ring + RING_HEADER_BYTES + RING_SCRATCH_BYTES;
+    return (unsigned char *)ring + RING_HEADER_BYTES;
 }
 
 /* Bytes to write a record of at most `max` bytes into, contiguous; NULL when full. */
@@ -110,6 +110,8 @@ void *ring_scratch(struct ring *ring);
 void ring_release(struct ring *ring);
 /* Ring `index` of RING_COUNT, NULL if nobody has used it yet. Worker. */
 struct ring *ring_at(unsigned index);
+/* The file under the rings (spool/spool.h), which may be none; NULL: there are no rings yet. */
+struct spool *ring_spool(void);
 /* Bytes waiting; the owner's or the worker's view. */
 static inline uint32_t ring_used(struct ring *ring)
 {

@@ -349,9 +349,19 @@ bool worker_open_is_wanted(void)
     return atomic_load(&worker.open_wanted);
 }
 
-void worker_before_exec(void)
+void worker_before_leaving(void)
 {
     worker_flush();
+    if (!process_enter() || atomic_load(&worker.ending))
+        return;
+    fork_lock_acquire(&lock);
+    worker_leave_spool();
+    fork_lock_release(&lock);
+}
+
+void worker_before_exec(void)
+{
+    worker_before_leaving();
     if (process_enter() && !atomic_load(&worker.ending))
         worker_report();
 }
@@ -365,6 +375,7 @@ AT_START void worker_end_of_process(void)
      * program's exit handlers take them down. */
     if (worker_is_running())
         fork_lock_acquire(&lock);
+    worker_leave_spool();
     worker_report();
 }
 
@@ -408,6 +419,7 @@ void worker_seal(void)
     worker_stop();
     if (!process_enter() || atomic_exchange(&worker.ending, true))
         return;
+    worker_leave_spool();
     worker_report();
     /* Nothing that commits a record later has anything to wake or to start. */
     atomic_store(&worker.sealed, true);

@@ -40,7 +40,10 @@ bool worker_is_running(void);
  * longer than 100 ms without progress on the network. For exit and exec.
  */
 void worker_flush(void);
-/* As worker_flush, then the line of counts: this program ends, the process does not. */
+/* As worker_flush; then the spool file goes, unless it holds what could not be sent: this
+ * process ends where we cannot see it, or becomes another program. */
+void worker_before_leaving(void);
+/* As worker_before_leaving, then the line of counts: this program ends, the process does not. */
 void worker_before_exec(void);
 /* Opens the exporter's libraries now, whether records wait or not: before the files
  * are out of reach (chroot). Waits like worker_flush. */

@@ -55,6 +55,14 @@ struct exporter_account *worker_account(const char *name)
     return account;
 }
 
+uint64_t worker_delivered(void)
+{
+    uint64_t delivered = 0;
+    for (unsigned i = 0; i < report.nr_accounts; i++)
+        delivered += atomic_load_explicit(&report.accounts[i].delivered, memory_order_relaxed);
+    return delivered;
+}
+
 static uint64_t spans_made(void)
 {
     uint64_t made = 0;
@@ -75,6 +83,8 @@ static uint64_t dropped_at(const struct exporter_account *account, enum drop_rea
 /* Why spans are lost that are neither delivered nor dropped when all is over. */
 static enum drop_reason reason_of_the_rest(const struct exporter_account *account)
 {
+    if (worker_has_spooled())
+        return DROP_SPOOLED;
     if (worker_has_failed())
         return DROP_NO_THREAD;
     return account->name != NULL && !account->usable ? DROP_NO_EXPORTER : DROP_EXIT;

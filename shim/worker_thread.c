@@ -29,6 +29,8 @@
 #include "layout.h"
 #include "process_state.h"
 #include "ring.h"
+#include "spool/recovery.h"
+#include "spool/spool.h"
 #include "worker.h"
 #include "worker_report.h"
 
@@ -44,6 +46,10 @@
 /* Two clocks are of one moment when they are read within so many ns; tries to get there. */
 #define CLOCK_NEAR_NS 1000
 #define CLOCK_TRIES 8u
+/* How often leftovers of other processes are looked for, where spans are being delivered; how
+ * long an exit goes on with those that there are. */
+#define RECOVERY_LOOK_NS 10000000000ull
+#define RECOVERY_AT_EXIT_NS 100000000ull
 /* After the main thread has ended: how often to look whether others live on. */
 #define LAST_THREAD_LOOK_NS 1000000000ull
 
@@ -54,6 +60,11 @@ static struct {
     uint64_t due_mono_ns; /* when the records that wait shall be sent, 0 = none wait */
     uint64_t wanted_ns;   /* when the exporter wants to run */
     bool queue_full;      /* the exporter took no more at the last look */
+    /* Of what the exporter has: records of others' spool files come first, then our own. */
+    uint64_t recovered, own;
+    uint64_t looked_ns; /* when leftovers were last looked for, 0 = never */
+    bool leftovers;     /* there are some */
+    bool spooled;       /* this process leaves its file to others */
 } self;
 
 /* The program's, as it was started: setproctitle writes over argv[0], which glibc's own name
@@ -63,6 +74,11 @@ static char program_name[256];
 AT_START void worker_name_program(void)
 {
     strncpy(program_name, program_invocation_short_name, sizeof program_name - 1);
+}
+
+const char *spool_program_name(void)
+{
+    return program_name;
 }
 
 static const char *scope_name(unsigned scope)
@@ -130,6 +146,7 @@ static const struct exporter_host *host(void)
         .plugin_is_allowed = plugin_is_allowed,
         .dlopen = host_dlopen,
         .dlsym = host_dlsym,
+        .recovery = &recovery_account,
     };
     return &h;
 }
@@ -142,25 +159,26 @@ static bool exports_to_stdout(void)
 }
 
 /* What we need of the program's fds: stderr for the console and our log, stdout where
- * the user says so. */
-static void leave_fds(void)
+ * the user says so. False: the table is the program's still. */
+static bool leave_fds(void)
 {
     bool kept[3] = { false, exports_to_stdout(),
                      (config->exporters & EXPORTER_CONSOLE) ||
                          (config->log_level_set && config->log_file == NULL) };
     bool none = !kept[1] && !kept[2];
     if (none && syscall(SYS_close_range, 0u, ~0u, CLOSE_RANGE_UNSHARE) == 0)
-        return;
+        return true;
     if (unshare(CLONE_FILES) != 0)
-        return; /* a sandbox: then our fds are the program's, as few as we can */
+        return false; /* a sandbox: then our fds are the program's, as few as we can */
     for (int fd = 0; fd < 3; fd++)
         if (!kept[fd])
             syscall(SYS_close, fd);
     if (syscall(SYS_close_range, 3u, ~0u, 0) == 0)
-        return;
+        return true;
     long max = sysconf(_SC_OPEN_MAX);
     for (int fd = 3; fd < (max > 0 && max < 65536 ? (int)max : 65536); fd++)
         syscall(SYS_close, fd);
+    return true;
 }
 
 /* The exporter object: named by the user, else beside us. */
@@ -203,7 +221,10 @@ static const struct exporter_ops *open_exporter(void)
         return NULL;
     }
     worker_accounts_begin();
-    return ops->open(config, host()) == 0 ? ops : NULL;
+    if (ops->open(config, host()) != 0)
+        return NULL;
+    spool_identify(ring_spool(), ops->describe);
+    return ops;
 }
 
 /* Under the lock. */
@@ -265,6 +286,30 @@ static int64_t real_minus_mono_ns(void)
     return best_ns;
 }
 
+/* The exporter has a record of ours from now on, and the journal until it is delivered. */
+static bool hand_over(const struct record *r, int64_t offset_ns)
+{
+    if (!journal_append(r, offset_ns))
+        return false;
+    if (!self.exporter->accept(r, offset_ns)) {
+        journal_take_back();
+        return false;
+    }
+    self.own++;
+    return true;
+}
+
+/* What the exporter is done with. It keeps the order in which it took them. */
+static void settle(void)
+{
+    uint64_t pending = self.exporter->pending(), had = self.recovered + self.own;
+    uint64_t done = had > pending ? had - pending : 0;
+    uint64_t recovered = done < self.recovered ? done : self.recovered;
+    self.recovered -= recovered;
+    self.own -= done - recovered;
+    journal_retire_to(self.own);
+}
+
 /* Moves records from one ring to the exporter. False: the exporter's queue is full. */
 static bool drain_ring(struct ring *ring, int64_t offset_ns, uint64_t *moved)
 {
@@ -272,8 +317,7 @@ static bool drain_ring(struct ring *ring, int64_t offset_ns, uint64_t *moved)
     while ((r = ring_peek(ring)) != NULL) {
         if (self.exporter == NULL)
             diag_drop(DROP_NO_EXPORTER, 1);
-        else if (r->type == RECORD_SPAN && (r->flags & RECORD_SAMPLED) &&
-                 !self.exporter->accept(r, offset_ns))
+        else if (r->type == RECORD_SPAN && (r->flags & RECORD_SAMPLED) && !hand_over(r, offset_ns))
             return false;
         ring_consume(ring, r);
         ++*moved;
@@ -310,6 +354,7 @@ static uint64_t burst(bool flush)
     if (self.exporter != NULL) {
         for (;;) {
             self.wanted_ns = self.exporter->run(clock_mono_ns(), flush);
+            settle();
             uint64_t more = self.exporter->in_flight() ? 0 : drain();
             moved += more;
             if (more == 0)
@@ -318,6 +363,31 @@ static uint64_t burst(bool flush)
     }
     worker_drop_lock();
     return moved;
+}
+
+/*
+ * Goes on with what other processes have left, once the collector has shown that it takes
+ * spans and has all of ours. True: the exporter was given some.
+ */
+static bool recover(void)
+{
+    uint64_t now = clock_mono_ns();
+    uint64_t destination = spool_destination(config);
+    if (self.exporter == NULL || worker_delivered() == 0 || self.exporter->pending() != 0)
+        return false;
+    bool look = self.looked_ns == 0 || now - self.looked_ns >= RECOVERY_LOOK_NS;
+    if (!look && !self.leftovers)
+        return false;
+    worker_take_lock();
+    if (look) {
+        self.looked_ns = now;
+        self.leftovers = recovery_look(config, destination) > 0;
+    }
+    if (self.leftovers)
+        self.recovered = recovery_feed(config, destination, self.exporter);
+    self.leftovers = self.recovered > 0;
+    worker_drop_lock();
+    return self.recovered > 0;
 }
 
 static bool in_flight(void)
@@ -346,15 +416,18 @@ static void flush(void)
     uint32_t ticket = worker_flush_ticket();
     uint64_t slice_ns = NETWORK_SLICE_MIN_NS;
     uint64_t left = UINT64_MAX;
+    uint64_t recover_until_ns = clock_mono_ns() + RECOVERY_AT_EXIT_NS;
     burst(true);
     while (!worker_must_stop() && self.exporter != NULL) {
         if (in_flight()) {
             wait_for_network(&slice_ns);
         } else {
             uint64_t now_left = self.exporter->pending();
-            if (now_left == 0 || now_left >= left)
+            if (now_left >= left)
                 break;
-            left = now_left;
+            if (now_left == 0 && (clock_mono_ns() >= recover_until_ns || !recover()))
+                break;
+            left = now_left > 0 ? now_left : UINT64_MAX;
         }
         burst(true);
     }
@@ -409,6 +482,7 @@ static void end_if_alone(void)
         return;
     worker_process_ends(code);
     flush();
+    worker_leave_spool();
     worker_report();
     syscall(SYS_exit, code);
 }
@@ -457,14 +531,25 @@ static void close_exporter(void)
 {
     if (self.exporter != NULL)
         self.exporter->close();
+    recovery_stop();
     self.exporter = NULL;
+    self.own = self.recovered = 0;
     self.due_mono_ns = 0;
+}
+
+static void begin_spool(bool own_fds)
+{
+    struct spool *spool = ring_spool();
+    spool_begin(spool, own_fds);
+    if (spool != NULL)
+        recovery_spare(spool->inode);
 }
 
 void worker_thread_run(void)
 {
     prctl(PR_SET_NAME, "otelshim");
-    leave_fds();
+    bool own_fds = leave_fds();
+    begin_spool(own_fds);
     uint64_t slice_ns = NETWORK_SLICE_MIN_NS, moved = 0;
     self.wanted_ns = UINT64_MAX;
     arm();
@@ -485,7 +570,10 @@ void worker_thread_run(void)
             slice_ns = NETWORK_SLICE_MIN_NS;
             if (worker_main_thread_ended())
                 end_if_alone();
-            rest();
+            if (recover())
+                burst(true);
+            else
+                rest();
         }
     }
     close_exporter();
@@ -495,4 +583,21 @@ void worker_thread_fork_child(void)
 {
     memset(&self, 0, sizeof self); /* the parent's handles are dropped, not freed */
     worker_report_fork_child();
+    journal_fork_child();
+    recovery_fork_child();
+}
+
+void worker_leave_spool(void)
+{
+    struct spool *spool = ring_spool();
+    if (spool == NULL || spool->header == NULL)
+        return;
+    self.spooled = journal_count() > 0 || worker_records_wait();
+    if (!self.spooled)
+        spool_remove(spool);
+}
+
+bool worker_has_spooled(void)
+{
+    return self.spooled;
 }

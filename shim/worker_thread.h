@@ -14,6 +14,10 @@ void worker_thread_run(void); /* until worker_must_stop() or the process is over
 void worker_thread_fork_child(void);
 bool worker_records_wait(void); /* any ring has a record; any thread */
 bool worker_is_behind(void);    /* a ring is half full; the worker */
+/* This program ends: its spool file goes, unless it holds what is not delivered. Under the
+ * lock, or on the worker itself. */
+void worker_leave_spool(void);
+bool worker_has_spooled(void); /* the last call has left it to others */
 
 /* worker.c, for the thread */
 enum worker_wake { WAKE_NOW, WAKE_RECORD, WAKE_TIMEOUT };

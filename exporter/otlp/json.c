@@ -236,6 +236,14 @@ static void *json_open(const struct resource *resource, const struct exporter_ho
     return encoder;
 }
 
+static void json_close(void *self)
+{
+    struct json_encoder *encoder = self;
+    free(encoder->resource);
+    free(encoder->buffer.memory);
+    free(encoder);
+}
+
 static size_t json_span(void *self, const struct span_view *view, unsigned char *out)
 {
     (void)self;
@@ -304,6 +312,7 @@ bool otlp_json_response(const unsigned char *data, size_t len, struct response *
 const struct format otlp_json = {
     .span_max_bytes = OTLP_JSON_SPAN_MAX_BYTES,
     .open = json_open,
+    .close = json_close,
     .span = json_span,
     .request = json_request,
     .response = otlp_json_response,

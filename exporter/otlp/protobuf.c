@@ -108,6 +108,17 @@ static void *protobuf_open(const struct resource *resource, const struct exporte
     return NULL;
 }
 
+static void protobuf_close(void *self)
+{
+    struct protobuf_encoder *encoder = self;
+    for (unsigned i = 0; i < FORMAT_MAX_SCOPES; i++)
+        free(encoder->scopes[i].data);
+    free(encoder->resource.data);
+    free(encoder->buffer.memory);
+    free(encoder->spans);
+    free(encoder);
+}
+
 static size_t protobuf_span(void *self, const struct span_view *view, unsigned char *out)
 {
     (void)self;
@@ -190,6 +201,7 @@ bool otlp_decode_response(const unsigned char *data, size_t len, struct response
 const struct format otlp_protobuf = {
     .span_max_bytes = OTLP_SPAN_MAX_BYTES,
     .open = protobuf_open,
+    .close = protobuf_close,
     .span = protobuf_span,
     .request = protobuf_request,
     .response = otlp_decode_response,

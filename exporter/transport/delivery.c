@@ -40,8 +40,15 @@ static void delivery_accept(void *self, const struct span_view *view)
     unsigned char *out = batch_reserve(&d->queue);
     if (scope >= FORMAT_MAX_SCOPES)
         scope = FORMAT_MAX_SCOPES - 1;
-    batch_commit(&d->queue, scope, d->format->span(d->encoder, view, out),
-                 view->record->end_mono_ns);
+    size_t bytes = d->format->span(d->encoders[view->source], view, out);
+    /* A recovered record's clock may be that of another boot: it waits no longer than ours. */
+    uint64_t ended_ns = view->source == SOURCE_OWN ? view->record->end_mono_ns : 0;
+    batch_commit(&d->queue, scope, view->source, bytes, ended_ns);
+}
+
+static struct exporter_account *account_of_batch(const struct delivery *d)
+{
+    return d->recovered ? d->host->recovery : d->account;
 }
 
 /* The batch is over, one way or the other. */
@@ -54,7 +61,7 @@ static void end_batch(struct delivery *d)
 
 static void drop_batch(struct delivery *d, enum drop_reason reason)
 {
-    account_drop(d->account, reason, d->body.nr_spans);
+    account_drop(account_of_batch(d), reason, d->body.nr_spans);
     end_batch(d);
 }
 
@@ -63,7 +70,9 @@ static void begin_batch(struct delivery *d, uint64_t now_ns)
 {
     const struct transport *transport = &d->transport;
     unsigned n = batch_peek(&d->queue, d->batch);
-    bool made = d->format->request(d->encoder, d->batch, n, &d->body) &&
+    void *encoder = d->encoders[d->batch[0].source];
+    d->recovered = d->batch[0].source == SOURCE_RECOVERED;
+    bool made = d->format->request(encoder, d->batch, n, &d->body) &&
                 (!transport->ops->pack || transport->ops->pack(transport->self, &d->body));
     d->body.nr_spans = n;
     batch_remove(&d->queue, n);
@@ -127,8 +136,8 @@ static void deliver(struct delivery *d, const struct answer *answer)
         d->told_of_rejections = true;
     }
     if (rejected)
-        account_drop(d->account, DROP_REJECTED, rejected);
-    account_delivered(d->account, spans - rejected);
+        account_drop(account_of_batch(d), DROP_REJECTED, rejected);
+    account_delivered(account_of_batch(d), spans - rejected);
     end_batch(d);
 }
 
@@ -187,6 +196,16 @@ static void begin_flush(struct delivery *d, uint64_t now_ns)
     }
 }
 
+static bool delivery_adopt(void *self, const struct resource *resource)
+{
+    struct delivery *d = self;
+    void **encoder = &d->encoders[SOURCE_RECOVERED];
+    if (*encoder)
+        d->format->close(*encoder);
+    *encoder = d->format->open(resource, d->host, d->queue.limits.max_batch_size);
+    return *encoder != NULL;
+}
+
 static uint64_t delivery_run(void *self, uint64_t now_ns, bool flush)
 {
     struct delivery *d = self;
@@ -227,6 +246,7 @@ static const struct sink_ops delivery_ops = {
     .run = delivery_run,
     .pending = delivery_pending,
     .in_flight = delivery_in_flight,
+    .adopt = delivery_adopt,
     .fds = delivery_fds,
 };
 
@@ -245,12 +265,12 @@ static bool set_up(struct delivery *d, const struct delivery_plan *plan, const s
                                             c->bsp.schedule_delay_ms },
                      d->format->span_max_bytes);
     unsigned max_spans = d->queue.limits.max_batch_size;
-    d->encoder = d->format->open(resource, host, max_spans);
+    d->encoders[SOURCE_OWN] = d->format->open(resource, host, max_spans);
     d->batch = malloc(max_spans * sizeof d->batch[0]);
     d->export_timeout_ns = timeout_ns(c->bsp.export_timeout_ms);
     d->attempt_timeout_ns = timeout_ns(plan->attempt_timeout_ms);
     d->random = (uint32_t)host->pid;
-    if (d->encoder && d->batch)
+    if (d->encoders[SOURCE_OWN] && d->batch)
         return true;
     host->log(LOG_ERROR, "no memory: spans are not exported");
     return false;

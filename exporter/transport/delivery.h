@@ -17,10 +17,11 @@ enum delivery_state { DELIVERY_IDLE, DELIVERY_SENDING, DELIVERY_WAITING };
 
 struct delivery {
     const struct exporter_host *host;
-    struct exporter_account *account;
-    const char *receiver; /* for our log: "the collector" */
+    struct exporter_account *account; /* of this process's spans */
+    bool recovered;                   /* the batch in hand is another process's */
+    const char *receiver;             /* for our log: "the collector" */
     const struct format *format;
-    void *encoder;
+    void *encoders[SOURCE_COUNT];
     struct transport transport;
     bool answers;
     bool told_of_rejections; /* a partial success was logged: further ones are for debugging */

@@ -237,6 +237,14 @@ static void *zipkin_open(const struct resource *resource, const struct exporter_
     return encoder;
 }
 
+static void zipkin_close(void *self)
+{
+    struct zipkin_encoder *encoder = self;
+    free(encoder->local);
+    free(encoder->buffer.memory);
+    free(encoder);
+}
+
 static bool zipkin_request(void *self, const struct encoded_span *spans, unsigned nr_spans,
                            struct body *out)
 {
@@ -261,6 +269,7 @@ static bool zipkin_request(void *self, const struct encoded_span *spans, unsigne
 const struct format zipkin_json = {
     .span_max_bytes = ZIPKIN_SPAN_MAX_BYTES,
     .open = zipkin_open,
+    .close = zipkin_close,
     .span = zipkin_span,
     .request = zipkin_request,
 };

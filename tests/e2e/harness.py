@@ -83,6 +83,7 @@ class Case:
         self.bare_only_env = take("bare_env", {})
         self.vars = take("vars", {})              # more $NAMES for argv, env, golden file
         self.limits = take("limits", {})          # resource limits, {"NOFILE": 16}, in both runs
+        self.twice = take("twice", False)         # spans may come twice: run.twice, process -> how many
         self.run_ids = take("run_ids", 1)         # different ones at most; 0: spans have none
         self.uid = take("uid", None)              # unprivileged user to run as
         self.outputs = take("outputs", [])        # files in $TMP that must be the same, too
@@ -123,6 +124,7 @@ class Run:
         self.made = self.delivered = self.dropped = 0
         self.reasons, self.log_lines, self.summaries = {}, [], []
         self.accounts = {}  # of several exporters: name -> its sums
+        self.twice = {}     # process id -> spans of it that came again
         self.notes = []                           # what check() wants to be printed
 
     # ---- set-up
@@ -170,7 +172,7 @@ class Run:
         port = self.sink.port if self.sink else self.closed_port
         env = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"{scheme}://{host}:{port}",
                "OTEL_SHIM_LOG_FILE": self.log_path, "OTEL_LOG_LEVEL": "debug",
-               "OTEL_SHIM_SPOOL_DIR": "none"}
+               "OTEL_SHIM_SPOOL_DIR": os.path.join(self.dir, "spool")}
         if self.case.sink_protocol == "zipkin":
             env["OTEL_TRACES_EXPORTER"] = "zipkin"
             env["OTEL_EXPORTER_ZIPKIN_ENDPOINT"] = f"{scheme}://{host}:{port}{zipkin_json.PATH}"
@@ -443,6 +445,16 @@ def check_log(run):
         raise Failure(f"our log does not say {wanted}")
 
 
+def take_twice(run):
+    """A batch that was sent and not acknowledged when its process was killed is sent again."""
+    first = {}
+    for span in run.spans:
+        if first.setdefault((span["trace_id"], span["span_id"]), span) is not span:
+            pid = span["resource"].get("process.pid")
+            run.twice[pid] = run.twice.get(pid, 0) + 1
+    run.spans = list(first.values())
+
+
 def check_count(run):
     received = len(run.spans)
     if run.sink and run.sink.errors:
@@ -549,6 +561,8 @@ def perform(run):
         run.shim = run.execute(True)
         run.read_log()
         run.spans = run.sink.accepted_spans() if run.sink else []
+        if the_case.twice:
+            take_twice(run)
         if the_case.compare:
             check_same(run)
         check_count(run)

@@ -80,6 +80,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.server.sink.error(f"request of {size} bytes")
             return b""
         self.raw = raw = self.rfile.read(size)
+        if len(raw) < size:
+            raise ConnectionError("the client went away")  # killed in the middle of it: no request
         if self.headers.get("Content-Encoding") == "gzip":
             raw = gzip.decompress(raw)
         return raw

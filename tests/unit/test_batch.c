@@ -21,7 +21,7 @@ static bool add(unsigned char content, size_t bytes, uint64_t end_ns)
     if (!at)
         return false;
     memset(at, content, bytes);
-    batch_commit(&queue, content % 3, bytes, end_ns);
+    batch_commit(&queue, content % 3, 0, bytes, end_ns);
     return true;
 }
 

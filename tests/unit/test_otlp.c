@@ -29,7 +29,7 @@ static void add(struct made_record *r)
 {
     static struct span_view view;
     cr_assert(span_view_of(&r->u.head, UNIX_MINUS_MONO_NS, &view));
-    spans[nr_spans] = (struct encoded_span){ r->u.head.scope, encoded[nr_spans],
+    spans[nr_spans] = (struct encoded_span){ r->u.head.scope, 0, encoded[nr_spans],
                                              otlp_encode_span(&view, encoded[nr_spans]) };
     nr_spans++;
 }

@@ -73,7 +73,7 @@ variable("queue_size_bounds_a_batch", MANY, {"OTEL_BSP_MAX_QUEUE_SIZE": "7"}, re
 
 
 def too_late(run):
-    if set(run.reasons) != {"exit_timeout"} or run.spans:
+    if set(run.reasons) != {"spooled"} or run.spans:
         raise Failure(f"dropped for {run.reasons}, {len(run.spans)} received")
 
 

@@ -1,0 +1,174 @@
+/*
+ * This process's spool file: made, mapped, removed. Raw system calls, on the program's
+ * threads; errno is the caller's business.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "call.h"
+#include "identity.h"
+#include "spool_file.h"
+#include "spool.h"
+
+static int64_t ns_of(clockid_t clock)
+{
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* Real blocks for a part of the file. The limit is looked at first: beyond it the kernel
+ * would send SIGXFSZ. */
+static bool allocate(int fd, uint64_t at, uint64_t bytes)
+{
+    struct rlimit limit;
+    if (syscall(SYS_prlimit64, 0, RLIMIT_FSIZE, NULL, &limit) != 0 || limit.rlim_cur < at + bytes) {
+        errno = EFBIG;
+        return false;
+    }
+    return syscall(SYS_fallocate, fd, 0, at, bytes) == 0;
+}
+
+/* Over memory that is there already, and not for forked children. */
+static bool map_over(int fd, uint64_t at, size_t bytes, void *memory)
+{
+    void *p = mmap(memory, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, (off_t)at);
+    return p != MAP_FAILED && madvise(p, bytes, MADV_DONTFORK) == 0;
+}
+
+/* What is known of this process before its exporter is there. */
+static uint32_t identify(unsigned char *out, const struct config *c, int pid)
+{
+    struct identity_writer w = { out, out + SPOOL_IDENTITY_BYTES };
+    char number[16];
+    snprintf(number, sizeof number, "%d", pid);
+    const char *name = spool_program_name();
+    identity_put(&w, "service.name", IDENTITY_TEXT, c->service_name ? c->service_name : name);
+    identity_put(&w, "process.pid", IDENTITY_NUMBER, number);
+    identity_put(&w, "process.executable.name", IDENTITY_TEXT, name);
+    identity_put(&w, "telemetry.sdk.name", IDENTITY_TEXT, "otelshim");
+    identity_put(&w, "telemetry.sdk.language", IDENTITY_TEXT, "c");
+    identity_put(&w, "telemetry.sdk.version", IDENTITY_TEXT, OTELSHIM_VERSION);
+    identity_put(&w, "deployment.environment.name", IDENTITY_TEXT,
+                 c->deployment_environment ? c->deployment_environment : "development");
+    if (c->run_id != NULL)
+        identity_put(&w, IDENTITY_RUN_ID, IDENTITY_TEXT, c->run_id);
+    for (unsigned i = 0; i < c->nr_resource; i++)
+        if (c->service_name == NULL || strcmp(c->resource[i].key, "service.name") != 0)
+            identity_put(&w, c->resource[i].key, IDENTITY_TEXT, c->resource[i].value);
+    return (uint32_t)(w.at - out);
+}
+
+static void fill(struct spool_header *h, const struct config *c, int pid, uint64_t boot_ns)
+{
+    memcpy(h->magic, SPOOL_MAGIC, sizeof SPOOL_MAGIC);
+    h->format = SPOOL_FORMAT;
+    h->numbers = SPOOL_NUMBERS;
+    memcpy(h->version, OTELSHIM_VERSION, sizeof OTELSHIM_VERSION);
+    h->pid = pid;
+    h->created_boot_ns = boot_ns;
+    h->destination = spool_destination(c);
+    h->real_minus_mono_ns = ns_of(CLOCK_REALTIME) - ns_of(CLOCK_MONOTONIC);
+    h->identity_bytes[0] = identify((unsigned char *)h + SPOOL_IDENTITY_AT, c, pid);
+}
+
+/* The file's first part, under `directory`. Its descriptor, or -1. */
+static int make_file(struct spool *spool, int directory, const char *name)
+{
+    struct stat is;
+    int fd = (int)syscall(SYS_openat, directory, name,
+                          O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    spool->fault = "its file cannot be made";
+    if (fd < 0)
+        return -1;
+    if (allocate(fd, 0, SPOOL_RINGS_AT + SPOOL_RING_BYTES) &&
+        syscall(SYS_newfstatat, fd, "", &is, AT_EMPTY_PATH) == 0) {
+        spool->device = is.st_dev;
+        spool->inode = is.st_ino;
+        return fd;
+    }
+    spool->fault = "there is no room for it";
+    spool->error = errno;
+    syscall(SYS_unlinkat, directory, name, 0);
+    syscall(SYS_close, fd);
+    errno = spool->error;
+    return -1;
+}
+
+/* A mapping half made over the rings' memory is made anonymous again. */
+static void map_nothing(void *memory, size_t bytes, int protection)
+{
+    mmap(memory, bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+    madvise(memory, bytes, MADV_DONTFORK);
+}
+
+bool spool_create(struct spool *spool, const struct config *c, void *header, void *ring)
+{
+    char *path = spool->path;
+    *spool = (struct spool){ 0 };
+    if (c == NULL || !spool_is_wanted(c))
+        return false;
+    int directory = spool_open_directory(c, path, &spool->fault);
+    int pid = (int)syscall(SYS_getpid), fd = -1;
+    uint64_t boot_ns = (uint64_t)ns_of(CLOCK_BOOTTIME);
+    size_t at = strlen(path);
+    if (directory >= 0) {
+        snprintf(path + at, SPOOL_PATH_MAX - at, "/%d-%016llx" SPOOL_SUFFIX, pid,
+                 (unsigned long long)boot_ns);
+        fd = make_file(spool, directory, path + at + 1);
+        spool->error = errno;
+        syscall(SYS_close, directory);
+    } else {
+        spool->error = errno;
+    }
+    if (fd < 0)
+        return false;
+    bool mapped = map_over(fd, 0, SPOOL_HEADER_BYTES, header) &&
+                  map_over(fd, SPOOL_RINGS_AT, SPOOL_RING_BYTES, ring);
+    syscall(SYS_close, fd);
+    if (!mapped) {
+        spool->fault = "it cannot be mapped";
+        spool->error = errno;
+        map_nothing(header, SPOOL_HEADER_BYTES, PROT_NONE);
+        map_nothing(ring, SPOOL_RING_BYTES, PROT_NONE);
+        syscall(SYS_unlinkat, AT_FDCWD, path, 0);
+        return false;
+    }
+    spool->header = header;
+    spool->fault = NULL;
+    fill(header, c, pid, boot_ns);
+    return true;
+}
+
+bool spool_map_ring(const struct spool *spool, unsigned index, void *ring)
+{
+    struct stat is;
+    int fd = (int)syscall(SYS_openat, AT_FDCWD, spool->path, O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0);
+    uint64_t at = SPOOL_RINGS_AT + (uint64_t)index * SPOOL_RING_BYTES;
+    if (fd < 0)
+        return false;
+    bool ours = syscall(SYS_newfstatat, fd, "", &is, AT_EMPTY_PATH) == 0 &&
+                is.st_dev == spool->device && is.st_ino == spool->inode;
+    bool mapped = false;
+    if (ours && allocate(fd, at, SPOOL_RING_BYTES)) {
+        mapped = map_over(fd, at, SPOOL_RING_BYTES, ring);
+        if (!mapped)
+            map_nothing(ring, SPOOL_RING_BYTES, PROT_READ | PROT_WRITE);
+    }
+    syscall(SYS_close, fd);
+    return mapped;
+}
+
+void spool_remove(struct spool *spool)
+{
+    if (spool->path[0] != '\0' && spool->header != NULL)
+        syscall(SYS_unlinkat, AT_FDCWD, spool->path, 0);
+}

@@ -1,0 +1,355 @@
+/*
+ * Leftovers: the directory, the claim, the account.
+ */
+#include "recovery.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "leftover.h"
+#include "liveness.h"
+#include "spool.h"
+
+struct recovery_totals recovery_totals;
+struct exporter_account recovery_account;
+
+/* The worker's, or the command's only thread's; a forked child forgets it. */
+static struct {
+    struct leftover file; /* in hand, with `open` */
+    bool open;
+    char name[SPOOL_PATH_MAX];
+    int directory;    /* while a file is in hand */
+    uint64_t handed;  /* of it to the exporter, with what an earlier claimer had delivered */
+    uint64_t skipped; /* of what that one had */
+    uint64_t failed;  /* what had failed before the records under way were handed over */
+    const struct record *held; /* that the exporter had no room for, with what reads its times */
+    ino_t own;
+} now = { .directory = -1 };
+
+void recovery_fork_child(void)
+{
+    memset(&now, 0, sizeof now);
+    now.directory = -1;
+    memset(&recovery_totals, 0, sizeof recovery_totals);
+    memset(&recovery_account, 0, sizeof recovery_account);
+}
+
+/* ---- one candidate ---- */
+
+/* What a look at a file says. */
+enum look {
+    LOOK_NONE,   /* none of ours, or its process lives, or another has claimed it */
+    LOOK_OTHERS, /* a leftover that we do not send: of another build, for elsewhere, or nonsense */
+    LOOK_LEFTOVER,
+};
+
+/* Ours alone, a file, and nowhere else linked: fifos, links and other users' files are left
+ * where they are. */
+static int open_file(int directory, const char *name, struct stat *is)
+{
+    int fd = openat(directory, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return -1;
+    if (fstat(fd, is) == 0 && S_ISREG(is->st_mode) && is->st_uid == geteuid() &&
+        is->st_nlink == 1 && (is->st_mode & 077) == 0 && is->st_size <= (off_t)SPOOL_MAX_BYTES)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+/* Its maker has not written anything yet, or was killed before: only the name says whose it
+ * is. */
+static bool is_unborn(struct leftover *l, const char *name)
+{
+    static const struct spool_header nothing;
+    int pid;
+    unsigned long long boot_ns;
+    if (memcmp(&l->header, &nothing, sizeof nothing) != 0 ||
+        sscanf(name, "%d-%16llx" SPOOL_SUFFIX, &pid, &boot_ns) != 2)
+        return false;
+    l->header.pid = pid;
+    l->header.created_boot_ns = boot_ns;
+    return true;
+}
+
+/* Claims `name` and fills `l`. Its descriptor stays open, and so the claim, unless the answer
+ * is LOOK_NONE. */
+static enum look look_at(int directory, const char *name, uint64_t destination, struct leftover *l,
+                         struct stat *is)
+{
+    bool foreign = false;
+    int fd = open_file(directory, name, is);
+    if (fd < 0)
+        return LOOK_NONE;
+    if (is->st_ino == now.own) {
+        close(fd);
+        return LOOK_NONE;
+    }
+    enum look found = LOOK_NONE;
+    bool sound = leftover_open(l, fd);
+    bool unborn = !sound && is_unborn(l, name);
+    bool old = time(NULL) - is->st_mtime > RECOVERY_FOREIGN_AGE_S;
+    if (!sound && !unborn && !old)
+        goto out;
+    if ((sound || unborn) && (owner_is_alive(&l->header, getpid(), &foreign) || (foreign && !old)))
+        goto out;
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+        goto out;
+    /* Who had claimed it before may have removed it by now. */
+    struct stat again;
+    if (fstat(fd, &again) != 0 || again.st_nlink != 1)
+        goto out;
+    /* It may have lived when its header was read. */
+    leftover_close(l);
+    sound = leftover_open(l, fd);
+    unborn = !sound && is_unborn(l, name);
+    bool elsewhere = destination != 0 && l->header.destination != destination;
+    found = unborn || (sound && !elsewhere) ? LOOK_LEFTOVER : LOOK_OTHERS;
+out:
+    if (found == LOOK_NONE) {
+        leftover_close(l);
+        close(fd);
+    }
+    return found;
+}
+
+static bool is_empty(struct leftover *l)
+{
+    uint64_t skip = l->header.recovered;
+    const struct record *r;
+    while ((r = leftover_next(l)) != NULL && skip > 0)
+        skip--;
+    return r == NULL;
+}
+
+/* ---- the directory ---- */
+
+/* What ended processes have left there, oldest first. */
+struct entry {
+    char name[64];
+    time_t modified;
+    uint64_t bytes;
+    bool ours; /* may be sent by us */
+};
+
+static int by_age(const void *a, const void *b)
+{
+    const struct entry *x = a, *y = b;
+    return x->modified < y->modified ? -1 : x->modified > y->modified;
+}
+
+static bool is_spool_name(const char *name)
+{
+    size_t len = strlen(name), suffix = strlen(SPOOL_SUFFIX);
+    return len > suffix && len < sizeof((struct entry *)0)->name &&
+           strcmp(name + len - suffix, SPOOL_SUFFIX) == 0;
+}
+
+static void list(DIR *dir, struct entry *entries, unsigned *nr, uint64_t destination)
+{
+    static struct leftover l;
+    int directory = dirfd(dir);
+    for (struct dirent *e; *nr < RECOVERY_MAX_FILES && (e = readdir(dir)) != NULL;) {
+        struct stat is;
+        if (!is_spool_name(e->d_name))
+            continue;
+        enum look found = look_at(directory, e->d_name, destination, &l, &is);
+        if (found == LOOK_NONE)
+            continue;
+        struct entry *entry = &entries[*nr];
+        strcpy(entry->name, e->d_name);
+        entry->modified = is.st_mtime;
+        entry->bytes = (uint64_t)is.st_blocks * 512;
+        entry->ours = found == LOOK_LEFTOVER;
+        if (found == LOOK_LEFTOVER && is_empty(&l)) {
+            recovery_totals.corrupt += l.corrupt > 0;
+            unlinkat(directory, e->d_name, 0);
+        } else {
+            ++*nr;
+        }
+        leftover_close(&l);
+        close(l.fd); /* gives the claim back */
+    }
+}
+
+/* Removes a leftover that nobody shall send any more, unless it was claimed meanwhile. */
+static void expire(int directory, const struct entry *entry)
+{
+    static struct leftover l;
+    struct stat is;
+    if (look_at(directory, entry->name, 0, &l, &is) == LOOK_NONE)
+        return;
+    if (unlinkat(directory, entry->name, 0) == 0)
+        recovery_totals.expired++;
+    leftover_close(&l);
+    close(l.fd);
+}
+
+unsigned recovery_look(const struct config *c, uint64_t destination)
+{
+    char path[SPOOL_DIR_MAX];
+    const char *fault;
+    unsigned nr = 0, waiting = 0;
+    int fd = spool_is_wanted(c) ? spool_open_directory(c, path, &fault) : -1;
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    struct entry *entries = dir != NULL ? malloc(RECOVERY_MAX_FILES * sizeof *entries) : NULL;
+    if (entries == NULL) {
+        if (dir != NULL)
+            closedir(dir);
+        else if (fd >= 0)
+            close(fd);
+        return 0;
+    }
+    list(dir, entries, &nr, destination);
+    qsort(entries, nr, sizeof *entries, by_age);
+    uint64_t bytes = 0;
+    for (unsigned i = nr; i-- > 0;) {
+        bytes += entries[i].bytes;
+        if (bytes > c->spool_max_bytes ||
+            time(NULL) - entries[i].modified > (time_t)c->spool_max_age_s)
+            expire(dirfd(dir), &entries[i]);
+        else
+            waiting += entries[i].ours;
+    }
+    free(entries);
+    closedir(dir);
+    return waiting;
+}
+
+/* ---- one after another ---- */
+
+/* Records that could not be sent, and may be later. */
+static uint64_t has_failed(void)
+{
+    uint64_t failed = 0;
+    for (int i = 0; i < DROP_COUNT; i++)
+        if (i != DROP_REJECTED && i != DROP_TOO_LARGE)
+            failed += atomic_load_explicit(&recovery_account.drops[i], memory_order_relaxed);
+    return failed;
+}
+
+static void close_file(bool remove)
+{
+    if (!now.open)
+        return;
+    if (remove)
+        unlinkat(now.directory, now.name, 0);
+    leftover_close(&now.file);
+    close(now.file.fd);
+    close(now.directory);
+    now.open = false;
+    now.directory = -1;
+}
+
+/* Claims the next file that may be sent to `destination`. */
+static bool claim(const struct config *c, uint64_t destination)
+{
+    char path[SPOOL_DIR_MAX];
+    const char *fault;
+    int fd = spool_is_wanted(c) ? spool_open_directory(c, path, &fault) : -1;
+    DIR *dir = fd >= 0 ? fdopendir(dup(fd)) : NULL;
+    for (struct dirent *e; dir != NULL && !now.open && (e = readdir(dir)) != NULL;) {
+        struct stat is;
+        if (!is_spool_name(e->d_name))
+            continue;
+        enum look found = look_at(fd, e->d_name, destination, &now.file, &is);
+        if (found == LOOK_LEFTOVER) {
+            strcpy(now.name, e->d_name);
+            now.directory = fd;
+            now.open = true;
+            now.handed = now.file.header.recovered;
+            now.skipped = 0;
+            now.failed = has_failed();
+            now.held = NULL;
+        } else if (found != LOOK_NONE) {
+            leftover_close(&now.file);
+            close(now.file.fd);
+        }
+    }
+    if (dir != NULL)
+        closedir(dir);
+    if (!now.open && fd >= 0)
+        close(fd);
+    return now.open;
+}
+
+void recovery_stop(void)
+{
+    close_file(false);
+}
+
+void recovery_spare(ino_t own)
+{
+    now.own = own;
+}
+
+/* What was handed over is delivered or refused: it is not to be sent again by anybody. False:
+ * it was not, or that cannot be kept: no more of it now. */
+static bool settle(void)
+{
+    if (!now.open || has_failed() > now.failed)
+        return !now.open;
+    if (now.handed == now.file.header.recovered)
+        return true;
+    now.file.header.recovered = now.handed;
+    return pwrite(now.file.fd, &now.handed, sizeof now.handed,
+                  offsetof(struct spool_header, recovered)) == sizeof now.handed;
+}
+
+/* The next record that was not sent yet. */
+static const struct record *next_record(void)
+{
+    const struct record *r = now.held;
+    now.held = NULL;
+    while (r == NULL && (r = leftover_next(&now.file)) != NULL &&
+           now.skipped < now.file.header.recovered) {
+        now.skipped++;
+        r = NULL;
+    }
+    return r;
+}
+
+static unsigned feed_file(const struct exporter_ops *exporter)
+{
+    const struct record *r;
+    unsigned n = 0;
+    while (n < RECOVERY_CHUNK && (r = next_record()) != NULL) {
+        if (!exporter->accept_adopted(r, now.file.real_minus_mono_ns)) {
+            now.held = r;
+            break;
+        }
+        now.handed++;
+        n++;
+    }
+    return n;
+}
+
+unsigned recovery_feed(const struct config *c, uint64_t destination,
+                       const struct exporter_ops *exporter)
+{
+    bool go_on = settle();
+    while (go_on) {
+        bool fresh = !now.open;
+        if (fresh && (!claim(c, destination) ||
+                      !exporter->adopt(now.file.identity, now.file.identity_bytes)))
+            break;
+        unsigned n = feed_file(exporter);
+        if (n > 0)
+            return n;
+        if (now.held != NULL)
+            break; /* no room though nothing is pending: another time */
+        recovery_totals.files++;
+        recovery_totals.corrupt += now.file.corrupt > 0;
+        close_file(true);
+    }
+    close_file(false);
+    return 0;
+}

@@ -1,0 +1,96 @@
+"""
+Crash safety: what had ended when a process was killed arrives all the same, sent by another.
+"""
+import os
+import re
+
+from harness import FULL, Failure, case
+
+NAME = re.compile(r"^select \? as (\w+)_(\d+)_(\d+)$")
+SPOOL = {"OTEL_SHIM_SPOOL_DIR": "$TMP/spool", "SPOOL_PRELOAD": "$SHIM", "OTEL_BSP_SCHEDULE_DELAY": "20"}
+KILLING = {"golden": None, "preload": False, "lost": None, "orphans": True, "twice": True, "run_ids": 1000,
+           "env": {"PROGRAMS": "$PROGRAMS"}, "sanitized": False, "timeout": 120, "slack": 60.0, "log_any": ["."]}
+NEXT = ["$PROGRAMS/spool_load", "counts", "%", "1", "1"]
+
+
+def expect(holds, text):
+    if not holds:
+        raise Failure(text)
+
+
+def statements(run):
+    found = {}
+    for span in run.spans:
+        m = NAME.match(span["attributes"].get("db.query.text", ""))
+        if m:
+            found.setdefault((m[1], int(m[2])), set()).add(int(m[3]))
+    return found
+
+
+def spool_is_empty(run):
+    left = os.listdir(os.path.join(run.tmp, "spool"))
+    expect(not left, f"left in the spool: {left}")
+
+
+def nothing_is_lost(least):
+    """Every statement that had ended, and of the batches in flight nothing more often than twice."""
+    def check(run):
+        found, ended, lost, kills = statements(run), 0, [], set()
+        for line in open(os.path.join(run.tmp, "ended")):
+            label, thread, count = line.split()
+            have = found.get((label, int(thread)), set())
+            ended += int(count)
+            lost += [f"{label}_{thread}_{n}" for n in range(1, int(count) + 1) if n not in have]
+            kills.add(label)
+        run.notes.append(f"{len(kills)} kills, {ended} spans had ended, {len(lost)} lost, "
+                         f"{sum(run.twice.values())} came twice")
+        expect(not lost, f"{len(lost)} of {ended} spans lost: {lost[:10]}")
+        expect(ended >= least, f"only {ended} spans had ended")
+        # A process has one batch in flight, of its own spans or of those that it recovers.
+        expect(sum(run.twice.values()) <= 512 * len(kills), f"more than a batch a kill came twice: {run.twice}")
+        expect({s["resource"]["service.name"] for s in run.spans} == {"spool_load"}, "service.name")
+        expect(all(s["resource"]["process.pid"] for s in run.spans), "process.pid")
+        spool_is_empty(run)
+    return check
+
+
+case("spool_kill_9_loses_nothing", ["$HERE/spool_kill.py", "200" if FULL else "20", "2", "1", "200", *NEXT],
+     check=nothing_is_lost(20000 if FULL else 500), long=True, shim_env=SPOOL, **KILLING)
+
+
+# ---------------------------------------------------------------- what could not be sent
+
+# The collector is busy for the first process, which does not wait at its end, and has time for the next one.
+def two(name, env, check, between="", **options):
+    one = "LD_PRELOAD=$$SPOOL_PRELOAD $PROGRAMS/exit_in_flight"
+    case(name, ["sh", "-c", f"{one}; {between} {one}"], golden=None, preload=False, lost=None, expect_drops=True,
+         run_ids=2, sink="status:503:20;ok", check=check, shim_env=SPOOL | env, slack=6.0, **options)
+
+
+def received(processes):
+    def check(run):
+        pids = {s["resource"]["process.pid"] for s in run.spans}
+        expect(len(pids) == processes and len(run.spans) == 2 * processes, f"{len(run.spans)} spans of {pids}")
+        spool_is_empty(run)
+    return check
+
+
+def whole_resource(run):
+    received(2)(run)
+    first, second = ([s["resource"] for s in run.spans if s["resource"]["process.pid"] == pid][0]
+                     for pid in {s["resource"]["process.pid"] for s in run.spans})
+    expect(first.keys() == second.keys(), f"{first} and {second}")
+    expect(first["service.instance.id"] != second["service.instance.id"], "one instance id")
+
+
+two("spool_undelivered_is_sent_by_the_next_process", {}, whole_resource)
+two("spool_none_drops_what_is_not_delivered", {"OTEL_SHIM_SPOOL_DIR": "none"},
+    lambda run: expect(len(run.spans) == 2 and run.reasons.get("exit_timeout") == 2, f"{run.reasons}"))
+two("spool_max_age_drops_the_old", {"OTEL_SHIM_SPOOL_MAX_AGE": "1"}, received(1), "sleep 2.2;")
+two("spool_max_bytes_drops_the_oldest", {"OTEL_SHIM_SPOOL_MAX_BYTES": "4096"}, received(1))
+two("spool_another_destination_is_left_alone", {"OTEL_EXPORTER_OTLP_HEADERS": "tenant=a"},
+    lambda run: expect(len(run.spans) == 2 and len(os.listdir(run.tmp + "/spool")) == 1, "taken for one's own"),
+    "export OTEL_EXPORTER_OTLP_HEADERS=tenant=b;")
+case("spool_2000_short_processes_leave_nothing" if FULL else "spool_short_processes_leave_nothing",
+     ["sh", "-c", f"for i in $$(seq {2000 if FULL else 100}); do $PROGRAMS/exit_in_flight; done"], golden=None,
+     parallel=True, timeout=200, slack=120.0, shim_env=SPOOL, check=spool_is_empty)
