@@ -70,7 +70,7 @@ EXPORTER := $(BUILD)/libotelshim-exporter.so
 CLI := $(BUILD)/otelshim
 
 .DEFAULT_GOAL := all
-.PHONY: all help deps demo test unit unit-programs fuzz fuzz-programs libfuzzer-programs e2e interop transparency asan coverage bench bench-http bench-scale bench-peers bench-programs install uninstall format lint clean programs
+.PHONY: all help deps demo test unit unit-programs faults soak fuzz fuzz-programs libfuzzer-programs e2e interop transparency asan coverage bench bench-http bench-scale bench-peers bench-programs install uninstall format lint clean programs
 
 all: $(SHIM) $(EXPORTER) $(CLI) ## builds the two objects and the command
 
@@ -185,6 +185,16 @@ e2e: ## runs the end-to-end cases that have a long form: 20,000 requests, 10,000
 	@scripts/deps.sh test
 	@$(MAKE) --no-print-directory -s -j$(JOBS) all programs
 	@BUILD=$(BUILD) scripts/test.sh long
+
+faults: ## everything that can fail around a program, in its long form (half an hour), with a table
+	@scripts/deps.sh test
+	@$(MAKE) --no-print-directory -s -j$(JOBS) all programs
+	@BUILD=$(BUILD) scripts/test.sh every-fault
+
+soak: ## fifty million spans through one process: memory and descriptors stay as they are
+	@scripts/deps.sh test bench
+	@$(MAKE) --no-print-directory -s -j$(JOBS) all programs bench-programs
+	@OTELSHIM_BUILD=$(BUILD) tests/faults/soak
 
 interop: all ## sends to real back ends (needs go, mvn, java): the Collector, Zipkin
 	@scripts/deps.sh test

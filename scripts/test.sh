@@ -1,17 +1,19 @@
 #!/bin/sh
 # Runs the tests and adds up what their runners say.
 #
-#   scripts/test.sh [unit] [fuzz] [exports] [faults] [e2e] [transparency] [long]
+#   scripts/test.sh [unit] [fuzz] [exports] [faults] [e2e] [transparency] [long] [every-fault]
 #
-# Default: all but long.
+# Default: all but long and every-fault.
 #
-# long: the end-to-end cases that have a long form, in it.
+# long: the end-to-end cases that have a long form, in it. every-fault: the faults in their
+# long forms, and the end-to-end cases that are about one.
 # BUILD names the build directory. Prints each runner's own output and ends
 # with one line: `N passed, N failed, N skipped`.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 BUILD=${BUILD:-build}
 UNIT_TIMEOUT_S=180 # one program of unit tests
+FAULTS='^(confined|sandboxed|ends_|fork_storm|daemon_|collector_|no_thread|address_space|file_size|memory_locked|log_|silent_|gets_the_same|threads_come)'
 passed=0 failed=0 skipped=0
 
 # Criterion sums up a program on a line of its own; a program without that
@@ -81,6 +83,10 @@ for part in "$@"; do
     faults) OTELSHIM_BUILD=$BUILD runner tests/faults/run ;;
     e2e) OTELSHIM_BUILD=$BUILD runner tests/e2e/run ;;
     transparency) OTELSHIM_BUILD=$BUILD runner tests/transparency/run --short ;;
+    every-fault)
+        OTELSHIM_BUILD=$BUILD runner tests/faults/run --long
+        OTELSHIM_BUILD=$BUILD runner tests/e2e/run -k "$FAULTS"
+        ;;
     long) OTELSHIM_BUILD=$BUILD runner tests/e2e/run --long ;;
     *) echo "test.sh: no part '$part'" >&2; exit 2 ;;
     esac

@@ -60,6 +60,7 @@ static bool file_open(void *self)
     struct file *file = self;
     file->fd = -1;
     file->written = 0;
+    file->cut = false;
     bool good =
         is_stdout(file) ? set_fd(file, file->host->stdout_fd) : find_paths(file) && open_file(file);
     if (!good)
@@ -68,7 +69,7 @@ static bool file_open(void *self)
     return good;
 }
 
-/* A new batch: nothing of it is written yet. */
+/* A new batch: nothing of it is written yet. Of the one before a part may be, if it was given up. */
 static bool file_pack(void *self, struct body *body)
 {
     struct file *file = self;
@@ -125,6 +126,7 @@ static bool prepare(struct file *file)
         return false;
     }
     close(old);
+    file->cut = false;
     return true;
 }
 
@@ -151,12 +153,35 @@ static ssize_t write_some(const struct file *file)
                  parts[0].iov_len < PIPE_BUF ? parts[0].iov_len : PIPE_BUF);
 }
 
+/* After a line that was given up in its middle: the next one is to stand by itself. */
+static ssize_t end_cut_line(struct file *file)
+{
+    ssize_t n = write(file->fd, "\n", 1);
+    if (n == 1)
+        file->cut = false;
+    return n;
+}
+
+/* A disk that is full has taken a part of the line: away with it, unless another process has
+ * written behind it. Not on stdout, which is the program's. */
+static void take_back(struct file *file)
+{
+    struct stat now;
+    if (!file->cut || !file->is_regular || is_stdout(file))
+        return;
+    off_t end = lseek(file->fd, 0, SEEK_CUR), part = (off_t)file->written;
+    if (end >= part && fstat(file->fd, &now) == 0 && now.st_size == end)
+        file->cut = ftruncate(file->fd, end - part) != 0;
+    file->written = 0;
+}
+
 static bool fail(struct file *file, struct answer *answer)
 {
     answer->verdict = VERDICT_RETRY;
     answer->why = file->why;
     snprintf(file->why, sizeof file->why, "%s cannot be written (error %d)",
              is_stdout(file) ? "stdout" : "the file", errno);
+    take_back(file);
     return true;
 }
 
@@ -169,13 +194,17 @@ static bool file_step(void *self, uint64_t now_ns, struct answer *answer)
     while (file->written <= file->body->bytes) {
         if (!has_room(file))
             return false;
-        ssize_t n = write_some(file);
+        bool ends_another = file->cut && file->written == 0;
+        ssize_t n = ends_another ? end_cut_line(file) : write_some(file);
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
             return false;
         if (n < 0)
             return fail(file, answer);
-        file->written += (size_t)n;
         file->host->progress();
+        if (ends_another)
+            continue;
+        file->written += (size_t)n;
+        file->cut = file->written <= file->body->bytes;
     }
     answer->verdict = VERDICT_DELIVERED;
     return true;

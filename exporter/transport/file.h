@@ -17,6 +17,7 @@ struct file {
     bool is_regular;
     const struct body *body;
     size_t written; /* of the body and its newline, by all attempts */
+    bool cut;       /* a part of a line was written last */
     char why[128];
 };
 

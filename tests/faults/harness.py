@@ -21,6 +21,12 @@ BUILD = os.path.abspath(os.environ.get("OTELSHIM_BUILD", os.path.join(ROOT, "bui
 DRIVER = os.path.join(BUILD, "programs", "export_records")
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 CASES = []
+# Long forms, in the cases that have them (`run --long`, make faults).
+FULL = False
+# For the table at the end: (case, spans made, delivered, dropped by reason, received twice).
+ROWS = []
+current = ""  # the case that runs
+LOST = ("rejected", "retries", "queue_full", "no_exporter")
 SHOWN = 400  # characters of a value, around where it differs
 
 
@@ -80,13 +86,21 @@ def expect_between(what, got, low, high):
         raise Failure(f"{what} is {got}, not {low} to {high}")
 
 
+def row(made, delivered, reasons, twice):
+    ROWS.append((current, made, delivered, reasons, twice))
+    told = ", ".join(f"{reason} {n}" for reason, n in sorted(reasons.items())) or "none"
+    print(f"    made {made}, delivered {delivered}, dropped {told}, received twice {twice}", flush=True)
+
+
 def account(result, sink, made, dropped=0, to=None):
     """Every span is either with the collector or counted as dropped; `to`: at this one of
     several exporters. What is pending at the end is dropped (exit)."""
     counts = result["accounts"][to] if to else result
-    lost = sum(counts[reason] for reason in ("rejected", "retries", "queue_full", "no_exporter"))
-    print(f"    made {made}, received {sink.received if sink else 0}, delivered {counts['delivered']}, "
-          f"dropped {lost}, pending {counts['exit']}, {result['ms']} ms")
+    reasons = {reason: counts[reason] for reason in LOST if counts[reason]}
+    lost = sum(reasons.values())
+    ids = [(s["trace_id"], s["span_id"]) for s in sink.accepted_spans()] if sink else []
+    row(made, counts["delivered"], reasons | ({"pending": counts["exit"]} if counts["exit"] else {}),
+        len(ids) - len(set(ids)))
     if sink and sink.errors:
         raise Failure("protocol errors: " + "; ".join(sink.errors[:5]))
     expect("accepted", result["accepted"], made)
