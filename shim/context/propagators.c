@@ -187,5 +187,9 @@ bool field_text_split(struct field_text *rest, char c, struct field_text *part)
 
 uint8_t propagator_deferred_flags(const uint8_t trace_id[static 16])
 {
-    return config != NULL && sampler_samples_root(config, trace_id) ? SPAN_FLAG_SAMPLED : 0;
+    if (config == NULL)
+        return 0;
+    if (config->sampler == SAMPLER_RATE) /* a context may be read several times */
+        return SPAN_FLAG_DEFERRED;
+    return sampler_samples_root(config, trace_id) ? SPAN_FLAG_SAMPLED : 0;
 }

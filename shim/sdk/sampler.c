@@ -35,6 +35,7 @@ bool sampler_rate_samples(const struct config *c, const struct span_context *par
                           bool *has_token)
 {
     bool follows = parent != NULL && span_context_is_valid(parent) &&
+                   !(parent->flags & SPAN_FLAG_DEFERRED) &&
                    (c->sampler_parent_based || !parent->remote);
     if (follows)
         return span_context_is_sampled(parent);

@@ -31,8 +31,9 @@ struct call;
 struct instrumentation;
 
 #define SPAN_FLAG_SAMPLED 0x01u
-#define SPAN_FLAG_RANDOM 0x02u /* the trace id is */
-#define SPAN_FLAG_DEBUG 0x80u  /* of B3 and Jaeger: handed on, no more; leaves only by them */
+#define SPAN_FLAG_RANDOM 0x02u   /* the trace id is */
+#define SPAN_FLAG_DEFERRED 0x40u /* its caller leaves it to rate_limited, once, whether to record */
+#define SPAN_FLAG_DEBUG 0x80u    /* of B3 and Jaeger: handed on, no more; leaves only by them */
 
 /* W3C trace context of one span. Text lives for the whole process (or is NULL). */
 struct span_context {

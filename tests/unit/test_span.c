@@ -6,6 +6,7 @@
 
 #include "config.h"
 #include "context/context.h"
+#include "context/propagator.h"
 #include "diag.h"
 #include "no_hooks.h"
 #include "ring.h"
@@ -389,4 +390,21 @@ Test(span, rate_limited_keeps_its_tokens_for_what_no_rule_decides)
         span_abandon(&span);
     }
     cr_assert_eq(tokens_left(), 2);
+}
+
+/* B3 and X-Ray may say nothing of it; the context is read more than once for one request. */
+Test(span, rate_limited_decides_once_for_a_caller_that_does_not)
+{
+    struct span_context caller = { .trace_id = { 1 }, .span_id = { 1 }, .remote = true };
+    struct span span, child;
+    load_two("parentbased_rate_limited", "");
+    for (int i = 0; i < 3; i++)
+        caller.flags = propagator_deferred_flags(caller.trace_id);
+    for (int i = 0; i < 3; i++) {
+        span_start_with_parent(&span, &instr, SPAN_SERVER, &caller);
+        cr_assert_eq(span_context_is_sampled(&span.context), i < 2, "span %d", i);
+        cr_assert_eq(span.context.flags & SPAN_FLAG_DEFERRED, 0);
+        span_start_with_parent(&child, &instr, SPAN_CLIENT, &span.context);
+        cr_assert_eq(span_context_is_sampled(&child.context), i < 2, "child %d", i);
+    }
 }

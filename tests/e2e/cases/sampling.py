@@ -131,3 +131,10 @@ def one_after_health_checks(run):
 
 serve("rate_limited_is_not_used_up_by_what_rules_drop", [one], [get(1, p) for p in ("/healthz", "/healthz", "/a", "/b")],
       None, site=files, check=one_after_health_checks, shim_env=rules("path=/healthz drop", **ONE))
+
+# A caller of B3 that has not decided: its context is read several times for one request.
+B3 = "b3: 0af7651916cd43dd8448eb211c80319c-b7ad6b716920333{}\r\n"
+serve("rate_limited_decides_once_for_a_caller_that_does_not", [one],
+      [get(1, f"/{n}", headers=B3.format(n)) for n in range(1, 5)], None, site=files, orphans=True,
+      check=lambda run: received(3, 3)(run),
+      shim_env={"OTEL_TRACES_SAMPLER": "parentbased_rate_limited", "OTEL_TRACES_SAMPLER_ARG": "3", "OTEL_PROPAGATORS": "b3"})
