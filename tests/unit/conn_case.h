@@ -121,4 +121,49 @@ static inline void writes(struct conn *c, const char *text)
 #define GET "GET /a?b=c HTTP/1.1\r\nHost: example.test:81\r\n\r\n"
 #define OK "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
 
+static inline bool has_field(const struct record *r, uint8_t key, const char *text)
+{
+    struct field_view f;
+    for (size_t pos = 0; record_next_field(r, &pos, &f);)
+        if (f.type == FIELD_STRING && f.key == key && f.len == strlen(text) &&
+            memcmp(f.data, text, f.len) == 0)
+            return true;
+    return false;
+}
+
+static inline int64_t int_field(const struct record *r, uint8_t key)
+{
+    struct field_view f;
+    for (size_t pos = 0; record_next_field(r, &pos, &f);)
+        if (f.type == FIELD_INT && f.key == key) {
+            int64_t value;
+            memcpy(&value, f.data, sizeof value);
+            return value;
+        }
+    return -1;
+}
+
+static inline bool has_key(const struct record *r, uint8_t key)
+{
+    struct field_view f;
+    for (size_t pos = 0; record_next_field(r, &pos, &f);)
+        if (f.key == key && (f.type == FIELD_STRING || f.type == FIELD_INT))
+            return true;
+    return false;
+}
+
+#define ANY_HEADER "traceparent: 00-********************************-****************-**\r\n"
+
+/* The text with our line behind the first one; asserts that it is there once. */
+static inline void expect_inserted(const struct wire *wire, const char *text, size_t len,
+                                   const char *added)
+{
+    size_t line = (size_t)(strstr(text, "\r\n") - text) + 2, more = strlen(added);
+    cr_assert_eq(wire->len, len + more, "%zu, not %zu", wire->len, len + more);
+    cr_assert_arr_eq(wire->bytes, text, line);
+    cr_assert_arr_eq(wire->bytes + line + more, text + line, len - line);
+    for (size_t i = 0; i < more; i++) /* '*': any byte */
+        cr_assert(added[i] == '*' || wire->bytes[line + i] == added[i], "byte %zu", i);
+}
+
 #endif
