@@ -25,9 +25,6 @@ UNUSED_AT_START static _Atomic uint32_t conn_numbers[CONN_MAX_FDS];
 POOL(conn_pool, sizeof(struct conn), 1024, CONN_MAX);
 /* One past the highest fd that ever had one: the bound of close_range. Any thread. */
 static _Atomic unsigned conn_top;
-/* Texts of TLS versions and protocols, by number; filled by any thread, never emptied. */
-#define CONN_MAX_TEXTS 32u
-static _Atomic(const char *) texts[CONN_MAX_TEXTS];
 
 AT_START void conn_init(const struct instrumentation *http)
 {
@@ -49,6 +46,11 @@ static bool is_in_table(int fd)
 static struct conn *conn_behind(int fd)
 {
     return conn_at(atomic_load_explicit(&conn_numbers[fd], memory_order_acquire));
+}
+
+struct conn *conn_known(int fd)
+{
+    return is_in_table(fd) ? conn_behind(fd) : NULL;
 }
 
 /* ---- one thread at a time ---- */
@@ -235,8 +237,7 @@ static void point_to(int fd, uint32_t number)
         ;
 }
 
-/* The fd has a new connection of this role. NULL: ignored. */
-static struct conn *attach(int fd, enum conn_role role)
+struct conn *conn_attach(int fd, enum conn_role role)
 {
     detach(fd);
     struct conn *c = conn_new(fd, role);
@@ -251,7 +252,7 @@ static struct conn *attach(int fd, enum conn_role role)
 
 /* ---- what the kernel says ---- */
 
-static int socket_option(int fd, int option)
+int conn_socket_option(int fd, int option)
 {
     int value = 0;
     socklen_t len = sizeof value;
@@ -288,7 +289,7 @@ void conn_socket_made(int fd, int domain, int type)
 
 void conn_accepted(int fd, const struct sockaddr *address, socklen_t len)
 {
-    struct conn *c = is_in_table(fd) ? attach(fd, CONN_SERVER) : NULL;
+    struct conn *c = is_in_table(fd) ? conn_attach(fd, CONN_SERVER) : NULL;
     if (c != NULL)
         peer_set(&c->peer, address, len);
 }
@@ -300,11 +301,11 @@ void conn_connecting(int fd, const struct sockaddr *address, socklen_t len)
         return;
     struct conn *c = conn_behind(fd);
     if (c == NULL) {
-        if (socket_option(fd, SO_TYPE) != SOCK_STREAM) {
+        if (conn_socket_option(fd, SO_TYPE) != SOCK_STREAM) {
             conn_kinds[fd] = CONN_IGNORED;
             return;
         }
-        c = attach(fd, CONN_CLIENT);
+        c = conn_attach(fd, CONN_CLIENT);
     }
     if (c == NULL || !conn_hold(c))
         return;
@@ -427,9 +428,9 @@ static int twin_of(int fd, uint64_t cookie)
 /* An fd that came from somewhere else is looked at for the first time. */
 static struct conn *classify(int fd)
 {
-    int type = socket_option(fd, SO_TYPE);
-    if (type != SOCK_STREAM || !is_stream_family(socket_option(fd, SO_DOMAIN)) ||
-        socket_option(fd, SO_ACCEPTCONN) != 0) {
+    int type = conn_socket_option(fd, SO_TYPE);
+    if (type != SOCK_STREAM || !is_stream_family(conn_socket_option(fd, SO_DOMAIN)) ||
+        conn_socket_option(fd, SO_ACCEPTCONN) != 0) {
         conn_kinds[fd] = CONN_IGNORED;
         return NULL;
     }
@@ -439,7 +440,7 @@ static struct conn *classify(int fd)
         conn_duplicated(twin, fd);
         return conn_is_watched(fd) ? conn_behind(fd) : NULL;
     }
-    struct conn *c = attach(fd, CONN_ROLE_UNKNOWN);
+    struct conn *c = conn_attach(fd, CONN_ROLE_UNKNOWN);
     if (c != NULL)
         c->cookie = cookie;
     return c;
@@ -468,44 +469,7 @@ bool conn_answers(struct conn_answer *a, int fd)
     return c != NULL && conn_answers_on(a, c);
 }
 
-/* ---- TLS ---- */
-
-struct conn *conn_begin_tls(int fd, enum conn_role role)
-{
-    if (!is_in_table(fd))
-        return NULL;
-    struct conn *c = conn_behind(fd);
-    if (c == NULL || (c->flags & CONN_GIVEN_UP)) {
-        /* Given up as ciphertext, or never looked at. */
-        struct peer peer = { .flags = 0 };
-        uint32_t begun_for = 0;
-        if (c != NULL) {
-            peer = c->peer;
-            begun_for = c->begun_for;
-            c->peer = (struct peer){ .flags = 0 }; /* moved */
-        } else if (socket_option(fd, SO_TYPE) != SOCK_STREAM) {
-            return NULL;
-        }
-        c = attach(fd, role);
-        if (c == NULL) {
-            peer_forget(&peer);
-            return NULL;
-        }
-        c->peer = peer;
-        c->begun_for = begun_for;
-    }
-    if (!conn_hold(c))
-        return NULL;
-    if (!(c->flags & CONN_TLS_ABOVE)) {
-        stream_drop(c);
-        c->flags = (uint8_t)((c->flags & ~CONN_SPOKEN) | CONN_TLS_ABOVE);
-        if (role != CONN_ROLE_UNKNOWN)
-            c->role = (uint8_t)role;
-    }
-    conn_kinds[fd] = CONN_TLS;
-    conn_let_go(c);
-    return c;
-}
+/* ---- sessions without a descriptor, marks ---- */
 
 struct conn *conn_detached_new(enum conn_role role)
 {
@@ -518,30 +482,6 @@ struct conn *conn_detached_new(enum conn_role role)
 void conn_detached_free(struct conn *c)
 {
     conn_free(c);
-}
-
-static uint8_t text_number(const char *text)
-{
-    for (uint8_t i = 0; text != NULL && i < CONN_MAX_TEXTS; i++) {
-        const char *known = NULL;
-        if (atomic_compare_exchange_strong(&texts[i], &known, text) || strcmp(known, text) == 0)
-            return (uint8_t)(i + 1);
-    }
-    return 0;
-}
-
-const char *conn_text(uint8_t number)
-{
-    return number != 0 ? atomic_load_explicit(&texts[number - 1], memory_order_acquire) : NULL;
-}
-
-void conn_set_tls(struct conn *c, const char *protocol_version, const char *next_protocol)
-{
-    if (!conn_hold(c))
-        return;
-    c->tls_version = text_number(protocol_version);
-    c->tls_next = text_number(next_protocol);
-    conn_let_go(c);
 }
 
 uint32_t conn_generation(const struct conn *c)

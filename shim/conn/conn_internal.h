@@ -232,6 +232,14 @@ void proxy_ahead_passed(struct conn *c);
 enum proxy_result proxy_ahead_look(const struct conn *c, const struct iovec *iov, int nr,
                                    size_t *len);
 
+/* conn.c */
+/* What is behind a descriptor, as it is: not looked for. NULL: nothing. */
+struct conn *conn_known(int fd);
+/* The fd has a new connection of this role. NULL: ignored. */
+struct conn *conn_attach(int fd, enum conn_role role);
+/* Of SOL_SOCKET; below 0: it is none. */
+int conn_socket_option(int fd, int option);
+
 /* exchange.c */
 /* One of the stream's, in its block if that is free. NULL: all are in use. */
 struct exchange *exchange_take(struct stream *s, uint32_t stream_number, bool server);
