@@ -100,7 +100,7 @@ static bool exporter_accept(const struct record *record, int64_t real_minus_mono
 
 static size_t exporter_describe(unsigned char *out, size_t max)
 {
-    return identity_write(&exporter.resource, exporter.run_id, out, max);
+    return identity_write(&exporter.resource, exporter.run_id, exporter.host->scope_name, out, max);
 }
 
 static bool exporter_adopt(const unsigned char *identity, size_t bytes)

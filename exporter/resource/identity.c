@@ -8,10 +8,11 @@
 #include "spool/identity.h"
 #include "utf8.h"
 
-size_t identity_write(const struct resource *resource, const char *run_id, unsigned char *out,
-                      size_t max)
+size_t identity_write(const struct resource *resource, const char *run_id,
+                      const char *(*scope_name)(unsigned), unsigned char *out, size_t max)
 {
     struct identity_writer w = { out, out + max };
+    identity_put_scopes(&w, scope_name);
     if (run_id != NULL)
         identity_put(&w, IDENTITY_RUN_ID, IDENTITY_TEXT, run_id);
     for (unsigned i = 0; i < resource->nr; i++) {

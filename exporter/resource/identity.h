@@ -14,8 +14,8 @@ struct adopted {
 };
 
 /* Returns the bytes written; what finds no room is left out. */
-size_t identity_write(const struct resource *resource, const char *run_id, unsigned char *out,
-                      size_t max);
+size_t identity_write(const struct resource *resource, const char *run_id,
+                      const char *(*scope_name)(unsigned), unsigned char *out, size_t max);
 /* Hostile bytes in. Replaces what is in `adopted`. False: no memory. */
 bool identity_read(struct adopted *adopted, const unsigned char *data, size_t bytes);
 

@@ -44,6 +44,11 @@ static bool map_over(int fd, uint64_t at, size_t bytes, void *memory)
     return p != MAP_FAILED && madvise(p, bytes, MADV_DONTFORK) == 0;
 }
 
+static const char *scope_name(unsigned scope)
+{
+    return scope < registry_count ? registry[scope]->name : NULL;
+}
+
 /* What is known of this process before its exporter is there. */
 static uint32_t identify(unsigned char *out, const struct config *c, int pid)
 {
@@ -59,6 +64,7 @@ static uint32_t identify(unsigned char *out, const struct config *c, int pid)
     identity_put(&w, "telemetry.sdk.version", IDENTITY_TEXT, OTELSHIM_VERSION);
     identity_put(&w, "deployment.environment.name", IDENTITY_TEXT,
                  c->deployment_environment ? c->deployment_environment : "development");
+    identity_put_scopes(&w, scope_name);
     if (c->run_id != NULL)
         identity_put(&w, IDENTITY_RUN_ID, IDENTITY_TEXT, c->run_id);
     for (unsigned i = 0; i < c->nr_resource; i++)

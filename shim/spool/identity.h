@@ -12,6 +12,8 @@
 #include <string.h>
 
 #define IDENTITY_RUN_ID "#run_id"
+#define IDENTITY_SCOPES "#scopes" /* names of instrumentations by record.scope, between commas */
+#define IDENTITY_SCOPES_MAX 512u
 /* Before the value of an attribute that is a number, in decimal. */
 #define IDENTITY_NUMBER '='
 #define IDENTITY_TEXT '"'
@@ -41,6 +43,23 @@ struct identity_pair {
     size_t key_len, value_len;
     char kind;
 };
+
+/* `name` gives them, NULL behind the last. */
+static inline void identity_put_scopes(struct identity_writer *w, const char *(*name)(unsigned))
+{
+    char list[IDENTITY_SCOPES_MAX] = "";
+    size_t at = 0;
+    for (unsigned i = 0; name(i) != NULL; i++) {
+        size_t len = strlen(name(i));
+        if (at + len + 2 > sizeof list)
+            break;
+        if (i > 0)
+            list[at++] = ',';
+        memcpy(list + at, name(i), len + 1);
+        at += len;
+    }
+    identity_put(w, IDENTITY_SCOPES, IDENTITY_TEXT, list);
+}
 
 /* The next one of `bytes` at `data`; *pos starts at 0. False: the end, or no sense beyond. */
 static inline bool identity_next(const unsigned char *data, size_t bytes, size_t *pos,

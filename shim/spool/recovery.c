@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "identity.h"
 #include "leftover.h"
 #include "liveness.h"
 #include "spool.h"
@@ -28,7 +29,7 @@ static struct {
     char name[SPOOL_PATH_MAX];
     int directory;    /* while a file is in hand */
     uint64_t handed;  /* of it to the exporter, with what an earlier claimer had delivered */
-    uint64_t skipped; /* of what that one had */
+    uint64_t to_skip; /* of what that one had */
     uint64_t failed;  /* what had failed before the records under way were handed over */
     const struct record *held; /* that the exporter had no room for, with what reads its times */
     ino_t own;
@@ -266,7 +267,7 @@ static bool claim(const struct config *c, uint64_t destination)
             now.directory = fd;
             now.open = true;
             now.handed = now.file.header.recovered;
-            now.skipped = 0;
+            now.to_skip = now.file.header.recovered;
             now.failed = has_failed();
             now.held = NULL;
         } else if (found != LOOK_NONE) {
@@ -309,11 +310,10 @@ static const struct record *next_record(void)
 {
     const struct record *r = now.held;
     now.held = NULL;
-    while (r == NULL && (r = leftover_next(&now.file)) != NULL &&
-           now.skipped < now.file.header.recovered) {
-        now.skipped++;
-        r = NULL;
-    }
+    if (r != NULL)
+        return r;
+    while ((r = leftover_next(&now.file)) != NULL && now.to_skip > 0)
+        now.to_skip--;
     return r;
 }
 
@@ -352,4 +352,26 @@ unsigned recovery_feed(const struct config *c, uint64_t destination,
     }
     close_file(false);
     return 0;
+}
+
+const char *recovery_scope_name(unsigned scope)
+{
+    static char name[64];
+    struct identity_pair pair = { 0 };
+    for (size_t pos = 0; identity_next(now.file.identity, now.file.identity_bytes, &pos, &pair);)
+        if (pair.key_len == strlen(IDENTITY_SCOPES) &&
+            memcmp(pair.key, IDENTITY_SCOPES, pair.key_len) == 0)
+            break;
+    if (pair.key_len != strlen(IDENTITY_SCOPES) || memcmp(pair.key, IDENTITY_SCOPES, pair.key_len))
+        return NULL;
+    const char *at = pair.value, *end = pair.value + pair.value_len;
+    for (; scope > 0 && at < end; at++)
+        scope -= *at == ',';
+    const char *comma = memchr(at, ',', (size_t)(end - at));
+    size_t len = (size_t)((comma != NULL ? comma : end) - at);
+    if (scope > 0 || len == 0 || len >= sizeof name)
+        return NULL;
+    memcpy(name, at, len);
+    name[len] = '\0';
+    return name;
 }

@@ -47,6 +47,9 @@ unsigned recovery_feed(const struct config *c, uint64_t destination,
 /* Gives the leftover in hand back; what is pending was not delivered. */
 void recovery_stop(void);
 
+/* For a host without instrumentations of its own: the names that the file in hand has for
+ * them. NULL: none for this number. Lives until the next call. */
+const char *recovery_scope_name(unsigned scope);
 /* This process's own file is none. */
 void recovery_spare(ino_t own);
 void recovery_fork_child(void);

@@ -4,7 +4,7 @@ Kills a program that makes spans, again and again, and lets somebody else send w
 
     spool_kill.py KILLS THREADS LEAST_MS MOST_MS [COMMAND …]
 
-Under LD_PRELOAD=$SPOOL_PRELOAD (none in the bare run). What had ended by then is added to the
+Under LD_PRELOAD=$SPOOL_PRELOAD (none in the bare run, which has no COMMAND either). What had ended by then is added to the
 file `ended`, a line `LABEL THREAD COUNT` each. Then COMMAND is run, until the spool
 ($OTEL_SHIM_SPOOL_DIR) is empty, 20 times at most.
 """
@@ -45,7 +45,7 @@ def main():
                 for t, n in enumerate(counts[:threads]):
                     print(label, t, n, file=ended)
     for _ in range(20):
-        if not sys.argv[5:]:
+        if not sys.argv[5:] or not env["LD_PRELOAD"]:
             break
         subprocess.run([a.replace("%", "next") for a in sys.argv[5:]], env=env, check=True)
         if not spool():

@@ -78,12 +78,15 @@ static void no_mmap(void)
 {
     struct sock_filter rules[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        FAILS(SYS_mmap), FAILS(SYS_mremap), FAILS(SYS_brk),
+        FAILS(SYS_mmap),
+        FAILS(SYS_mremap),
+        FAILS(SYS_brk),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
     struct sock_fprog filter = { sizeof rules / sizeof rules[0], rules };
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    if (raw_syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, (long)&filter) != 0)
+    if (raw_syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC,
+                    (long)&filter) != 0)
         abort();
 }
 

@@ -9,7 +9,7 @@ import subprocess
 from harness import BUILD, ROOT, Failure, case
 
 ASKED = {"preload": False, "golden": "none"}
-COMMANDS = ("run", "check", "doctor")
+COMMANDS = ("run", "check", "doctor", "recover")
 
 
 def output(*argv):
@@ -57,7 +57,7 @@ def complete(name, line, wanted, exact=False):
          **ASKED)
 
 
-complete("commands", "otelshim ", ["run", "check", "doctor", "config", "--help", "--version"])
+complete("commands", "otelshim ", ["run", "check", "doctor", "recover", "config", "--help", "--version"])
 complete("a_command", "otelshim che", ["check"], exact=True)
 complete("options_of_run", "otelshim run --e", ["--endpoint", "--exporter", "--exclude", "--env"], exact=True)
 complete("protocols", "otelshim run --protocol ", ["grpc", "http/protobuf", "http/json"], exact=True)

@@ -57,6 +57,56 @@ def nothing_is_lost(least):
 case("spool_kill_9_loses_nothing", ["$HERE/spool_kill.py", "200" if FULL else "20", "2", "1", "200", *NEXT],
      check=nothing_is_lost(20000 if FULL else 500), long=True, shim_env=SPOOL, **KILLING)
 
+case("spool_kill_9_is_recovered_by_the_command", ["$HERE/spool_kill.py", "6", "3", "40", "400", "$OTELSHIM", "recover"],
+     check=nothing_is_lost(300), shim_env=SPOOL, filter=lambda out: re.sub(rb"files=.*\n", b"", out), **KILLING)
+
+
+# ---------------------------------------------------------------- hostile directories and files
+def recover(name, script, check, **options):
+    """The next process, after `script` has prepared $S, which is where spools shall be."""
+    case(name, [*(["unshare", "-m"] if "mount" in script else []), "sh", "-c", f"S=$TMP/spool; {script}; LD_PRELOAD=$$SPOOL_PRELOAD $PROGRAMS/exit_in_flight"],
+         golden=None, preload=False, shim_env=SPOOL, check=check, slack=6.0, **options)
+
+
+def untouched(*names):
+    def check(run):
+        there = {n for n in os.listdir(run.tmp + "/spool")}
+        expect(set(names) == there, f"in the spool: {there}")
+        with open(run.tmp + "/target") as f:
+            expect(f.read() == "mine\n", "a link's target was written to")
+    return check
+
+
+MAKE = "mkdir -m 700 $$S; echo mine > target; chmod 600 target; "
+OLD = "touch -d '-2 minutes' $$S/* 2>/dev/null"
+recover("spool_links_fifos_and_nonsense_are_left_alone",
+        MAKE + "ln -s $TMP/target $$S/1-0000000000000001.spool; ln target $$S/2-0000000000000001.spool; "
+        "mkfifo -m 600 $$S/3-0000000000000001.spool; mkdir $$S/4-0000000000000001.spool; echo x > $$S/note; "
+        "head -c 100000 /dev/urandom > $$S/999999-0000000000000001.spool; chmod 600 $$S/999999*; "
+        "echo > $$S/999998-0000000000000001.spool; chmod 644 $$S/999998*; " + OLD,
+        untouched("1-0000000000000001.spool", "2-0000000000000001.spool", "3-0000000000000001.spool",
+                  "4-0000000000000001.spool", "note", "999999-0000000000000001.spool",
+                  "999998-0000000000000001.spool"))
+recover("spool_unborn_files_of_the_dead_are_removed",
+        MAKE + "truncate -s 0 $$S/999999-0000000000000001.spool; truncate -s 300000 $$S/999998-0000000000000001.spool; "
+        "chmod 600 $$S/*", untouched())
+NOWHERE = {"check": lambda run: expect(len(run.spans) == 2, f"{len(run.spans)} spans")}
+recover("spool_directory_of_mode_755_is_not_used", "mkdir -m 755 $$S; chmod 755 $$S",
+        lambda run: expect(not os.listdir(run.tmp + "/spool") and len(run.spans) == 2, "it was used"))
+recover("spool_directory_is_a_link", "mkdir -m 700 real; ln -s real $$S",
+        lambda run: expect(not os.listdir(run.tmp + "/real") and len(run.spans) == 2, "it was followed"))
+recover("spool_directory_is_a_file", "echo > $$S", **NOWHERE)
+recover("spool_directory_of_another_user", "mkdir -m 700 $$S; chown 12345 $$S", skip=lambda: os.getuid() and "needs root",
+        check=lambda run: expect(not os.listdir(run.tmp + "/spool") and len(run.spans) == 2, "it was used"))
+recover("spool_file_size_is_limited", "ulimit -f 100", **NOWHERE)
+recover("spool_address_space_is_limited", "ulimit -v 60000", **NOWHERE)
+recover("spool_directory_is_full", "mkdir -m 700 $$S; mount -t tmpfs -o size=64k,mode=700 none $$S",
+        skip=lambda: os.getuid() and "needs root", **NOWHERE)
+recover("spool_directory_is_read_only", "mkdir -m 700 $$S; mount -t tmpfs -o ro,mode=700 none $$S",
+        skip=lambda: os.getuid() and "needs root", **NOWHERE)
+recover("spool_directory_is_noexec", "mkdir -m 700 $$S; mount -t tmpfs -o noexec,mode=700 none $$S",
+        skip=lambda: os.getuid() and "needs root", **NOWHERE)
+
 
 # ---------------------------------------------------------------- what could not be sent
 
