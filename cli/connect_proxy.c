@@ -57,8 +57,8 @@ static bool holds_name(const char *entry, const char *host)
 static bool is_exempt(const char *host)
 {
     static const char *const names[] = { "no_proxy", "NO_PROXY", NULL };
-    const char *name = first_set(names);
-    char *list = name != NULL ? strdup(getenv(name)) : NULL, *rest = NULL;
+    const char *name = first_set(names), *value = name != NULL ? getenv(name) : NULL;
+    char *list = value != NULL ? strdup(value) : NULL, *rest = NULL;
     bool exempt = list != NULL && strcmp(list, "*") == 0;
     for (char *entry = list != NULL ? strtok_r(list, ", ", &rest) : NULL; entry != NULL && !exempt;
          entry = strtok_r(NULL, ", ", &rest))
