@@ -4,6 +4,8 @@ from collector import failing_collector
 from harness import Failure, case, expect, expect_between
 from program import otlp, settle, under_faults
 
+OWN_RINGS = 32  # at least so many threads have one
+
 
 @case
 def a_thousand_threads_make_spans():
@@ -11,18 +13,19 @@ def a_thousand_threads_make_spans():
     with failing_collector() as collector:
         seen = under_faults(["load", 1000, made, 4000], otlp(collector.port), timeout=120)
     settle(seen, collector.spans(), made, reasons=("no_ring", "ring_full", "exit_timeout"))
-    expect_between("delivered", seen.delivered, made * 9 // 10, made)
+    expect_between("delivered", seen.delivered, made * 3 // 4, made)  # but for the first moment, see below
 
 
 @case
 def a_thousand_threads_make_spans_at_once():
-    """More than there are processors: who loses its own while it writes keeps one of the rings
-    that threads without one share, and others find none. Lost, but told."""
+    """The first spans of all at one moment. Those with a ring of their own get theirs through; the
+    others share eight rings, which whoever is the first to use, or loses its processor while it
+    writes, keeps from the rest. What is lost is told."""
     made = 200000 if harness.FULL else 10000
     with failing_collector() as collector:
         seen = under_faults(["load", 1000, made, 0], otlp(collector.port), timeout=120)
     settle(seen, collector.spans(), made, reasons=("no_ring", "ring_full", "exit_timeout"))
-    expect_between("delivered", seen.delivered, 1000, made)
+    expect_between("delivered", seen.delivered, OWN_RINGS, made)
 
 
 @case
