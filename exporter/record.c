@@ -290,9 +290,9 @@ static struct field_view repaired_named(struct span_view *view, const struct fie
 /* Names that we know have ids: so a text key and an id never mean the same attribute. */
 static uint8_t known_key(struct text key)
 {
-    for (uint8_t id = 1; id < ATTR_COUNT; id++)
+    for (unsigned id = 1; id < ATTR_COUNT; id++)
         if (same_text(attribute_names[id], key))
-            return id;
+            return (uint8_t)id;
     return ATTR_NONE;
 }
 

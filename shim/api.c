@@ -47,8 +47,9 @@ static void token_of(const struct attachment *a, struct token *t)
     *t = (struct token){ .magic = TOKEN_MAGIC, .frame = a->frame, .outer = a->outer };
     if (!a->is_there)
         return;
-    t->flags = (uint16_t)(TOKEN_CONTEXT | a->context.flags |
-                          (a->context.remote ? TOKEN_REMOTE : 0u) | a->kind << TOKEN_KIND_SHIFT);
+    t->flags =
+        (uint16_t)(TOKEN_CONTEXT | a->context.flags | (a->context.remote ? TOKEN_REMOTE : 0u) |
+                   (unsigned)a->kind << TOKEN_KIND_SHIFT);
     t->target = a->target;
     memcpy(t->trace_id, a->context.trace_id, sizeof t->trace_id);
     memcpy(t->span_id, a->context.span_id, sizeof t->span_id);

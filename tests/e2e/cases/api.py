@@ -129,7 +129,7 @@ case("api_spans_without_limits", [API, "limits"], golden=limited(ALL, 3), check=
 case("api_spans_attribute_limit", [API, "limits"], golden=None, shim_env={"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "2"},
      check=counted({"a": "b\u00e4cd", "key.0": 0}, 2, 0, [{"a": WHOLE, f"key.{i}": i} for i in range(3)]))
 case("api_spans_value_limit", [API, "limits"], golden=None,
-     shim_env={"OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT": "2"}, 
+     shim_env={"OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT": "2"},
      check=counted({**ALL, "a": "b\u00e4"}, 0, 0, [{"a": "\u00e4\u00e4", f"key.{i}": i} for i in range(3)]))
 case("api_spans_event_limits", [API, "limits"], golden=limited(ALL, 2),
      shim_env={"OTEL_SPAN_EVENT_COUNT_LIMIT": "2", "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT": "1"},
