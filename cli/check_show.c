@@ -107,6 +107,8 @@ static void show_sampler(const struct config *c)
         report_row("sampler", "%s, %g of all traces", words, c->sampler_ratio);
     else
         report_row("sampler", "%s", words);
+    if (c->sampler_asks_below)
+        report_row("below parents", "%s", row_setting(row_find("OTEL_SHIM_PARENT_SAMPLERS"))->text);
 }
 
 /* In their order, which counts. */

@@ -61,7 +61,7 @@ static void config_file(void)
         "| `… simple:` | its `exporter`, `OTEL_BSP_SCHEDULE_DELAY=0` where no `batch` is: sent at once, but by our thread |\n"
         "| `exporter:` `otlp_http:`, `otlp_grpc:` | `endpoint` (as it is given), `tls`, `headers`, `headers_list`, `compression`, `timeout`, `encoding`: `OTEL_EXPORTER_OTLP_TRACES_*`; one of them |\n"
         "| `exporter:` `otlp_file/development:`, `console:`, `zipkin:` | `output_stream` (`stdout`, `file:///PATH`): `OTEL_SHIM_FILE_PATH`; –; `endpoint`, `timeout` |\n"
-        "| `tracer_provider:` `sampler:` | `OTEL_TRACES_SAMPLER`, `…_ARG`: `always_on`, `always_off`, `trace_id_ratio_based`, `parent_based` with one of these as `root` |\n"
+        "| `tracer_provider:` `sampler:` | `OTEL_TRACES_SAMPLER`, `…_ARG`: `always_on`, `always_off`, `trace_id_ratio_based`, `parent_based` with one of these as `root`; `OTEL_SHIM_PARENT_SAMPLERS`: and as its delegates |\n"
         "| `tracer_provider:` `id_generator:` | `OTEL_SHIM_ID_GENERATOR` |\n"
         "| `instrumentation/development:` `general:` `http:` `client:`, `server:` | `OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_*`, `…_KNOWN_METHODS` |\n"
         "| `instrumentation/development:` `otelshim:` | every `OTEL_SHIM_` variable: in lower case, without the prefix; a list may be a list |\n\n"

@@ -59,6 +59,20 @@ enum resource_detector {
 };
 enum console_format { CONSOLE_TREE, CONSOLE_JSON };
 enum sampler_kind { SAMPLER_ALWAYS_ON, SAMPLER_ALWAYS_OFF, SAMPLER_RATIO, SAMPLER_RATE };
+
+/* What is done below a parent by samplers that ask it, in the order of its kinds. */
+enum parent_kind {
+    PARENT_LOCAL_NOT_SAMPLED,
+    PARENT_LOCAL_SAMPLED,
+    PARENT_REMOTE_NOT_SAMPLED,
+    PARENT_REMOTE_SAMPLED,
+    PARENT_KINDS
+};
+struct below_parent {
+    bool chosen;    /* clear: as the parent is */
+    bool all;       /* every trace */
+    uint64_t bound; /* of trace ids that are taken, sdk/sampler.h */
+};
 enum id_generator { ID_RANDOM, ID_XRAY };
 enum propagator_flag {
     PROPAGATE_TRACECONTEXT = 1 << 0,
@@ -123,8 +137,9 @@ struct config {
     struct rules *rules;    /* OTEL_SHIM_SAMPLING_RULES (sdk/rules.h), or NULL */
     uint64_t sampler_bound; /* of trace ids that the root sampler takes, sdk/sampler.h */
     bool sampler_all;       /* the root sampler takes every trace */
-    bool
-        span_start_is_special; /* inert, rules, rate_limited or an id generator: asked once per span */
+    struct below_parent below[PARENT_KINDS];
+    bool sampler_asks_below;    /* any of them is chosen */
+    bool span_start_is_special; /* inert, rules, rate_limited, below or an id generator */
     uint8_t propagator_order
         [CONFIG_MAX_PROPAGATORS]; /* enum propagator_flag, as they were named; 0: none */
     enum id_generator id_generator;
@@ -160,7 +175,8 @@ struct config {
     const char *service_name; /* OTEL_SERVICE_NAME or NULL */
     struct config_pair resource[CONFIG_MAX_RESOURCE_ATTRIBUTES]; /* OTEL_RESOURCE_ATTRIBUTES */
     unsigned nr_resource;
-    uint32_t detectors; /* enum resource_detector */
+    uint32_t detectors;           /* enum resource_detector */
+    const char *unknown_detector; /* the first one that was asked for, or NULL */
 
     const char *http_routes;        /* OTEL_SHIM_HTTP_ROUTES: proto/routes.h, or NULL */
     const char *http_known_methods; /* the list that replaces the conventions', or NULL */

@@ -21,6 +21,7 @@ struct file {
     bool has_format, has_provider, has_batch, has_otlp;
     const yaml_node_t *provider, *propagator;
     char exporters[256], propagators[256]; /* comma lists */
+    char below_parents[256];               /* of OTEL_SHIM_PARENT_SAMPLERS */
     const yaml_node_t *attributes, *attributes_list;
 };
 

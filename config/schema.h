@@ -29,6 +29,7 @@
     TYPE(SAMPLER, "word") \
     TYPE(RATIO, "number") \
     TYPE(RULES, "rules between `;`") \
+    TYPE(BELOW_PARENTS, "list of name=sampler") \
     TYPE(URL, "http:// or https:// URL") \
     TYPE(ENDPOINT, "http:// or https:// URL, unix:/path; gRPC: also host:port") \
     TYPE(TRACES_ENDPOINT, "as above") \
@@ -172,7 +173,7 @@
         "Attribute otelshim.run_id of every span. The random one is made by the first traced " \
         "process and handed to all that it starts; `none` = no attribute") \
     VAR("OTEL_EXPERIMENTAL_RESOURCE_DETECTORS", FLAGS, detectors, DETECTOR, "*", \
-        "What the resource says beside the variables; a detector that finds nothing adds nothing") \
+        "What the resource says beside the variables; a detector that finds nothing, or is not known here, adds nothing") \
     VAR("OTEL_TRACES_EXPORTER", FLAGS, exporters, EXPORTER, "otlp", "Where spans go") \
     VAR("OTEL_SHIM_CONSOLE_FORMAT", CHOICE, console_format, CONSOLE_FORMAT, "tree", \
         "What the console exporter prints on stderr") \
@@ -197,6 +198,11 @@
     VAR("OTEL_TRACES_SAMPLER_ARG", RATIO, sampler_ratio, NONE, "1.0", \
         "For traceidratio samplers the share of traces, 0 to 1; for rate_limited ones the root " \
         "spans a second and process, 0.001 to 1000000 (100 without it)") \
+    VAR("OTEL_SHIM_PARENT_SAMPLERS", BELOW_PARENTS, below, NONE, "as the parent is", \
+        "For parentbased samplers what is done below a parent: `remote_parent_sampled`, " \
+        "`remote_parent_not_sampled`, `local_parent_sampled`, `local_parent_not_sampled`, each " \
+        "`=always_on`, `=always_off` or `=` a share of traces, 0 to 1: " \
+        "`remote_parent_not_sampled=0.01`") \
     VAR("OTEL_SHIM_SAMPLING_RULES", RULES, rules, NONE, "", \
         "Spans that are dropped or kept by what is known at their start, see below: " \
         "`path=/healthz drop; route=/pay/* keep; instrumentation=dns 0.1`") \

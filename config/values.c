@@ -9,10 +9,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "arena.h"
 #include "load.h"
 #include "schema.h"
 #include "sdk/rate.h"
 #include "sdk/rules.h"
+#include "sdk/sampler.h"
 
 const struct word config_words[] = {
 #define BUILT true
@@ -178,6 +180,60 @@ static bool load_RATIO(struct config *c, const struct row *v, const struct setti
     return true;
 }
 
+/* Of the items of a list that are wrong. */
+static const char *what_becomes_of(const struct setting *s, unsigned nr_bad)
+{
+    if (is_strict(s))
+        return "telemetry is off";
+    return nr_bad > 1 ? "it and others are left out" : "it is left out";
+}
+
+/* One `name=sampler`. */
+static bool take_below(struct config *c, struct slice item)
+{
+    static const char *const names[PARENT_KINDS] = {
+        [PARENT_LOCAL_NOT_SAMPLED] = "local_parent_not_sampled",
+        [PARENT_LOCAL_SAMPLED] = "local_parent_sampled",
+        [PARENT_REMOTE_NOT_SAMPLED] = "remote_parent_not_sampled",
+        [PARENT_REMOTE_SAMPLED] = "remote_parent_sampled",
+    };
+    size_t equals = slice_find(item, '=');
+    struct slice name = slice_trim(slice_until(item, equals));
+    struct slice word = slice_trim(slice_from(item, equals + 1));
+    double share = 1;
+    if (slice_is_nocase(word, "always_off"))
+        share = 0;
+    else if (!slice_is_nocase(word, "always_on") && !parse_ratio(word, &share))
+        return false;
+    for (unsigned kind = 0; kind < PARENT_KINDS; kind++) {
+        if (!slice_is_nocase(name, names[kind]))
+            continue;
+        c->below[kind] = (struct below_parent){ true, share >= 1, 0 };
+        if (share < 1)
+            c->below[kind].bound = sampler_bound_of(share);
+        return true;
+    }
+    return false;
+}
+
+static bool load_BELOW_PARENTS(struct config *c, const struct row *v, const struct setting *s)
+{
+    struct slice item, bad = { "", 0 }, rest = slice_of(s->text);
+    unsigned nr_bad = 0;
+    char shown[SHOWN_BYTES];
+    (void)v;
+    while (parse_list_next(&rest, &item))
+        if (!take_below(c, item) && nr_bad++ == 0)
+            bad = item;
+    if (nr_bad == 0)
+        return true;
+    text_shown(bad, shown);
+    diag_config_mistake("%s: \"%s\" is not a kind of parents, `=` and always_on, always_off or a "
+                        "share from 0 to 1; %s",
+                        s->where, shown, what_becomes_of(s, nr_bad));
+    return false;
+}
+
 static bool load_RULES(struct config *c, const struct row *v, const struct setting *s)
 {
     struct rule_fault fault;
@@ -188,9 +244,7 @@ static bool load_RULES(struct config *c, const struct row *v, const struct setti
         return true;
     text_shown((struct slice){ fault.at, fault.len }, shown);
     diag_config_mistake("%s: \"%s\" %s; %s", s->where, shown, fault.what,
-                        is_strict(s)       ? "telemetry is off"
-                        : fault.nr_bad > 1 ? "it and others are left out"
-                                           : "it is left out");
+                        what_becomes_of(s, fault.nr_bad));
     return false;
 }
 
@@ -215,15 +269,17 @@ static bool load_FLAGS(struct config *c, const struct row *v, const struct setti
         flags |= word->built ? word->value : 0;
         none |= strcmp(word->text, "none") == 0;
     }
-    if (bad > 0) {
-        char shown[SHOWN_BYTES];
-        text_shown(first_bad, shown);
+    char shown[SHOWN_BYTES];
+    text_shown(first_bad, shown);
+    if (bad > 0 && v->words == WORDS_DETECTOR)
+        /* Other SDKs have detectors of their own: that is no mistake. */
+        c->unknown_detector = arena_copy(shown, strlen(shown));
+    else if (bad > 0)
         diag_config_mistake("%s: \"%s\" is not supported by this version%s; %s", s->where, shown,
                             bad > 1 ? ", nor are others of the list" : "",
                             understood ? "left out" : "the default holds");
-    }
     if (understood == 0)
-        return false;
+        return v->words == WORDS_DETECTOR; /* the default holds */
     if (none)
         flags = 0;
     memcpy(field_of(c, v), &flags, sizeof flags);

@@ -168,6 +168,8 @@ void resource_detect(struct resource *resource, const struct config *c,
         if (resource->nr == before)
             host->log(LOG_DEBUG, "resource detector %s: nothing found", detectors[i]->name);
     }
+    if (c->unknown_detector != NULL)
+        host->log(LOG_DEBUG, "resource detector %.48s: not known here", c->unknown_detector);
     set_users(resource, c);
 }
 

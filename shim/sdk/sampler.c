@@ -21,8 +21,11 @@ uint64_t sampler_bound_of(double ratio)
 
 AT_START void sampler_prepare(struct config *c)
 {
-    c->span_start_is_special =
-        c->inert || c->rules != NULL || c->id_generator != ID_RANDOM || c->sampler == SAMPLER_RATE;
+    c->sampler_asks_below = false;
+    for (unsigned kind = 0; kind < PARENT_KINDS; kind++)
+        c->sampler_asks_below |= c->sampler_parent_based && c->below[kind].chosen;
+    c->span_start_is_special = c->inert || c->rules != NULL || c->id_generator != ID_RANDOM ||
+                               c->sampler == SAMPLER_RATE || c->sampler_asks_below;
     c->sampler_all =
         c->sampler == SAMPLER_ALWAYS_ON || (c->sampler == SAMPLER_RATIO && c->sampler_ratio >= 1);
     if (c->sampler == SAMPLER_RATE)

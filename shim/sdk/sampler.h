@@ -50,6 +50,16 @@ static inline bool sampler_samples_child(const struct config *c, const struct sp
     return sampler_samples_root(c, parent->trace_id);
 }
 
+/* The same below a valid parent where sampler_asks_below: what was chosen for such ones. */
+static inline bool sampler_samples_below(const struct config *c, const struct span_context *parent)
+{
+    bool sampled = span_context_is_sampled(parent);
+    const struct below_parent *below = &c->below[(unsigned)parent->remote << 1 | sampled];
+    if (!below->chosen)
+        return sampled;
+    return below->all || sampler_number_of(parent->trace_id) < below->bound;
+}
+
 /* Whether any span of this process can ever be recorded, by the configuration alone. */
 static inline bool sampler_may_sample(const struct config *c)
 {

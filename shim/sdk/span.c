@@ -86,6 +86,8 @@ static void begin_inert(struct span *span, bool has_parent)
 
 static bool special_samples_child(struct span *span)
 {
+    if (config->sampler_asks_below && span_context_is_valid(&span->context))
+        return sampler_samples_below(config, &span->context);
     if (config->sampler == SAMPLER_RATE)
         return sampler_rate_samples(config, &span->context, &span->has_token);
     return sampler_samples_child(config, &span->context);

@@ -159,6 +159,27 @@ Test(env, samplers)
     cr_assert(LOAD()->sampler_all);
 }
 
+Test(env, what_is_wrong_with_parent_samplers_is_left_out)
+{
+    const struct config *c = LOAD(
+        "OTEL_SHIM_PARENT_SAMPLERS= Remote_Parent_Sampled = 0.5 , local_parent_sampled=Always_Off");
+    cr_assert_eq(nr_mistakes, 0, "%s", mistakes[0]);
+    cr_expect_eq(c->below[PARENT_REMOTE_SAMPLED].bound, 1ull << 63);
+    cr_expect(c->below[PARENT_LOCAL_SAMPLED].chosen && !c->below[PARENT_LOCAL_SAMPLED].all);
+    static const char *const bad[] = { "remote_parent_sampled=2", "parent=always_on", "always_on",
+                                       "remote_parent_sampled=" };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char text[128];
+        nr_mistakes = 0;
+        snprintf(text, sizeof text, "OTEL_SHIM_PARENT_SAMPLERS=%s,local_parent_sampled=always_on",
+                 bad[i]);
+        c = LOAD(text);
+        cr_expect_eq(nr_mistakes, 1, "%s", text);
+        cr_expect(c->below[PARENT_LOCAL_SAMPLED].all);
+        cr_expect_not(c->below[PARENT_REMOTE_SAMPLED].chosen);
+    }
+}
+
 Test(env, rates_and_rules)
 {
     cr_assert_eq(LOAD("OTEL_TRACES_SAMPLER=rate_limited")->sampler_rate, 100);
@@ -422,4 +443,18 @@ Test(env, more_variables_than_are_kept_are_told_of)
     cr_assert_eq(load(env)->nr_follow_vars, CONFIG_MAX_FOLLOW_VARS);
     cr_assert_eq(nr_mistakes, 1);
     cr_assert_str_eq(mistakes[0], "more than 128 OTEL_ variables; 72 are ignored");
+}
+
+Test(env, detectors_of_others_are_no_mistake)
+{
+    const struct config *c = LOAD("OTEL_EXPERIMENTAL_RESOURCE_DETECTORS=gcp,host,\x1b[31m");
+    cr_assert_eq(nr_mistakes, 0, "%s", mistakes[0]);
+    cr_expect_eq(c->detectors, DETECT_HOST);
+    cr_expect_str_eq(c->unknown_detector, "gcp");
+    c = LOAD("OTEL_EXPERIMENTAL_RESOURCE_DETECTORS=\x1b[31m");
+    cr_assert_eq(nr_mistakes, 0, "%s", mistakes[0]);
+    cr_expect_eq(c->detectors, DETECT_ALL, "nothing that we know: as if unset");
+    cr_expect_null(strchr(c->unknown_detector, 0x1b));
+    c = LOAD("OTEL_EXPERIMENTAL_RESOURCE_DETECTORS=host");
+    cr_expect_null(c->unknown_detector);
 }

@@ -58,6 +58,8 @@ static bool is_usable(const char *name, int type, const char *kind)
         return false;
     if (is_unbuilt(name))
         return false;
+    if (strcmp(name, "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS") == 0) /* others' names: no mistake */
+        return true;
     if (strcmp(name, "OTEL_SHIM_ALLOWED_EXPORTERS") == 0) /* says that otlp is not among them */
         return false;
     if (type == TYPE_RUN_ID && strcmp(kind, "as long as may be") == 0)

@@ -223,7 +223,13 @@ Test(file, samplers)
         { "{parent_based: {remote_parent_sampled: {always_on: }, local_parent_not_sampled: "
           "{always_off: }}}",
           SAMPLER_ALWAYS_ON, true, false },
-        { "{parent_based: {remote_parent_not_sampled: {always_on: }}}", 0, false, true },
+        { "{parent_based: {remote_parent_not_sampled: {always_on: }}}", SAMPLER_ALWAYS_ON, true,
+          false },
+        { "{parent_based: {local_parent_sampled: {trace_id_ratio_based: {ratio: 2}}}}", 0, false,
+          true },
+        { "{parent_based: {local_parent_sampled: {trace_id_ratio_based: {share: 1}}}}", 0, false,
+          true },
+        { "{parent_based: {local_parent_sampled: {parent_based: }}}", 0, false, true },
         { "{parent_based: {root: {parent_based: }}}", 0, false, true },
         { "{jaeger_remote/development: {endpoint: x}}", 0, false, true },
         { "{always_on: , always_off: }", 0, false, true },
@@ -246,6 +252,26 @@ Test(file, samplers)
             cr_expect_eq(c->sampler_parent_based, rows[i].parent, "%s", rows[i].text);
         }
     }
+}
+
+Test(file, what_parents_decide_is_chosen_for_each_kind)
+{
+    const struct config *c =
+        CONFIG(FORMAT "tracer_provider:\n  processors: [simple: {exporter: {console: }}]\n"
+                      "  sampler:\n    parent_based:\n      root: {always_off: }\n"
+                      "      remote_parent_sampled: {trace_id_ratio_based: {ratio: .25}}\n"
+                      "      remote_parent_not_sampled: {always_on: }\n"
+                      "      local_parent_sampled: {always_off: }\n");
+    cr_assert_eq(nr_mistakes, 0, "%s", mistakes[0]);
+    cr_expect(c->sampler == SAMPLER_ALWAYS_OFF && c->sampler_parent_based);
+    cr_expect(c->sampler_asks_below && c->span_start_is_special);
+    cr_expect(c->below[PARENT_REMOTE_SAMPLED].chosen);
+    cr_expect_eq(c->below[PARENT_REMOTE_SAMPLED].bound, 1ull << 62);
+    cr_expect(c->below[PARENT_REMOTE_NOT_SAMPLED].all);
+    cr_expect(c->below[PARENT_LOCAL_SAMPLED].chosen);
+    cr_expect_not(c->below[PARENT_LOCAL_SAMPLED].all);
+    cr_expect_eq(c->below[PARENT_LOCAL_SAMPLED].bound, 0);
+    cr_expect_not(c->below[PARENT_LOCAL_NOT_SAMPLED].chosen);
 }
 
 Test(file, references_are_replaced)

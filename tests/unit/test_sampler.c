@@ -75,6 +75,33 @@ Test(sampler, always_on_and_off)
     cr_assert(!takes(&off, 0));
 }
 
+Test(sampler, below_each_kind_of_parent_what_was_chosen_for_it)
+{
+    for (unsigned chosen = 0; chosen < PARENT_KINDS; chosen++) {
+        for (unsigned kind = 0; kind < PARENT_KINDS; kind++) {
+            bool flag = kind & 1;
+            struct span_context parent = {
+                .trace_id = { 1 }, .span_id = { 1 }, .flags = flag, .remote = kind > 1
+            };
+            struct config c = { .sampler = SAMPLER_ALWAYS_ON, .sampler_parent_based = true };
+            c.below[chosen] = (struct below_parent){ .chosen = true, .all = !(chosen & 1) };
+            sampler_prepare(&c);
+            cr_expect(c.span_start_is_special);
+            cr_expect_eq(sampler_samples_below(&c, &parent), kind == chosen ? !flag : flag, "%u %u",
+                         chosen, kind);
+            c.below[chosen] = (struct below_parent){ .chosen = true, .bound = 1ull << 63 };
+            memset(parent.trace_id + 8, 0x7f, 8);
+            cr_expect_eq(sampler_samples_below(&c, &parent), kind == chosen || flag);
+            memset(parent.trace_id + 8, 0x80, 8);
+            cr_expect_eq(sampler_samples_below(&c, &parent), kind != chosen && flag);
+            c.sampler_parent_based = false;
+            sampler_prepare(&c);
+            cr_expect_not(c.span_start_is_special);
+            cr_expect(sampler_samples_child(&c, &parent));
+        }
+    }
+}
+
 Test(sampler, parent_decides_only_in_parent_based_forms_and_only_when_valid)
 {
     struct span_context sampled = { .trace_id = { 1 }, .span_id = { 1 }, .flags = 1 };

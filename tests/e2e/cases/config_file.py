@@ -44,6 +44,9 @@ filed("gives_way_to_variables_of_ours", "instrumentation/development: {otelshim:
       env={"OTEL_SHIM_PROCESS_SPAN": "never"}, golden="lookup_alone")
 filed("has_a_section_of_ours", "instrumentation/development: {otelshim: {process_span: never}}", golden="lookup_alone")
 filed("sampler", "  sampler: {always_off: }\n", **NOTHING)
+filed("parent_based_sampler", "  sampler: {parent_based: {root: {always_off: }, remote_parent_not_sampled: {always_on: }}}\n",
+      env={"TRACEPARENT": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"}, golden=None,
+      check=lambda run: None if sorted(s["scope"] for s in run.spans) == ["otelshim.dns", "otelshim.process"] else fail(run))
 filed("sampling_rules", "instrumentation/development: {otelshim: {sampling_rules: [path=/x drop, instrumentation=dns drop]}}",
       golden=None, check=lambda run: None if [s["scope"] for s in run.spans] == ["otelshim.process"] else fail(run))
 filed("disabled", "disabled: true\n", **NOTHING)

@@ -51,6 +51,19 @@ resource("is_detected", all_of_them)
 resource("detectors_none", keys(ALWAYS), "none")
 resource("detectors_by_the_specification_s_words", keys(ALWAYS | HOST | {"service.instance.id"}),
          "host, service_instance,containerid")
+
+
+def told_at_debug(expected):
+    """A detector of other SDKs is no mistake: a debug line, and no other."""
+    def check(run):
+        keys(expected)(run)
+        lines = [line for line in run.log_lines if "aws_ec2" in line]
+        if len(lines) != 1 or not lines[0].endswith("debug: resource detector aws_ec2: not known here"):
+            raise Failure(f"the log says {lines}")
+    return check
+
+
+resource("detectors_of_others", told_at_debug(ALWAYS | PROCESS), "aws_ec2,process,azure_vm")
 resource("detectors_process", keys(ALWAYS | PROCESS), "process,k8s")
 
 

@@ -42,6 +42,14 @@ for word in ("rate_limited", "parentbased_rate_limited"):
 sampled("rate_limited_follows_its_parent", {"OTEL_TRACES_SAMPLER": "parentbased_rate_limited",
         "OTEL_TRACES_SAMPLER_ARG": "0.001", "TRACEPARENT": CALLER + "1"},
         received(50, 50), argv=["$PROGRAMS/server_calls", "none", "50", "0"])
+# A caller that does not sample, or does, and what was chosen for such ones; the process's span is nobody's parent here.
+BELOW = {"argv": ["$PROGRAMS/server_calls", "none", "50", "0"]}
+sampled("below_a_parent", {"OTEL_SHIM_PARENT_SAMPLERS": "remote_parent_not_sampled=always_on", "TRACEPARENT": CALLER + "0"},
+        received(50, 50), **BELOW)
+sampled("below_no_such_parent", {"OTEL_SHIM_PARENT_SAMPLERS": "remote_parent_not_sampled=always_on", "TRACEPARENT": CALLER + "1",
+                                 "OTEL_TRACES_SAMPLER": "parentbased_always_off"}, received(50, 50), **BELOW)
+sampled("below_a_parent_that_counts_for_nothing", {"OTEL_SHIM_PARENT_SAMPLERS": "remote_parent_sampled=0", "TRACEPARENT": CALLER + "1"},
+        received(0, 0), **BELOW)
 sampled("rate_that_is_none", {"OTEL_TRACES_SAMPLER": "rate_limited", "OTEL_TRACES_SAMPLER_ARG": "0"},
         received(100, 200), log=["OTEL_TRACES_SAMPLER_ARG=\"0\" is not a number from 0.001"])
 
