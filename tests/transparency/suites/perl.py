@@ -68,4 +68,4 @@ tap("POSIX", ["t/sigaction.t", "t/sigset.t", "t/termios.t", "t/waitpid.t", "t/wr
 tap("IPC", ["t/IPC-Open2.t", "t/IPC-Open3.t"], module_of("ext/IPC-Open3"), 20)
 tap("Socket", ["t/Socket.t", "t/getaddrinfo.t", "t/getnameinfo.t", "t/socketpair.t"], module_of("cpan/Socket"), 50)
 tap("threads", [f"t/{name}.t" for name in ("basic", "end", "err", "exit", "free", "join", "kill", "libc", "list",
-                                           "problems", "state", "thread")], module_of("dist/threads"), 200)
+                                           "problems", "state", "thread")], module_of("dist/threads"), 150)
