@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -34,11 +35,21 @@ static void put_time(const struct detection *d, int64_t unix_ms)
     detected_string(d, "process.creation.time", text);
 }
 
-static int64_t clock_ms(clockid_t clock)
+static int64_t ms_of(struct timespec now)
 {
-    struct timespec now;
-    clock_gettime(clock, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/*
+ * When the machine was booted. Asked of the kernel: libfaketime answers for both clocks with one time
+ * of day. What it says of the time of day alone stays in force, spans have it as well.
+ */
+static int64_t boot_unix_ms(void)
+{
+    struct timespec now = { 0 }, since_boot = { 0 };
+    clock_gettime(CLOCK_REALTIME, &now);
+    syscall(SYS_clock_gettime, CLOCK_BOOTTIME, &since_boot);
+    return ms_of(now) - ms_of(since_boot);
 }
 
 /* The name of the program, in brackets, may hold anything: fields are counted behind it. */
@@ -52,7 +63,7 @@ static void find_creation_time(const struct detection *d)
         at = strchr(at + 1, ' ');
     if (at && ticks > 0) {
         int64_t since_boot_ms = strtoll(at, NULL, 10) * 1000 / ticks;
-        put_time(d, clock_ms(CLOCK_REALTIME) - clock_ms(CLOCK_BOOTTIME) + since_boot_ms);
+        put_time(d, boot_unix_ms() + since_boot_ms);
     }
     free(stat);
 }
