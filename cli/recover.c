@@ -33,7 +33,7 @@ static void help(FILE *to)
 
 /* ---- what the exporter asks of its host ---- */
 
-static void say(enum log_level level, const char *format, ...)
+static void __attribute__((format(printf, 2, 3))) say(enum log_level level, const char *format, ...)
 {
     va_list args;
     if (level > LOG_WARN)

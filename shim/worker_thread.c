@@ -64,7 +64,6 @@ static struct {
     uint64_t recovered, own;
     uint64_t looked_ns; /* when leftovers were last looked for, 0 = never */
     bool leftovers;     /* there are some */
-    bool spooled;       /* this process leaves its file to others */
 } self;
 
 /* The program's, as it was started: setproctitle writes over argv[0], which glibc's own name
@@ -537,19 +536,11 @@ static void close_exporter(void)
     self.due_mono_ns = 0;
 }
 
-static void begin_spool(bool own_fds)
-{
-    struct spool *spool = ring_spool();
-    spool_begin(spool, own_fds);
-    if (spool != NULL)
-        recovery_spare(spool->inode);
-}
-
 void worker_thread_run(void)
 {
     prctl(PR_SET_NAME, "otelshim");
     bool own_fds = leave_fds();
-    begin_spool(own_fds);
+    worker_begin_spool(own_fds);
     uint64_t slice_ns = NETWORK_SLICE_MIN_NS, moved = 0;
     self.wanted_ns = UINT64_MAX;
     arm();
@@ -583,21 +574,5 @@ void worker_thread_fork_child(void)
 {
     memset(&self, 0, sizeof self); /* the parent's handles are dropped, not freed */
     worker_report_fork_child();
-    journal_fork_child();
-    recovery_fork_child();
-}
-
-void worker_leave_spool(void)
-{
-    struct spool *spool = ring_spool();
-    if (spool == NULL || spool->header == NULL)
-        return;
-    self.spooled = journal_count() > 0 || worker_records_wait();
-    if (!self.spooled)
-        spool_remove(spool);
-}
-
-bool worker_has_spooled(void)
-{
-    return self.spooled;
+    worker_spool_fork_child();
 }
