@@ -188,14 +188,15 @@ static int recover(bool watch)
         return CLI_FAILED;
     unsigned left = send_all(exporter);
     tell();
-    while (watch) {
+    if (!watch)
+        return left > 0 ? 1 : 0;
+    for (;;) {
         uint64_t files = recovery_totals.files + recovery_totals.expired;
         sleep(WATCH_PERIOD_S);
-        left = send_all(exporter);
+        send_all(exporter);
         if (recovery_totals.files + recovery_totals.expired != files)
             tell();
     }
-    return left > 0 ? 1 : 0;
 }
 
 int cli_recover(int argc, char *argv[])

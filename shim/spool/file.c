@@ -112,8 +112,9 @@ static int make_file(struct spool *spool, int directory, const char *name)
 /* A mapping half made over the rings' memory is made anonymous again. */
 static void map_nothing(void *memory, size_t bytes, int protection)
 {
-    mmap(memory, bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
-    madvise(memory, bytes, MADV_DONTFORK);
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
+    if (mmap(memory, bytes, protection, flags, -1, 0) != MAP_FAILED)
+        madvise(memory, bytes, MADV_DONTFORK);
 }
 
 bool spool_create(struct spool *spool, const struct config *c, void *header, void *ring)

@@ -92,9 +92,10 @@ void spool_begin(struct spool *spool, bool own_fds)
         return;
     bool fresh = journal.data == NULL;
     if (fresh) {
-        void *p = mmap(NULL, SPOOL_JOURNAL_MAX_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
-                       journal.fd, SPOOL_JOURNAL_AT);
-        journal.data = p != MAP_FAILED ? p : NULL;
+        journal.data = mmap(NULL, SPOOL_JOURNAL_MAX_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
+                            journal.fd, SPOOL_JOURNAL_AT);
+        if (journal.data == MAP_FAILED)
+            journal.data = NULL;
     }
     if (journal.data != NULL && fresh) {
         madvise(journal.data, SPOOL_JOURNAL_MAX_BYTES, MADV_DONTFORK);

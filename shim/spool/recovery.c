@@ -70,10 +70,10 @@ static int open_file(int directory, const char *name, struct stat *is)
  * is. */
 static bool is_unborn(struct leftover *l, const char *name)
 {
-    static const struct spool_header nothing;
+    static const char nothing[sizeof(struct spool_header)];
     int pid;
     unsigned long long boot_ns;
-    if (memcmp(&l->header, &nothing, sizeof nothing) != 0 ||
+    if (memcmp((const char *)&l->header, nothing, sizeof nothing) != 0 ||
         sscanf(name, "%d-%16llx" SPOOL_SUFFIX, &pid, &boot_ns) != 2)
         return false;
     l->header.pid = pid;
@@ -362,7 +362,8 @@ const char *recovery_scope_name(unsigned scope)
         if (pair.key_len == strlen(IDENTITY_SCOPES) &&
             memcmp(pair.key, IDENTITY_SCOPES, pair.key_len) == 0)
             break;
-    if (pair.key_len != strlen(IDENTITY_SCOPES) || memcmp(pair.key, IDENTITY_SCOPES, pair.key_len))
+    if (pair.key_len != strlen(IDENTITY_SCOPES) ||
+        memcmp(pair.key, IDENTITY_SCOPES, pair.key_len) != 0)
         return NULL;
     const char *at = pair.value, *end = pair.value + pair.value_len;
     for (; scope > 0 && at < end; at++)
