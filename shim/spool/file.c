@@ -113,7 +113,8 @@ static int make_file(struct spool *spool, int directory, const char *name)
 static void map_nothing(void *memory, size_t bytes, int protection)
 {
     int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
-    if (mmap(memory, bytes, protection, flags, -1, 0) != MAP_FAILED)
+    const void *made = mmap(memory, bytes, protection, flags, -1, 0);
+    if (made == memory)
         madvise(memory, bytes, MADV_DONTFORK);
 }
 
