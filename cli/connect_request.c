@@ -217,8 +217,10 @@ static void advise_tls(const struct probe *p, const struct answer *a)
 {
     if (strstr(a->error, " alert ") != NULL && strstr(a->error, "certificate") != NULL)
         advise_client_certificate(p);
-    else if (strstr(a->error, "alert unknown ca") != NULL)
-        advise_client_certificate(p);
+    else if (strstr(a->error, "alert unknown ca") != NULL ||
+             (strstr(a->error, "alert decrypt error") != NULL &&
+              p->config->otlp.client_certificate != NULL))
+        advise_client_certificate(p); /* or an authority of the right name with another key */
     else if (a->code == CURLE_PEER_FAILED_VERIFICATION && strstr(a->error, "expired") != NULL)
         report_advise(
             "The collector's certificate has expired: renew it (or this machine's clock is "

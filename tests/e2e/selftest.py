@@ -43,7 +43,7 @@ def harness_decodes_a_request_made_by_hand():
     assert [s["name"] for s in spans] == ["parent", "child"]
     assert spans[1]["attributes"] == {"who": "child", "n": -5, "otelshim.run_id": "run"}
     assert spans[1]["parent_span_id"] == "0000000000000001"
-    assert spans[0]["events"] == [{"name": "half", "time": sender.NOW + 500, "attributes": {}}]
+    assert spans[0]["events"] == [{"name": "half", "time": sender.NOW + 500, "attributes": {}, "dropped_attributes": 0}]
     assert spans[0]["kind"] == "INTERNAL" and spans[0]["resource"]["service.name"] == "sender"
 
 

@@ -98,7 +98,8 @@ def account(result, sink, made, dropped=0, to=None):
     counts = result["accounts"][to] if to else result
     reasons = {reason: counts[reason] for reason in LOST if counts[reason]}
     lost = sum(reasons.values())
-    ids = [(s["trace_id"], s["span_id"]) for s in sink.accepted_spans()] if sink else []
+    ids = [(s.get("trace_id", s.get("traceId")), s.get("span_id", s.get("id")))  # OTLP's names, Zipkin's
+           for s in sink.accepted_spans()] if sink else []
     row(made, counts["delivered"], reasons | ({"pending": counts["exit"]} if counts["exit"] else {}),
         len(ids) - len(set(ids)))
     if sink and sink.errors:
