@@ -172,6 +172,20 @@ static void own(struct ring *ring, unsigned slot, uint32_t tid)
     ring->cached_tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
 }
 
+/*
+ * Common ring `n`, before somebody needs it: whoever meets one in the making has no ring, and
+ * a crowd of threads that start together would meet all of them so.
+ */
+static void make_common(unsigned char *base, unsigned n)
+{
+    uint32_t state = SLOT_FREE;
+    _Atomic uint32_t *slot = &slots[RING_THREAD_COUNT + n];
+    if (!atomic_compare_exchange_strong(slot, &state, SLOT_CLAIMED))
+        return;
+    bool usable = slot_make(base, RING_THREAD_COUNT + n);
+    atomic_store_explicit(slot, usable ? SLOT_ORPHANED : SLOT_FREE, memory_order_release);
+}
+
 struct ring *ring_of_thread_slow(void)
 {
     struct thread_state *t = &thread_state;
@@ -182,6 +196,8 @@ struct ring *ring_of_thread_slow(void)
             continue;
         own(ring, i, (uint32_t)syscall(SYS_gettid));
         t->ring = ring;
+        if (i >= RING_THREAD_COUNT - RING_COMMON_COUNT) /* one of the last */
+            make_common(base, RING_THREAD_COUNT - 1 - i);
         return ring;
     }
     unsigned index = 0;
