@@ -86,6 +86,7 @@ for part in "$@"; do
     every-fault)
         OTELSHIM_BUILD=$BUILD runner tests/faults/run --long
         OTELSHIM_BUILD=$BUILD runner tests/e2e/run -k "$FAULTS"
+        OTELSHIM_KILLS=200 OTELSHIM_BUILD=$BUILD runner tests/e2e/run -k '^spool_'
         ;;
     long) OTELSHIM_BUILD=$BUILD runner tests/e2e/run --long ;;
     *) echo "test.sh: no part '$part'" >&2; exit 2 ;;
