@@ -1,11 +1,12 @@
 /* The tables of easy and multi handles, see shim/hooks/curl_handles.h. */
 #include <criterion/criterion.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "../../shim/hooks/curl_handles.c"
 #include "../../shim/hooks/curl_options.c"
 
-static unsigned forgotten; /* captured headers of handles that go */
+static atomic_uint forgotten; /* captured headers of handles that go */
 void curl_headers_forget(struct curl_easy *easy)
 {
     forgotten += easy->request_headers != 0;
