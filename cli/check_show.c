@@ -95,7 +95,11 @@ static void show_resource(const struct config *c)
                    ? c->service_name
                    : "of OTEL_RESOURCE_ATTRIBUTES, else each executable's name");
     for (unsigned i = 0; i < c->nr_resource; i++)
-        report_row(c->resource[i].key, "%s", c->resource[i].value);
+        report_row(c->resource[i].key, "%s%s%s", c->resource[i].value,
+                   c->resource_kind[i] != ATTRIBUTE_TEXT ? ", " : "",
+                   c->resource_kind[i] != ATTRIBUTE_TEXT
+                       ? config_attribute_type(c->resource_kind[i])
+                       : "");
 }
 
 static void show_sampler(const struct config *c)

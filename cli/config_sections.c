@@ -53,7 +53,7 @@ static void config_file(void)
         "`${NAME:-default}`, and `$$` for a `$`.\n\n"
         "| key | what it sets |\n|---|---|\n"
         "| `disabled`, `log_level` | `OTEL_SDK_DISABLED`, `OTEL_LOG_LEVEL` (severities: `trace` to `fatal4`) |\n"
-        "| `resource:` `attributes`, `attributes_list` | `OTEL_RESOURCE_ATTRIBUTES`; values are texts, whatever their `type` |\n"
+        "| `resource:` `attributes`, `attributes_list` | `OTEL_RESOURCE_ATTRIBUTES`; of every `type`, lists as well; a value that is not of its type is left out |\n"
         "| `resource:` `detection/development:` `detectors` | `OTEL_EXPERIMENTAL_RESOURCE_DETECTORS` |\n"
         "| `attribute_limits:`, `tracer_provider:` `limits:` | `OTEL_ATTRIBUTE_*_LIMIT`; `OTEL_SPAN_*_LIMIT`, `OTEL_EVENT_…`, `OTEL_LINK_…` |\n"
         "| `propagator:` `composite`, `composite_list` | `OTEL_PROPAGATORS`; without `propagator` there is none |\n"

@@ -96,6 +96,26 @@ struct config_pair {
     const char *value;
 };
 
+/*
+ * What the value of a resource attribute is. Variables say texts only, a configuration file
+ * may say more. A number stands as YAML has it, a truth as `true` or `false`; a list as its
+ * items, percent-encoded, `;` behind each.
+ */
+enum attribute_kind {
+    ATTRIBUTE_TEXT = 0,
+    ATTRIBUTE_BOOL = 'b',
+    ATTRIBUTE_INT = 'i',
+    ATTRIBUTE_DOUBLE = 'd',
+    ATTRIBUTE_TEXT_LIST = 'S',
+    ATTRIBUTE_BOOL_LIST = 'B',
+    ATTRIBUTE_INT_LIST = 'I',
+    ATTRIBUTE_DOUBLE_LIST = 'D',
+};
+/* The kind that a configuration file calls `type`; -1: there is none. */
+int config_attribute_kind(const char *type);
+/* And the other way; "string" for what is none. */
+const char *config_attribute_type(unsigned kind);
+
 struct rules;         /* sampling rules, sdk/rules.h */
 struct url_filter;    /* compiled excluded-URLs list; NULL excludes nothing */
 struct header_filter; /* list of headers' names; NULL has none */
@@ -174,6 +194,7 @@ struct config {
     const char *run_entry;    /* "OTEL_SHIM_RUN_ID=…" for children; NULL: none */
     const char *service_name; /* OTEL_SERVICE_NAME or NULL */
     struct config_pair resource[CONFIG_MAX_RESOURCE_ATTRIBUTES]; /* OTEL_RESOURCE_ATTRIBUTES */
+    uint8_t resource_kind[CONFIG_MAX_RESOURCE_ATTRIBUTES];       /* enum attribute_kind, of each */
     unsigned nr_resource;
     uint32_t detectors;           /* enum resource_detector */
     const char *unknown_detector; /* the first one that was asked for, or NULL */

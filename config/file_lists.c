@@ -1,8 +1,11 @@
 /*
  * Lists of a configuration file in the form that rows read: comma lists of names, and of
- * name=value with everything special percent-encoded.
+ * name=value with everything special percent-encoded. A resource attribute that is no text is
+ * name=TYPE;value, a list name=TYPE; with `;` behind each item.
  */
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "file_keys.h"
@@ -71,32 +74,113 @@ static bool attribute_part(struct file *f, const yaml_node_t *item, struct attri
            file_fault(f, item, "an attribute or header has `name` and `value`");
 }
 
+/* What a value must be to be one of `kind`, put in the form that all readers know. NULL: it is not. */
+static const char *value_as(int kind, const struct scalar *value)
+{
+    bool is_int = value->kind == SCALAR_INT;
+    switch (kind) {
+    case ATTRIBUTE_BOOL:
+        return value->kind != SCALAR_BOOL ? NULL : (*value->text | 0x20) == 't' ? "true" : "false";
+    case ATTRIBUTE_INT:
+        errno = 0;
+        return is_int && (strtoll(value->text, NULL, 10), errno == 0) ? value->text : NULL;
+    case ATTRIBUTE_DOUBLE: return is_int || value->kind == SCALAR_FLOAT ? value->text : NULL;
+    default: return value->kind != SCALAR_NULL ? value->text : NULL;
+    }
+}
+
+/* The kind of an attribute's `type`, a text without one. -1: it is none, told of. */
+static int kind_of_type(struct file *f, const struct attribute *a)
+{
+    struct scalar type = { "", SCALAR_NULL };
+    if (a->type != NULL && !file_scalar(f, a->type, &type))
+        return -1;
+    int kind = type.kind != SCALAR_NULL ? config_attribute_kind(type.text) : ATTRIBUTE_TEXT;
+    char shown[SHOWN_BYTES];
+    text_shown(slice_of(type.text), shown);
+    if (kind < 0)
+        file_note(f, a->type, "an attribute of type \"%s\"", shown);
+    return kind;
+}
+
+/* `;` behind each item. False: one of them is of another type, or no scalar. */
+static bool put_items(struct file *f, const yaml_node_t *list, int kind, struct file_text *text)
+{
+    unsigned count;
+    if (!file_list(f, list, "value", &count))
+        return false;
+    for (unsigned i = 0; i < count; i++) {
+        const yaml_node_t *node = file_item(f, list, i);
+        struct scalar item;
+        if (node->type != YAML_SCALAR_NODE || !file_scalar(f, node, &item))
+            return false;
+        const char *as = value_as(kind, &item);
+        if (as == NULL || !utf8_is_valid(as, strlen(as)))
+            return false;
+        file_text_put_encoded(text, as);
+        file_text_put(text, ";");
+    }
+    return true;
+}
+
+/* What stands behind `name=`. False: the value is none of that kind. */
+static bool put_value(struct file *f, const struct attribute *a, int kind, struct file_text *text)
+{
+    bool is_list = kind >= 'A' && kind <= 'Z';
+    struct scalar value;
+    if (is_list != (a->value->type == YAML_SEQUENCE_NODE) ||
+        (!is_list && a->value->type != YAML_SCALAR_NODE))
+        return false;
+    if (kind != ATTRIBUTE_TEXT) {
+        file_text_put(text, config_attribute_type((unsigned)kind));
+        file_text_put(text, ";");
+    }
+    if (is_list)
+        return put_items(f, a->value, kind == ATTRIBUTE_TEXT_LIST ? ATTRIBUTE_TEXT : kind | 0x20,
+                         text);
+    const char *as = file_scalar(f, a->value, &value) ? value_as(kind, &value) : NULL;
+    if (as != NULL)
+        file_text_put_encoded(text, as);
+    return as != NULL;
+}
+
 /* One `name=value` of a comma list, encoded; a value that is null is left out. */
-static bool put_pair(struct file *f, const yaml_node_t *item, struct file_text *text)
+static bool put_pair(struct file *f, const yaml_node_t *item, bool typed, struct file_text *text)
 {
     struct attribute a;
-    struct scalar name, value;
-    if (!attribute_part(f, item, &a) || a.value == NULL || !file_scalar(f, a.name, &name))
+    struct scalar name;
+    struct file_text before = *text;
+    if (!attribute_part(f, item, &a) || !file_scalar(f, a.name, &name))
         return false;
-    if (a.value->type != YAML_SCALAR_NODE) {
-        file_note(f, a.value, "a list as value is not supported by this version");
-        return true;
-    }
-    if (!file_scalar(f, a.value, &value))
-        return false;
-    if (value.kind == SCALAR_NULL)
-        return true;
+    /* The service's name is a text, whatever somebody calls it. */
+    typed = typed && strcmp(name.text, "service.name") != 0;
+    int kind = typed ? kind_of_type(f, &a) : ATTRIBUTE_TEXT;
+    if (f->failed || kind < 0 || file_is_null(f, a.value))
+        return !f->failed;
     file_text_put(text, text->len > 0 ? "," : "");
     file_text_put_encoded(text, name.text);
     file_text_put(text, "=");
-    file_text_put_encoded(text, value.text);
-    return true;
+    if (!put_value(f, &a, kind, text)) {
+        *text = before;
+        if (!f->failed)
+            file_note(f, a.value, "a value that is not of type %s",
+                      config_attribute_type((unsigned)kind));
+    }
+    return !f->failed;
+}
+
+/* As variables have it; its `;` are no marks of ours. */
+static void put_variable(struct file_text *text, const char *bytes)
+{
+    for (; *bytes != '\0'; bytes++)
+        file_text_put(text, *bytes == ';' ? "%3B" : (char[2]){ *bytes, '\0' });
 }
 
 /* A list as variables have it, then a list of name and value, which wins: one row. */
 bool file_set_pairs(struct file *f, const yaml_node_t *list, const yaml_node_t *pairs,
                     const char *key, const char *variable)
 {
+    bool typed = strcmp(key, "attributes") == 0; /* headers are texts */
     struct file_text text;
     struct scalar before;
     unsigned count = 0;
@@ -106,12 +190,15 @@ bool file_set_pairs(struct file *f, const yaml_node_t *list, const yaml_node_t *
     if (list != NULL) {
         if (!file_scalar(f, list, &before))
             return false;
-        file_text_put(&text, before.kind != SCALAR_NULL ? before.text : "");
+        if (before.kind != SCALAR_NULL && typed)
+            put_variable(&text, before.text);
+        else if (before.kind != SCALAR_NULL)
+            file_text_put(&text, before.text);
     }
     if (pairs != NULL && !file_list(f, pairs, key, &count))
         return false;
     for (unsigned i = 0; i < count; i++)
-        if (!put_pair(f, file_item(f, pairs, i), &text))
+        if (!put_pair(f, file_item(f, pairs, i), typed, &text))
             return false;
     const char *all = file_text_end(&text);
     const yaml_node_t *at = pairs != NULL ? pairs : list;

@@ -12,7 +12,8 @@
  * variable; header values never are.
  */
 void load_headers(struct config *c, const char *variable, struct slice value);
-void load_attributes(struct config *c, const char *variable, struct slice value);
+/* `typed`: of a file, whose values may be `TYPE;item;` (file_lists.c). */
+void load_attributes(struct config *c, const char *variable, struct slice value, bool typed);
 
 /*
  * endpoint.c: the URL that traces go to. A base endpoint gets /v1/traces, a

@@ -51,19 +51,17 @@ static char *decoded_copy(struct slice s, size_t *len)
     return copy;
 }
 
-/* Puts a pair into a list, over an earlier one of that key. False: the list is full. */
-static bool pair_put(struct config_pair *pairs, unsigned *nr, unsigned max, struct config_pair pair)
+/* Puts a pair into a list, over an earlier one of that key. Its place, or -1: the list is full. */
+static int pair_put(struct config_pair *pairs, unsigned *nr, unsigned max, struct config_pair pair)
 {
-    for (unsigned i = 0; i < *nr; i++) {
-        if (strcmp(pairs[i].key, pair.key) == 0) {
-            pairs[i] = pair;
-            return true;
-        }
-    }
-    if (*nr == max)
-        return false;
-    pairs[(*nr)++] = pair;
-    return true;
+    unsigned i = 0;
+    while (i < *nr && strcmp(pairs[i].key, pair.key) != 0)
+        i++;
+    if (i == max)
+        return -1;
+    pairs[i] = pair;
+    *nr += i == *nr;
+    return (int)i;
 }
 
 /* NULL, or what is wrong with the item. */
@@ -102,7 +100,7 @@ void load_headers(struct config *c, const char *variable, struct slice value)
         number++;
         const char *fault = header_parse(item, &pair);
         if (fault == NULL &&
-            !pair_put(c->otlp.headers, &c->otlp.nr_headers, CONFIG_MAX_HEADERS, pair))
+            pair_put(c->otlp.headers, &c->otlp.nr_headers, CONFIG_MAX_HEADERS, pair) < 0)
             fault = "is one too many";
         if (fault != NULL && faults++ == 0) {
             first_fault = fault;
@@ -114,13 +112,65 @@ void load_headers(struct config *c, const char *variable, struct slice value)
                             variable, first_number, first_fault, faults, number);
 }
 
-static const char *attribute_parse(struct slice item, struct config_pair *out)
+/* ---- attributes ---- */
+
+static const struct {
+    const char *type;
+    enum attribute_kind kind;
+} attribute_types[] = {
+    { "string", ATTRIBUTE_TEXT },
+    { "bool", ATTRIBUTE_BOOL },
+    { "int", ATTRIBUTE_INT },
+    { "double", ATTRIBUTE_DOUBLE },
+    { "string_array", ATTRIBUTE_TEXT_LIST },
+    { "bool_array", ATTRIBUTE_BOOL_LIST },
+    { "int_array", ATTRIBUTE_INT_LIST },
+    { "double_array", ATTRIBUTE_DOUBLE_LIST },
+};
+#define NR_TYPES (sizeof attribute_types / sizeof attribute_types[0])
+
+int config_attribute_kind(const char *type)
 {
-    size_t equals = slice_find(item, '='), key_len, value_len;
+    for (size_t i = 0; i < NR_TYPES; i++)
+        if (strcmp(attribute_types[i].type, type) == 0)
+            return (int)attribute_types[i].kind;
+    return -1;
+}
+
+const char *config_attribute_type(unsigned kind)
+{
+    for (size_t i = 0; i < NR_TYPES; i++)
+        if ((unsigned)attribute_types[i].kind == kind)
+            return attribute_types[i].type;
+    return "string";
+}
+
+/* `TYPE;…` to its kind, and the value to what is behind. Texts of a file have no `;`. */
+static uint8_t take_type(struct slice *value)
+{
+    size_t end = slice_find(*value, ';');
+    for (size_t i = 0; i < NR_TYPES && end < value->len; i++) {
+        if (slice_is(slice_until(*value, end), attribute_types[i].type)) {
+            *value = slice_from(*value, end + 1);
+            return (uint8_t)attribute_types[i].kind;
+        }
+    }
+    return ATTRIBUTE_TEXT;
+}
+
+/* NULL, or what is wrong with the item. A list stays as it is: its reader decodes it. */
+static const char *attribute_parse(struct slice item, bool typed, struct config_pair *out,
+                                   uint8_t *kind)
+{
+    size_t equals = slice_find(item, '='), key_len = 0, value_len = 0;
     if (equals == item.len)
         return "has no `=`";
+    struct slice value = slice_trim(slice_from(item, equals + 1));
+    *kind = typed ? take_type(&value) : ATTRIBUTE_TEXT;
+    bool is_list = *kind >= 'A' && *kind <= 'Z';
     char *key = decoded_copy(slice_trim(slice_until(item, equals)), &key_len);
-    char *text = decoded_copy(slice_trim(slice_from(item, equals + 1)), &value_len);
+    char *text =
+        is_list ? arena_copy(value.at, value_len = value.len) : decoded_copy(value, &value_len);
     if (key == NULL || text == NULL)
         return "has a malformed %-escape";
     if (key_len == 0)
@@ -131,14 +181,15 @@ static const char *attribute_parse(struct slice item, struct config_pair *out)
     return NULL;
 }
 
-void load_attributes(struct config *c, const char *variable, struct slice value)
+void load_attributes(struct config *c, const char *variable, struct slice value, bool typed)
 {
     struct slice item;
     unsigned over = 0;
     c->nr_resource = 0;
     while (parse_list_next(&value, &item)) {
         struct config_pair pair;
-        const char *fault = attribute_parse(item, &pair);
+        uint8_t kind;
+        const char *fault = attribute_parse(item, typed, &pair, &kind);
         if (fault != NULL) {
             char shown[SHOWN_BYTES];
             text_shown(item, shown);
@@ -147,7 +198,11 @@ void load_attributes(struct config *c, const char *variable, struct slice value)
             c->nr_resource = 0;
             return;
         }
-        over += !pair_put(c->resource, &c->nr_resource, CONFIG_MAX_RESOURCE_ATTRIBUTES, pair);
+        int place = pair_put(c->resource, &c->nr_resource, CONFIG_MAX_RESOURCE_ATTRIBUTES, pair);
+        if (place < 0)
+            over++;
+        else
+            c->resource_kind[place] = kind;
     }
     if (over > 0)
         diag_config_mistake("%s: more than %u attributes; %u left out", variable,

@@ -337,7 +337,7 @@ static bool load_HEADERS(struct config *c, const struct row *v, const struct set
 static bool load_ATTRIBUTES(struct config *c, const struct row *v, const struct setting *s)
 {
     (void)v;
-    load_attributes(c, s->where, slice_of(s->text));
+    load_attributes(c, s->where, slice_of(s->text), s->source == SOURCE_FILE);
     return true;
 }
 

@@ -164,14 +164,52 @@ size_t otlp_json_span(const struct span_view *view,
 
 /* ---- resource and scope ---- */
 
+/* Bound: what stands around one value, a number of it included. */
+#define RESOURCE_VALUE_BYTES (32u + JSON_NUMBER_MAX)
+
+static size_t resource_attribute_max(const struct resource_attribute *a)
+{
+    struct resource_value value;
+    size_t bytes = 64 + RESOURCE_VALUE_BYTES + JSON_ESCAPE_GROWTH * strlen(a->key);
+    if (!resource_is_list(a))
+        return bytes + JSON_ESCAPE_GROWTH * (a->text ? strlen(a->text) : 0);
+    for (const char *at = NULL; resource_item_next(a, &at, &value);)
+        bytes += RESOURCE_VALUE_BYTES + JSON_ESCAPE_GROWTH * strlen(value.text);
+    return bytes;
+}
+
 size_t otlp_json_resource_max(const struct resource *resource)
 {
     size_t bytes = 64;
-    for (unsigned i = 0; i < resource->nr; i++) {
-        const struct resource_attribute *a = &resource->attributes[i];
-        bytes += 64 + JSON_ESCAPE_GROWTH * (strlen(a->key) + (a->text ? strlen(a->text) : 0));
-    }
+    for (unsigned i = 0; i < resource->nr; i++)
+        bytes += resource_attribute_max(&resource->attributes[i]);
     return bytes;
+}
+
+static unsigned char *put_resource_value(unsigned char *at, const struct resource_value *value)
+{
+    switch (value->kind) {
+    case ATTRIBUTE_INT: return put_int_value(at, value->number);
+    case ATTRIBUTE_BOOL:
+        return json_put(at, value->truth ? "{\"boolValue\":true}" : "{\"boolValue\":false}");
+    case ATTRIBUTE_DOUBLE:
+        at = json_put_double(json_put(at, "{\"doubleValue\":"), value->real);
+        break;
+    default: at = json_put_string(json_put(at, "{\"stringValue\":"), value->text);
+    }
+    *at++ = '}';
+    return at;
+}
+
+static unsigned char *put_resource_attribute(unsigned char *at, const struct resource_attribute *a)
+{
+    struct resource_value value = resource_value_of(a);
+    if (!resource_is_list(a))
+        return put_resource_value(at, &value);
+    unsigned char *first = at = json_put(at, "{\"arrayValue\":{\"values\":[");
+    for (const char *item = NULL; resource_item_next(a, &item, &value);)
+        at = put_resource_value(at > first ? json_put(at, ",") : at, &value);
+    return json_put(at, "]}}");
 }
 
 unsigned char *otlp_json_resource(unsigned char *at, const struct resource *resource)
@@ -181,12 +219,7 @@ unsigned char *otlp_json_resource(unsigned char *at, const struct resource *reso
         const struct resource_attribute *attribute = &resource->attributes[i];
         at = json_put_string(json_put(at, i ? ",{\"key\":" : "{\"key\":"), attribute->key);
         at = json_put(at, ",\"value\":");
-        if (attribute->text) {
-            at = json_put_string(json_put(at, "{\"stringValue\":"), attribute->text);
-            *at++ = '}';
-        } else {
-            at = put_int_value(at, attribute->number);
-        }
+        at = put_resource_attribute(at, attribute);
         *at++ = '}';
     }
     return json_put(at, "]}");

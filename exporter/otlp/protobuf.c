@@ -43,35 +43,92 @@ static bool pack(const ProtobufCMessage *message, ProtobufCBinaryData *out)
 /* Too much for the background thread's stack. */
 struct resource_message {
     Otlp__AnyValue values[RESOURCE_MAX_ATTRIBUTES];
+    Otlp__ArrayValue arrays[RESOURCE_MAX_ATTRIBUTES];
     Otlp__KeyValue pairs[RESOURCE_MAX_ATTRIBUTES];
     Otlp__KeyValue *list[RESOURCE_MAX_ATTRIBUTES];
+    unsigned nr_items; /* in use */
+    Otlp__AnyValue **item_list;
+    Otlp__AnyValue *items; /* of all lists */
 };
 
-static void fill_attribute(Otlp__KeyValue *pair, Otlp__AnyValue *value,
+static void fill_value(Otlp__AnyValue *to, const struct resource_value *value)
+{
+    otlp__any_value__init(to);
+    switch (value->kind) {
+    case ATTRIBUTE_INT:
+        to->value_case = OTLP__ANY_VALUE__VALUE_INT_VALUE;
+        to->int_value = value->number;
+        break;
+    case ATTRIBUTE_BOOL:
+        to->value_case = OTLP__ANY_VALUE__VALUE_BOOL_VALUE;
+        to->bool_value = value->truth;
+        break;
+    case ATTRIBUTE_DOUBLE:
+        to->value_case = OTLP__ANY_VALUE__VALUE_DOUBLE_VALUE;
+        to->double_value = value->real;
+        break;
+    default:
+        to->value_case = OTLP__ANY_VALUE__VALUE_STRING_VALUE;
+        to->string_value = TEXT(value->text);
+    }
+}
+
+static void fill_list(struct resource_message *m, Otlp__AnyValue *to, Otlp__ArrayValue *array,
+                      const struct resource_attribute *attribute)
+{
+    struct resource_value value;
+    otlp__array_value__init(array);
+    array->values = m->item_list + m->nr_items;
+    for (const char *at = NULL; resource_item_next(attribute, &at, &value); m->nr_items++) {
+        fill_value(&m->items[m->nr_items], &value);
+        m->item_list[m->nr_items] = &m->items[m->nr_items];
+        array->n_values++;
+    }
+    otlp__any_value__init(to);
+    to->value_case = OTLP__ANY_VALUE__VALUE_ARRAY_VALUE;
+    to->array_value = array;
+}
+
+static void fill_attribute(struct resource_message *m, unsigned i,
                            const struct resource_attribute *attribute)
 {
-    otlp__any_value__init(value);
-    if (attribute->text) {
-        value->value_case = OTLP__ANY_VALUE__VALUE_STRING_VALUE;
-        value->string_value = TEXT(attribute->text);
-    } else {
-        value->value_case = OTLP__ANY_VALUE__VALUE_INT_VALUE;
-        value->int_value = attribute->number;
+    struct resource_value value = resource_value_of(attribute);
+    if (resource_is_list(attribute))
+        fill_list(m, &m->values[i], &m->arrays[i], attribute);
+    else
+        fill_value(&m->values[i], &value);
+    otlp__key_value__init(&m->pairs[i]);
+    m->pairs[i].key = TEXT(attribute->key);
+    m->pairs[i].value = &m->values[i];
+    m->list[i] = &m->pairs[i];
+}
+
+/* With room for the items of all lists; to be freed in one. */
+static struct resource_message *resource_message_new(const struct resource *resource)
+{
+    struct resource_value value;
+    size_t items = 0;
+    for (unsigned i = 0; i < resource->nr; i++)
+        for (const char *at = NULL; resource_is_list(&resource->attributes[i]) &&
+                                    resource_item_next(&resource->attributes[i], &at, &value);)
+            items++;
+    struct resource_message *m =
+        malloc(sizeof *m + items * (sizeof m->items[0] + sizeof m->item_list[0]));
+    if (m != NULL) {
+        m->nr_items = 0;
+        m->items = (Otlp__AnyValue *)(m + 1);
+        m->item_list = (Otlp__AnyValue **)(m->items + items);
     }
-    otlp__key_value__init(pair);
-    pair->key = TEXT(attribute->key);
-    pair->value = value;
+    return m;
 }
 
 static bool pack_resource(const struct resource *resource, ProtobufCBinaryData *out)
 {
-    struct resource_message *m = malloc(sizeof *m);
+    struct resource_message *m = resource_message_new(resource);
     if (!m)
         return false;
-    for (unsigned i = 0; i < resource->nr; i++) {
-        fill_attribute(&m->pairs[i], &m->values[i], &resource->attributes[i]);
-        m->list[i] = &m->pairs[i];
-    }
+    for (unsigned i = 0; i < resource->nr; i++)
+        fill_attribute(m, i, &resource->attributes[i]);
     Otlp__Resource message;
     otlp__resource__init(&message);
     message.n_attributes = resource->nr;

@@ -19,8 +19,11 @@ size_t identity_write(const struct resource *resource, const char *run_id,
         const struct resource_attribute *a = &resource->attributes[i];
         char number[24];
         snprintf(number, sizeof number, "%" PRId64, a->number);
-        identity_put(&w, a->key, a->text ? IDENTITY_TEXT : IDENTITY_NUMBER,
-                     a->text ? a->text : number);
+        char kind = a->kind != ATTRIBUTE_TEXT ? (char)a->kind : IDENTITY_TEXT;
+        identity_put(&w, a->key, a->text ? kind : IDENTITY_NUMBER,
+                     !a->text              ? number
+                     : resource_is_list(a) ? a->as_config
+                                           : a->text);
     }
     return (size_t)(w.at - out);
 }
@@ -39,7 +42,15 @@ static void take(struct adopted *adopted, char **texts, const struct identity_pa
 {
     struct resource *r = &adopted->resource;
     const char *key = copy_text(texts, pair->key, pair->key_len);
-    const char *value = copy_text(texts, pair->value, pair->value_len);
+    struct resource_attribute typed = { .key = key };
+    const char *value = *texts;
+    size_t used = strchr("\"=", pair->kind) != NULL
+                      ? 0
+                      : resource_attribute_read(&typed, (uint8_t)pair->kind, pair->value,
+                                                strnlen(pair->value, pair->value_len), *texts);
+    *texts += used;
+    if (used == 0)
+        value = copy_text(texts, pair->value, pair->value_len);
     unsigned i = 0;
     if (strcmp(key, IDENTITY_RUN_ID) == 0 && strlen(value) <= CONFIG_MAX_RUN_ID)
         adopted->run_id = value;
@@ -50,9 +61,11 @@ static void take(struct adopted *adopted, char **texts, const struct identity_pa
     if (i == RESOURCE_MAX_ATTRIBUTES)
         return;
     bool number = pair->kind == IDENTITY_NUMBER;
-    r->attributes[i] = (struct resource_attribute){ .key = key,
-                                                    .text = number ? NULL : value,
-                                                    .number = number ? atoll(value) : 0 };
+    r->attributes[i] = used > 0
+                           ? typed
+                           : (struct resource_attribute){ .key = key,
+                                                          .text = number ? NULL : value,
+                                                          .number = number ? atoll(value) : 0 };
     if (i == r->nr)
         r->nr++;
 }

@@ -137,18 +137,35 @@ static void set_defaults(const struct detection *d)
                                                : DEFAULT_ENVIRONMENT);
 }
 
+static void set_configured(struct resource *resource, const struct config *c, unsigned i,
+                           const char *key)
+{
+    const char *value = c->resource[i].value;
+    struct resource_attribute attribute = { .as_config = value };
+    if (c->resource_kind[i] == ATTRIBUTE_TEXT) {
+        set_text(resource, key, value);
+        return;
+    }
+    char *room = malloc(RESOURCE_VALUE_MAX(strlen(value)));
+    attribute.key = valid_utf8(key);
+    if (!room || !attribute.key || !*attribute.key ||
+        !resource_attribute_read(&attribute, c->resource_kind[i], value, strlen(value), room) ||
+        !set(resource, attribute))
+        free(room);
+}
+
 /* Attributes of the user's; the environment's old name counts as its new one. */
 static void set_users(struct resource *resource, const struct config *c)
 {
     for (unsigned i = 0; i < c->nr_resource; i++) {
         const struct config_pair *pair = &c->resource[i];
         if (strcmp(pair->key, ENVIRONMENT_OLD_NAME) == 0 && *pair->value)
-            set_text(resource, ENVIRONMENT_NAME, pair->value);
+            set_configured(resource, c, i, ENVIRONMENT_NAME);
     }
     for (unsigned i = 0; i < c->nr_resource; i++) {
         const struct config_pair *pair = &c->resource[i];
         if (strcmp(pair->key, SERVICE_NAME) != 0 || *pair->value)
-            set_text(resource, pair->key, pair->value);
+            set_configured(resource, c, i, pair->key);
     }
     if (c->service_name && *c->service_name)
         set_text(resource, SERVICE_NAME, c->service_name);

@@ -69,7 +69,10 @@ static uint32_t identify(unsigned char *out, const struct config *c, int pid)
         identity_put(&w, IDENTITY_RUN_ID, IDENTITY_TEXT, c->run_id);
     for (unsigned i = 0; i < c->nr_resource; i++)
         if (c->service_name == NULL || strcmp(c->resource[i].key, "service.name") != 0)
-            identity_put(&w, c->resource[i].key, IDENTITY_TEXT, c->resource[i].value);
+            identity_put(&w, c->resource[i].key,
+                         c->resource_kind[i] != ATTRIBUTE_TEXT ? (char)c->resource_kind[i]
+                                                               : IDENTITY_TEXT,
+                         c->resource[i].value);
     return (uint32_t)(w.at - out);
 }
 

@@ -439,6 +439,90 @@ Test(file, trees_are_bounded)
     cr_assert_eq(nr_mistakes, 1);
 }
 
+static void check_attribute(const struct config *c, unsigned i, const char *key,
+                            enum attribute_kind kind, const char *value)
+{
+    cr_assert_lt(i, c->nr_resource);
+    cr_assert_str_eq(c->resource[i].key, key);
+    cr_assert_str_eq(c->resource[i].value, value, "%s is %s", key, c->resource[i].value);
+    cr_assert_eq(c->resource_kind[i], kind, "%s", key);
+}
+
+Test(file, attributes_have_types)
+{
+    const struct config *c = CONFIG(
+        FORMAT EXPORT "resource:\n"
+                      "  attributes_list: 'like=string_array;a;,replaced=1'\n"
+                      "  attributes:\n"
+                      "  - {name: zones, value: [eu-1, 'b,c;d%', ''], type: string_array}\n"
+                      "  - {name: flags, value: [true, False], type: bool_array}\n"
+                      "  - {name: numbers, value: [1, -9223372036854775808], type: int_array}\n"
+                      "  - {name: reals, value: [0.5, -1e3, 2], type: double_array}\n"
+                      "  - {name: none, value: [], type: string_array}\n"
+                      "  - {name: one, value: 5, type: int}\n"
+                      "  - {name: truth, value: TRUE, type: bool}\n"
+                      "  - {name: half, value: .5, type: double}\n"
+                      "  - {name: text, value: '5;', type: string}\n"
+                      "  - {name: replaced, value: 2, type: int}\n"
+                      "  - {name: service.name, value: 6, type: int}\n"
+                      "  - {name: absent, value: , type: int}\n");
+    cr_assert_eq(nr_mistakes, 0, "%s", mistakes[0]);
+    cr_assert_eq(c->nr_resource, 12);
+    check_attribute(c, 0, "like", ATTRIBUTE_TEXT, "string_array;a;");
+    check_attribute(c, 1, "replaced", ATTRIBUTE_INT, "2");
+    check_attribute(c, 2, "zones", ATTRIBUTE_TEXT_LIST, "eu-1;b%2Cc%3Bd%25;;");
+    check_attribute(c, 3, "flags", ATTRIBUTE_BOOL_LIST, "true;false;");
+    check_attribute(c, 4, "numbers", ATTRIBUTE_INT_LIST, "1;-9223372036854775808;");
+    check_attribute(c, 5, "reals", ATTRIBUTE_DOUBLE_LIST, "0.5;-1e3;2;");
+    check_attribute(c, 6, "none", ATTRIBUTE_TEXT_LIST, "");
+    check_attribute(c, 7, "one", ATTRIBUTE_INT, "5");
+    check_attribute(c, 8, "truth", ATTRIBUTE_BOOL, "true");
+    check_attribute(c, 9, "half", ATTRIBUTE_DOUBLE, ".5");
+    check_attribute(c, 10, "text", ATTRIBUTE_TEXT, "5;");
+    check_attribute(c, 11, "service.name", ATTRIBUTE_TEXT, "6");
+}
+
+Test(file, an_attribute_that_is_not_of_its_type_is_left_out)
+{
+    static const char *const bad[] = {
+        "value: [a]",
+        "value: [a], type: int_array",
+        "value: ['1'], type: int_array",
+        "value: [1, [2]], type: int_array",
+        "value: [1, ], type: int",
+        "value: [null], type: string_array",
+        "value: 1, type: int_array",
+        "value: {a: 1}, type: string",
+        "value: 9223372036854775808, type: int",
+        "value: 1.5, type: int",
+        "value: 1, type: bool",
+        "value: x, type: double",
+        "value: x, type: texts",
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char text[512];
+        snprintf(text, sizeof text,
+                 FORMAT EXPORT
+                 "resource: {attributes: [{name: a, value: 1, type: int}, {name: b, %s},"
+                 " {name: c, value: d}]}\n",
+                 bad[i]);
+        const struct config *c = CONFIG(text);
+        cr_assert(!c->disabled, "%s", bad[i]);
+        cr_assert_eq(nr_mistakes, 1, "%s: %u", bad[i], nr_mistakes);
+        cr_assert_eq(c->nr_resource, 2, "%s: %u", bad[i], c->nr_resource);
+        check_attribute(c, 0, "a", ATTRIBUTE_INT, "1");
+        check_attribute(c, 1, "c", ATTRIBUTE_TEXT, "d");
+    }
+}
+
+/* A variable has texts only, whatever they look like. */
+Test(file, what_a_variable_says_is_a_text)
+{
+    const struct config *c =
+        config_load((char *[]){ (char[]){ "OTEL_RESOURCE_ATTRIBUTES=a=int;5" }, NULL });
+    check_attribute(c, 0, "a", ATTRIBUTE_TEXT, "int;5");
+}
+
 Test(file, that_is_none_is_told_of)
 {
     const struct config *c;

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "resource/identity.h"
 #include "resource/resource.h"
 
 #define ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -221,6 +222,61 @@ Test(resource, the_moment_of_the_start_is_told)
     const char *when = find("process.creation.time")->text;
     cr_assert_eq(strlen(when), strlen("2026-11-24T15:00:00.000Z"), "%s", when);
     cr_assert(strncmp(when, "20", 2) == 0 && when[10] == 'T' && when[23] == 'Z', "%s", when);
+}
+
+static const char *no_scope(unsigned scope)
+{
+    (void)scope;
+    return NULL;
+}
+
+static void put_attribute(const char *key, enum attribute_kind kind, const char *value)
+{
+    config_of_test.resource_kind[config_of_test.nr_resource] = (uint8_t)kind;
+    config_of_test.resource[config_of_test.nr_resource++] = (struct config_pair){ key, value };
+}
+
+/* A list's items, each in brackets. */
+static const char *items(const char *key)
+{
+    static char text[256];
+    struct resource_value value;
+    const struct resource_attribute *a = find(key);
+    cr_assert(a != NULL && resource_is_list(a), "%s", key);
+    text[0] = '\0';
+    for (const char *at = NULL; resource_item_next(a, &at, &value);)
+        sprintf(text + strlen(text), "[%s]", value.text);
+    return text;
+}
+
+static void check_types(void)
+{
+    cr_assert_str_eq(items("texts"), "[a][][b;c,%][\xef\xbf\xbd][%4][%zz]");
+    cr_assert_str_eq(items("none"), "");
+    cr_assert_str_eq(items("truths"), "[true][false]");
+    cr_assert_eq(resource_value_of(find("number")).number, -5);
+    cr_assert_eq(resource_value_of(find("number")).kind, ATTRIBUTE_INT);
+    cr_assert_eq(resource_value_of(find("real")).real, 0.25);
+    cr_assert(resource_value_of(find("truth")).truth);
+    cr_assert_eq(resource_value_of(find("process.pid")).number, 42);
+}
+
+Test(resource, types_of_a_file_also_come_out_of_a_spool)
+{
+    static struct adopted adopted;
+    unsigned char identity[4096];
+    put_attribute("texts", ATTRIBUTE_TEXT_LIST, "a;;b%3Bc%2C%25;%ff;%4;%zz;");
+    put_attribute("none", ATTRIBUTE_TEXT_LIST, "");
+    put_attribute("truths", ATTRIBUTE_BOOL_LIST, "true;false;");
+    put_attribute("number", ATTRIBUTE_INT, "-5");
+    put_attribute("real", ATTRIBUTE_DOUBLE, "0.25");
+    put_attribute("truth", ATTRIBUTE_BOOL, "true");
+    detect();
+    check_types();
+    size_t bytes = identity_write(&resource, NULL, no_scope, identity, sizeof identity);
+    cr_assert(identity_read(&adopted, identity, bytes));
+    resource = adopted.resource;
+    check_types();
 }
 
 Test(resource, the_user_has_the_last_word)

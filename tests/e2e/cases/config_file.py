@@ -54,6 +54,52 @@ filed("is_followed_where_the_environment_is_cleared", "", argv=["sh", "-c", "env
       golden=None, check=service_is("from file"))
 
 
+# ---------------------------------------------------------------- attributes of every type
+TYPES = '''
+resource:
+  attributes:
+    - {name: zones, value: [eu-1, "b,c;d%", "", "ü"], type: string_array}
+    - {name: flags, value: [true, false], type: bool_array}
+    - {name: numbers, value: [1, -9223372036854775808, 7], type: int_array}
+    - {name: reals, value: [0.5, -1e3, 2], type: double_array}
+    - {name: none, value: [], type: string_array}
+    - {name: one, value: 5, type: int}
+    - {name: truth, value: true, type: bool}
+    - {name: half, value: .5, type: double}
+    - {name: text, value: 5}
+'''
+OF_TYPES = {"zones": ["eu-1", "b,c;d%", "", "ü"], "flags": [True, False], "numbers": [1, -(1 << 63), 7],
+            "reals": [0.5, -1000.0, 2.0], "none": [], "one": 5, "truth": True, "half": 0.5, "text": "5"}
+
+
+def has_types(run):
+    if not run.spans:
+        raise Failure("no span")
+    for span in run.spans:
+        for key, value in OF_TYPES.items():
+            have = span["resource"].get(key)
+            if repr(have) != repr(value):
+                raise Failure(f"resource {key}: {have!r}, must be {value!r}")
+
+
+def of_types(name, argv=LOOKUP, encoding="protobuf", **options):
+    text = EXPORT.replace('resource: {attributes: [{name: service.name, value: "${NAME:-from file}"}]}', TYPES)
+    text = text.replace("/v1/traces\"", f"/v1/traces\", encoding: {encoding}")
+    case(name, argv, files={"otel.yaml": text.replace("${", "$${")}, check=has_types, golden=None,
+         shim_env={**ENV, "PROGRAMS": "$PROGRAMS", **options.pop("env", {})}, **options)
+
+
+of_types("file_attributes_have_types")
+of_types("file_attributes_have_types_in_json", encoding="json", sink_protocol="http/json")
+# Nobody but the file in the spool says what a killed process was: its exporter has written that, or, where there
+# is none yet, the process itself.
+for moment, env in (("", {}), ("_before_its_exporter", {"OTEL_SHIM_EXPORTER_PATH": "/nowhere"})):
+    of_types("file_attributes_have_types_after_a_kill" + moment, preload=False, lost=None, orphans=True, twice=True, slack=30.0,
+             argv=["$HERE/spool_kill.py", "1", "1", "200", "300", "env", "-u", "OTEL_SHIM_EXPORTER_PATH", "$OTELSHIM", "recover"],
+             env={"SPOOL_PRELOAD": "$SHIM", "OTEL_SHIM_SPOOL_DIR": "$TMP/spool", **env}, run_ids=10,
+             bare_env={"PROGRAMS": "$PROGRAMS"}, sanitized=False, log_any=["."], filter=lambda out: b"")
+
+
 # ---------------------------------------------------------------- what is wrong
 def wrong(name, text, line, **options):
     filed(name, text, log=[line], **options)
