@@ -12,11 +12,18 @@
 #include <fcntl.h>
 #include <sched.h>
 
+/* What can be edited. The kernel cuts a write at 2 GB, or refuses it, each call in its own
+ * way; less the longest edit. */
+#define WRITE_MAX_EDITED ((size_t)0x7ffe0000)
+
+/* SIZE_MAX: more than there can be. */
 static size_t bytes_of(const struct iovec *iov, int nr)
 {
     size_t total = 0;
-    for (int i = 0; i < nr; i++)
-        total += iov[i].iov_len;
+    for (int i = 0; i < nr; i++) {
+        if (__builtin_add_overflow(total, iov[i].iov_len, &total))
+            return SIZE_MAX;
+    }
     return total;
 }
 
@@ -160,7 +167,7 @@ static bool begin(struct conn_write *w, struct conn *c, const struct iovec *iov,
     w->total = total;
     w->fed = w->at = w->skip = w->put = 0;
     if (c->role == CONN_CLIENT) {
-        prepare_head(w, c, may_inject);
+        prepare_head(w, c, may_inject && total <= WRITE_MAX_EDITED);
         if (c->flags & CONN_GIVEN_UP) {
             conn_let_go(c);
             return false;

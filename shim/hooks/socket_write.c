@@ -173,7 +173,9 @@ static __attribute__((noinline)) ssize_t watched_sendto(int fd, const void *buf,
         return after_answer(&a, fd, &iov, 1,
                             LIBC(sendto)(fd, buf, len, flags, address, address_len));
     struct conn_write w;
-    if (!before_write(&w, fd, &iov, 1, flags))
+    /* sendto refuses too long an address, sendmsg cuts it. */
+    if ((address.__sockaddr__ != NULL && address_len > sizeof(struct sockaddr_storage)) ||
+        !before_write(&w, fd, &iov, 1, flags))
         return LIBC(sendto)(fd, buf, len, flags, address, address_len);
     return after_write(&w, w.edited ? send_edited(&w, fd, flags, address.__sockaddr__, address_len)
                                     : LIBC(sendto)(fd, buf, len, flags, address, address_len));

@@ -24,7 +24,8 @@ static inline bool mem_is_readable(const void *memory, size_t len)
     uintptr_t at = (uintptr_t)memory, end = at + len;
     if (len == 0)
         return true;
-    if (end < at)
+    /* NULL is "no set" to the kernel: nothing is copied. No program has its first page. */
+    if (end < at || at < READABLE_PAGE_BYTES)
         return false;
     while (at < end) {
         /* Eight bytes that are aligned do not leave their page. */

@@ -1,0 +1,35 @@
+"""
+Calls in every condition that can be brought about (programs/ltp_*.c): each check is a line of output, with result,
+errno and what came out, and the lines are the same bare and under the shim, in number and order.
+"""
+import resource
+
+from harness import Failure, case
+
+
+def program(name, *args, spans=1, least_lines=100, **options):
+    """`spans`: that many at least, or the shim has not been there."""
+    def check(run):
+        if len(run.spans) < spans:
+            raise Failure(f"{len(run.spans)} spans, must be {spans} at least")
+        lines = run.bare.out.count(b"\n")
+        if lines < least_lines:
+            raise Failure(f"{lines} lines of output, must be {least_lines} at least")
+
+    options.setdefault("golden", None)
+    case("_".join([name, *args]), ["$PROGRAMS/" + name, *args], check=check, stdout=r"\bend\n$", **options)
+
+
+def descriptors_up_to(number):
+    """Only a privileged process may raise its hard limit, and the programs do not count on it."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return lambda: None if limit > number else f"no descriptor {number} here: the hard limit is {limit}"
+
+
+# The lowest number of the descriptors that are tested.
+BASES = (1024, 65536)
+
+for what, spans, at_base in (("read", 1900, 600), ("write", 3300, 1200)):
+    program("ltp_io", what, spans=spans, least_lines=8000)
+    for base in BASES:
+        program("ltp_io", what, str(base), spans=at_base, least_lines=2000, skip=descriptors_up_to(base + 1024))
