@@ -18,6 +18,9 @@
 #include "spool_file.h"
 #include "spool.h"
 
+/* Names that are tried: more than there are processors that can be at it at once. */
+#define NAME_TRIES 64u
+
 static int64_t ns_of(clockid_t clock)
 {
     struct timespec t;
@@ -129,13 +132,16 @@ bool spool_create(struct spool *spool, const struct config *c, void *header, voi
         return false;
     int directory = spool_open_directory(c, path, &spool->fault);
     int pid = (int)syscall(SYS_getpid), fd = -1;
-    uint64_t boot_ns = (uint64_t)ns_of(CLOCK_BOOTTIME);
+    uint64_t boot_ns = (uint64_t)ns_of(CLOCK_BOOTTIME), latest = boot_ns + NAME_TRIES;
     size_t at = strlen(path);
     if (directory >= 0) {
-        snprintf(path + at, SPOOL_PATH_MAX - at, "/%d-%016llx" SPOOL_SUFFIX, pid,
-                 (unsigned long long)boot_ns);
-        fd = make_file(spool, directory, path + at + 1);
-        spool->error = errno;
+        /* Two threads that record first may do so in the same nanosecond, one of which wins. */
+        do {
+            snprintf(path + at, SPOOL_PATH_MAX - at, "/%d-%016llx" SPOOL_SUFFIX, pid,
+                     (unsigned long long)boot_ns);
+            fd = make_file(spool, directory, path + at + 1);
+            spool->error = errno;
+        } while (fd < 0 && spool->error == EEXIST && ++boot_ns < latest);
         syscall(SYS_close, directory);
     } else {
         spool->error = errno;
