@@ -12,12 +12,14 @@
  * Bound: one encoded span. Payloads are at most a repaired record; around each
  * attribute, event and link stand tags, lengths, and a name of at most
  * OTLP_MAX_KEY bytes that is no part of the record; ids, times, flags and counts take the rest.
+ * A key is written with up to OTLP_SLACK bytes behind it that the next ones are written over.
  */
 #define OTLP_MAX_KEY 60u
+#define OTLP_SLACK 32u
 #define OTLP_SPAN_MAX_BYTES \
     (UTF8_REPAIR_GROWTH * RECORD_MAX_BYTES + CONFIG_MAX_RUN_ID + \
      (VIEW_MAX_ATTRIBUTES + 1) * (OTLP_MAX_KEY + 20u) + VIEW_MAX_EVENTS * (OTLP_MAX_KEY + 26u) + \
-     VIEW_MAX_EVENT_ATTRIBUTES * 20u + VIEW_MAX_LINKS * 48u + 256u)
+     VIEW_MAX_EVENT_ATTRIBUTES * 20u + VIEW_MAX_LINKS * 48u + 256u + OTLP_SLACK)
 
 /* Encodes the Span message into `out`. Returns its bytes. */
 size_t otlp_encode_span(const struct span_view *view,

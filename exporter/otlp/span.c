@@ -9,6 +9,7 @@
  * is no check per byte.
  */
 #include <assert.h>
+#include <endian.h>
 #include <string.h>
 
 #include "otlp.h"
@@ -23,6 +24,23 @@ enum wire_type { VARINT = 0, FIXED64 = 1, LENGTH = 2, FIXED32 = 5 };
 #define TAG(number, type) ((unsigned char)((number) << 3 | (type)))
 /* flags = 16, FIXED32: the only tag of two bytes. */
 #define TAG_FLAGS 0x85, 0x01
+/* KeyValue.key of each attribute that we know as it is sent. All are of one size, so that one
+ * is copied without a look at its length: what is too much is written over. */
+#define KEY_BYTES 32u
+static const struct encoded_key {
+    unsigned char tag, len;
+    unsigned char text[KEY_BYTES - 2];
+} keys[ATTR_COUNT] = {
+#define X(id, text) [ATTR_##id] = { TAG(1, LENGTH), sizeof(text) - 1, text },
+    SEMCONV_ATTRIBUTES(X)
+#undef X
+};
+#define X(id, text) static_assert(sizeof(text) - 1 <= KEY_BYTES - 2, "KEY_BYTES: " text);
+SEMCONV_ATTRIBUTES(X)
+#undef X
+static_assert(OTLP_SLACK >= sizeof keys[0], "what is written over may lie at the very end");
+/* A text up to this makes no length of two bytes in a KeyValue of ours. */
+#define SHORT_TEXT (0x7Fu - KEY_BYTES - 2u - 2u)
 
 static size_t varint_bytes(uint64_t v)
 {
@@ -45,11 +63,41 @@ static unsigned char *put_length(unsigned char *at, unsigned char tag, size_t le
     return put_varint(at, len);
 }
 
+/* memcpy for texts that are short as a rule: from both ends, overlapping. */
+static inline void copy_text(unsigned char *to, const unsigned char *from, size_t len)
+{
+    if (len > 32) {
+        memcpy(to, from, len);
+    } else if (len >= 16) {
+        memcpy(to, from, 16);
+        memcpy(to + len - 16, from + len - 16, 16);
+    } else if (len >= 8) {
+        memcpy(to, from, 8);
+        memcpy(to + len - 8, from + len - 8, 8);
+    } else if (len >= 4) {
+        memcpy(to, from, 4);
+        memcpy(to + len - 4, from + len - 4, 4);
+    } else {
+        for (size_t i = 0; i < len; i++)
+            to[i] = from[i];
+    }
+}
+
 static unsigned char *put_bytes(unsigned char *at, unsigned char tag, const void *data, size_t len)
 {
     at = put_length(at, tag, len);
-    memcpy(at, data, len);
+    copy_text(at, data, len);
     return at + len;
+}
+
+/* An id: `len` is known to the compiler. */
+static inline unsigned char *put_id(unsigned char *at, unsigned char tag, const void *id,
+                                    unsigned char len)
+{
+    at[0] = tag;
+    at[1] = len;
+    memcpy(at + 2, id, len);
+    return at + 2 + len;
 }
 
 static unsigned char *put_plain(unsigned char *at, struct text text)
@@ -67,16 +115,16 @@ static unsigned char *put_text(unsigned char *at, unsigned char tag, struct text
 static unsigned char *put_fixed64(unsigned char *at, unsigned char tag, uint64_t v)
 {
     *at++ = tag;
-    for (unsigned i = 0; i < 8; i++)
-        at[i] = (unsigned char)(v >> (8 * i));
-    return at + 8;
+    v = htole64(v);
+    memcpy(at, &v, sizeof v);
+    return at + sizeof v;
 }
 
 static unsigned char *put_little32(unsigned char *at, uint32_t v)
 {
-    for (unsigned i = 0; i < 4; i++)
-        at[i] = (unsigned char)(v >> (8 * i));
-    return at + 4;
+    v = htole32(v);
+    memcpy(at, &v, sizeof v);
+    return at + sizeof v;
 }
 
 static unsigned char *put_count(unsigned char *at, unsigned char tag, uint32_t count)
@@ -156,9 +204,9 @@ static size_t attribute_bytes(const struct field_view *field)
     return delimited(key.begin.len + key.end.len) + delimited(value_bytes(&value));
 }
 
-/* `tag`: of the repeated KeyValue in its message. */
-static unsigned char *put_attribute(unsigned char *at, unsigned char tag,
-                                    const struct field_view *field)
+/* An attribute of any kind and size. `tag`: of the repeated KeyValue in its message. */
+static unsigned char *put_any_attribute(unsigned char *at, unsigned char tag,
+                                        const struct field_view *field)
 {
     struct field_view value;
     struct attribute_key key = attribute_key(field, &value);
@@ -168,6 +216,34 @@ static unsigned char *put_attribute(unsigned char *at, unsigned char tag,
     at = put_plain(at, key.end);
     at = put_length(at, TAG(2, LENGTH), bytes);
     return put_value(at, &value);
+}
+
+/*
+ * Nearly all attributes: the key is one that we know, and all lengths are one byte each, so that
+ * the value's place is known before its length is:
+ *   tag, length, key (encoded), tag of the value, its length, AnyValue
+ */
+static unsigned char *put_attribute(unsigned char *at, unsigned char tag,
+                                    const struct field_view *field)
+{
+    const struct encoded_key *key = &keys[field->key];
+    unsigned char *value = at + 2 + 2 + key->len + 2, *end;
+    if (field->type > FIELD_BOOL || field->len > SHORT_TEXT)
+        return put_any_attribute(at, tag, field);
+    memcpy(at + 2, key, sizeof *key);
+    if (field->type == FIELD_STRING) {
+        value[0] = TAG(1, LENGTH);
+        value[1] = (unsigned char)field->len;
+        copy_text(value + 2, field->data, field->len);
+        end = value + 2 + field->len;
+    } else {
+        end = put_value(value, field);
+    }
+    value[-2] = TAG(2, LENGTH);
+    value[-1] = (unsigned char)(end - value);
+    at[0] = tag;
+    at[1] = (unsigned char)(end - at - 2);
+    return end;
 }
 
 static unsigned char *put_event(unsigned char *at, const struct event_view *event)
@@ -182,15 +258,15 @@ static unsigned char *put_event(unsigned char *at, const struct event_view *even
     at = put_fixed64(at, TAG(1, FIXED64), event->unix_ns);
     at = put_plain(put_length(at, TAG(2, LENGTH), name.len), name);
     for (size_t pos = 0; event_attribute_next(event, &pos, &attribute);)
-        at = put_attribute(at, TAG(3, LENGTH), &attribute);
+        at = put_any_attribute(at, TAG(3, LENGTH), &attribute);
     return put_count(at, TAG(4, VARINT), dropped);
 }
 
 static unsigned char *put_link(unsigned char *at, const struct record_link *link)
 {
     at = put_length(at, TAG(13, LENGTH), delimited(16) + delimited(8) + 1 + 4);
-    at = put_bytes(at, TAG(1, LENGTH), link->trace_id, 16);
-    at = put_bytes(at, TAG(2, LENGTH), link->span_id, 8);
+    at = put_id(at, TAG(1, LENGTH), link->trace_id, 16);
+    at = put_id(at, TAG(2, LENGTH), link->span_id, 8);
     *at++ = TAG(6, FIXED32);
     return put_little32(at, link_flags(link));
 }
@@ -214,11 +290,11 @@ size_t otlp_encode_span(const struct span_view *view, unsigned char out[static O
 {
     const struct record *record = view->record;
     unsigned char *at = out;
-    at = put_bytes(at, TAG(1, LENGTH), record->trace_id, 16);
-    at = put_bytes(at, TAG(2, LENGTH), record->span_id, 8);
+    at = put_id(at, TAG(1, LENGTH), record->trace_id, 16);
+    at = put_id(at, TAG(2, LENGTH), record->span_id, 8);
     at = put_text(at, TAG(3, LENGTH), view->tracestate);
     if (record->flags & RECORD_HAS_PARENT)
-        at = put_bytes(at, TAG(4, LENGTH), record->parent_span_id, 8);
+        at = put_id(at, TAG(4, LENGTH), record->parent_span_id, 8);
     at = put_text(at, TAG(5, LENGTH), view->name);
     *at++ = TAG(6, VARINT);
     *at++ = span_view_kind(view);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "make_record.h"
+#include "otlp.pb-c.h"
 #include "otlp/otlp.h"
 
 static const char *scope_name(unsigned scope)
@@ -197,6 +198,65 @@ Test(otlp, lengths_around_each_varint_boundary_are_right)
                  "key: \"url.full\"\nvalue {\nstring_value: \"%.*s\"\n}\n}\nflags", (int)lengths[i],
                  value);
         cr_assert_not_null(strstr(decoded(), expected), "length %zu", lengths[i]);
+    }
+}
+
+static const char *const key_texts[] = { [ATTR_NONE] = "",
+#define X(id, text) text,
+                                         SEMCONV_ATTRIBUTES(X)
+#undef X
+                                        };
+
+/* The last span, which is all of what was written; protobuf-c reads it. */
+static Otlp__Span *read_back(void)
+{
+    Otlp__Span *span = otlp__span__unpack(NULL, spans[nr_spans - 1].len, spans[nr_spans - 1].data);
+    cr_assert_not_null(span);
+    return span;
+}
+
+Test(otlp, every_key_reads_back_with_a_text_of_any_length)
+{
+    char value[200];
+    for (size_t i = 0; i < sizeof value; i++)
+        value[i] = (char)('a' + i % 26);
+    for (size_t len = 0; len < 140; len++) {
+        struct made_record *r = record_begin(1, 2, 3);
+        nr_spans = 0;
+        for (uint8_t key = 1; key < ATTR_COUNT; key++)
+            record_field(r, FIELD_STRING, key, value, len);
+        add(r);
+        Otlp__Span *span = read_back();
+        cr_assert_eq(span->n_attributes, ATTR_COUNT - 1);
+        for (uint8_t key = 1; key < ATTR_COUNT; key++) {
+            const Otlp__KeyValue *pair = span->attributes[key - 1];
+            cr_assert_str_eq(pair->key, key_texts[key]);
+            cr_assert_eq(strlen(pair->value->string_value), len, "%s", pair->key);
+            cr_assert_eq(memcmp(pair->value->string_value, value, len), 0, "%s", pair->key);
+        }
+        cr_assert_eq(span->flags, 257, "what follows lies where it should");
+        otlp__span__free_unpacked(span, NULL);
+        free(r);
+    }
+}
+
+Test(otlp, every_key_reads_back_with_a_number_of_any_length)
+{
+    for (unsigned bits = 0; bits <= 64; bits++) {
+        struct made_record *r = record_begin(1, 2, 0);
+        int64_t number = (int64_t)(bits == 0 ? 0 : UINT64_MAX >> (64 - bits));
+        nr_spans = 0;
+        for (uint8_t key = 1; key < ATTR_COUNT; key++)
+            record_int(r, key, number);
+        add(r);
+        Otlp__Span *span = read_back();
+        cr_assert_eq(span->n_attributes, ATTR_COUNT - 1);
+        for (uint8_t key = 1; key < ATTR_COUNT; key++) {
+            cr_assert_str_eq(span->attributes[key - 1]->key, key_texts[key]);
+            cr_assert_eq(span->attributes[key - 1]->value->int_value, number);
+        }
+        otlp__span__free_unpacked(span, NULL);
+        free(r);
     }
 }
 
