@@ -46,30 +46,55 @@ static size_t item_bytes(const struct item *item)
     return (bytes + _Alignof(struct item) - 1) & ~(_Alignof(struct item) - 1);
 }
 
-/* Room at the end: by moving the rest to the front when that frees at least half,
- * so that each byte is moved once at most; else by growing. */
-static bool make_room(struct batch_queue *queue)
+static bool is_wrapped(const struct batch_queue *queue)
 {
-    size_t used = queue->tail - queue->head;
-    if (queue->capacity - queue->tail >= queue->item_max_bytes)
-        return true;
-    if (queue->capacity && used <= queue->capacity / 2) {
-        memmove(queue->memory, queue->memory + queue->head, used);
-        queue->head = 0;
-        queue->tail = used;
-        return queue->capacity - used >= queue->item_max_bytes;
-    }
+    return queue->tail < queue->head;
+}
+
+/* Twice the memory, with the spans at its front. */
+static bool grow(struct batch_queue *queue)
+{
     size_t capacity = queue->capacity ? 2 * queue->capacity : QUEUE_FIRST_BYTES;
     while (capacity < 2 * queue->item_max_bytes)
         capacity *= 2;
     if (capacity > QUEUE_MAX_BYTES)
         return false;
-    unsigned char *memory = realloc(queue->memory, capacity);
+    unsigned char *memory = malloc(capacity);
     if (!memory)
         return false;
+    size_t first = (is_wrapped(queue) ? queue->end : queue->tail) - queue->head;
+    size_t second = is_wrapped(queue) ? queue->tail : 0;
+    if (queue->memory) {
+        memcpy(memory, queue->memory + queue->head, first);
+        memcpy(memory + first, queue->memory, second);
+    }
+    free(queue->memory);
     queue->memory = memory;
     queue->capacity = capacity;
+    queue->head = 0;
+    queue->tail = first + second;
     return true;
+}
+
+/* Room at the tail, which never catches up with the head: that would be an empty queue. */
+static bool make_room(struct batch_queue *queue)
+{
+    if (is_wrapped(queue))
+        return queue->head - queue->tail > queue->item_max_bytes || grow(queue);
+    if (queue->capacity - queue->tail >= queue->item_max_bytes)
+        return true;
+    if (queue->head <= queue->item_max_bytes)
+        return grow(queue);
+    queue->end = queue->tail;
+    queue->tail = 0;
+    return true;
+}
+
+/* The place behind an item that begins at `at`, where the next one does. */
+static size_t next_item(const struct batch_queue *queue, size_t at)
+{
+    size_t next = at + item_bytes(item_at(queue, at));
+    return is_wrapped(queue) && next == queue->end ? 0 : next;
 }
 
 unsigned char *batch_reserve(struct batch_queue *queue)
@@ -116,7 +141,7 @@ unsigned batch_peek(const struct batch_queue *queue, struct encoded_span *spans)
         spans[n++] = (struct encoded_span){ item->scope, item->source,
                                             queue->memory + at + sizeof *item, item->bytes };
         bytes += item->bytes;
-        at += item_bytes(item);
+        at = next_item(queue, at);
     }
     return n;
 }
@@ -124,7 +149,7 @@ unsigned batch_peek(const struct batch_queue *queue, struct encoded_span *spans)
 void batch_remove(struct batch_queue *queue, unsigned nr_spans)
 {
     for (unsigned i = 0; i < nr_spans; i++)
-        queue->head += item_bytes(item_at(queue, queue->head));
+        queue->head = next_item(queue, queue->head);
     queue->nr_spans -= nr_spans;
     if (queue->nr_spans == 0)
         queue->head = queue->tail = 0;

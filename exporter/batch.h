@@ -1,10 +1,10 @@
 /*
  * Encoded spans that wait for their batch (OTEL_BSP_*).
  *
- * One contiguous piece of memory, used as a queue: a span is encoded straight
- * into its end, a batch is read off its front. It grows to what the program
- * needs, never beyond QUEUE_MAX_BYTES, and never shrinks: in the steady state
- * nothing is allocated. Background thread only.
+ * One piece of memory, used as a ring: a span is encoded straight into its end, a
+ * batch is read off its front, none is moved. It grows to what the program needs,
+ * never beyond QUEUE_MAX_BYTES, and never shrinks: in the steady state nothing is
+ * allocated. Background thread only.
  */
 #ifndef OTELSHIM_BATCH_H
 #define OTELSHIM_BATCH_H
@@ -27,6 +27,7 @@ struct batch_limits {
 struct batch_queue {
     unsigned char *memory;
     size_t capacity, head, tail;
+    size_t end;            /* tail < head: where the spans at head end and those at 0 begin */
     size_t item_max_bytes; /* room that one span can take */
     struct batch_limits limits;
     uint32_t nr_spans;
