@@ -103,7 +103,7 @@ bool string_array_next(const struct field_view *array, size_t *pos, struct text 
  * every byte of a record three times over: it cannot run out. */
 static struct text valid_text(struct span_view *view, const unsigned char *data, size_t len)
 {
-    if (utf8_is_well_formed(data, len))
+    if (utf8_is_ascii(data, len) || utf8_is_well_formed(data, len))
         return (struct text){ data, len };
     unsigned char *out = view->repaired + view->repaired_bytes;
     size_t bytes = utf8_repair(data, len, out);
@@ -111,7 +111,8 @@ static struct text valid_text(struct span_view *view, const unsigned char *data,
     return (struct text){ out, bytes };
 }
 
-static void repair_string(struct span_view *view, struct field_view *field)
+static __attribute__((noinline)) void repair_string(struct span_view *view,
+                                                    struct field_view *field)
 {
     struct text text = valid_text(view, field->data, field->len);
     field->data = text.data;
@@ -161,7 +162,7 @@ static void repair_string_array(struct span_view *view, struct field_view *field
     view->repaired_bytes += field->len;
 }
 
-static bool payload_is_sound(const struct field_view *field)
+static inline bool payload_is_sound(const struct field_view *field)
 {
     switch (field->type) {
     case FIELD_INT:
@@ -232,25 +233,29 @@ static void take_named(struct span_view *view, struct field_view field)
     put_named(view, &field);
 }
 
-/* `slots[key]` is the attribute's place plus one, 0 while it was not seen. */
-static void take_attribute(struct span_view *view, struct field_view field,
-                           uint8_t slots[static ATTR_COUNT])
+/* Keys that were seen: slots[key] is the attribute's place plus one, 0 while it was not. */
+static inline __attribute__((always_inline)) void take_attribute(struct span_view *view,
+                                                                 const struct field_view *field,
+                                                                 uint8_t slots[static ATTR_COUNT])
 {
-    if (field.key == ATTR_NONE || field.key >= ATTR_COUNT || !payload_is_sound(&field) ||
-        (slots[field.key] == 0 && view->nr_attributes == limits.attributes)) {
+    unsigned key = field->key, slot;
+    if (key == ATTR_NONE || key >= ATTR_COUNT || !payload_is_sound(field) ||
+        (slots[key] == 0 && view->nr_attributes == limits.attributes)) {
         view->dropped_attributes++;
         return;
     }
-    if (field.type == FIELD_STRING) {
-        repair_string(view, &field);
-    } else if (field.type == FIELD_STRING_ARRAY) {
-        repair_string_array(view, &field);
+    if (slots[key] == 0)
+        slots[key] = (uint8_t)++view->nr_attributes;
+    slot = slots[key] - 1u;
+    view->attributes[slot] = *field;
+    if (field->type == FIELD_STRING) {
+        if (field->len > limits.value_chars || !utf8_is_ascii(field->data, field->len))
+            repair_string(view, &view->attributes[slot]);
+    } else if (field->type == FIELD_STRING_ARRAY) {
+        repair_string_array(view, &view->attributes[slot]);
         if (limits.value_chars != UINT32_MAX)
-            cut_string_array(view, &field, 0);
+            cut_string_array(view, &view->attributes[slot], 0);
     }
-    if (slots[field.key] == 0)
-        slots[field.key] = (uint8_t)++view->nr_attributes;
-    view->attributes[slots[field.key] - 1] = field;
 }
 
 /* Whether it has a key and a value of its type. */
@@ -311,7 +316,7 @@ static void take_scalar(struct span_view *view, const struct field_view *field,
         return;
     }
     if (value.key != ATTR_NONE) {
-        take_attribute(view, value, slots);
+        take_attribute(view, &value, slots);
         return;
     }
     struct field_view kept = *field;
@@ -418,8 +423,8 @@ static void take_link(struct span_view *view, const struct field_view *field)
     memcpy(&view->links[view->nr_links++], field->data, sizeof(struct record_link));
 }
 
-static void take_field(struct span_view *view, const struct field_view *field,
-                       int64_t real_minus_mono_ns, uint8_t slots[static ATTR_COUNT])
+static inline void take_field(struct span_view *view, const struct field_view *field,
+                              int64_t real_minus_mono_ns, uint8_t slots[static ATTR_COUNT])
 {
     switch (field->type) {
     case FIELD_NAME: view->name = valid_text(view, field->data, field->len); break;
@@ -431,7 +436,7 @@ static void take_field(struct span_view *view, const struct field_view *field,
     case FIELD_INT:
     case FIELD_DOUBLE:
     case FIELD_BOOL:
-    case FIELD_STRING_ARRAY: take_attribute(view, *field, slots); break;
+    case FIELD_STRING_ARRAY: take_attribute(view, field, slots); break;
     case FIELD_NAMED_ARRAY: take_named(view, *field); break;
     case FIELD_NAMED: take_scalar(view, field, slots); break;
     case FIELD_NAMED_EVENT: take_named_event(view, field, real_minus_mono_ns); break;
@@ -472,7 +477,8 @@ bool span_view_of(const struct record *record, int64_t real_minus_mono_ns, struc
 
     uint8_t slots[ATTR_COUNT] = { 0 };
     struct field_view field;
-    for (size_t pos = 0; record_next_field(record, &pos, &field);)
+    for (size_t pos = 0, bytes = record_fields_bytes(record);
+         fields_next(record->fields, bytes, &pos, &field);)
         take_field(view, &field, real_minus_mono_ns, slots);
     if (run_id_attribute.type != 0)
         view->attributes[view->nr_attributes++] = run_id_attribute;

@@ -1,11 +1,8 @@
 /*
  * UTF-8 check and repair (RFC 3629: no overlong forms, no surrogates, nothing
- * above U+10FFFF). Texts are ASCII nearly always: eight bytes are checked at once.
+ * above U+10FFFF). Texts are ASCII nearly always: that is asked first.
  */
 #include "utf8.h"
-
-#include <stdint.h>
-#include <string.h>
 
 static bool is_tail(unsigned char c)
 {
@@ -37,15 +34,9 @@ size_t utf8_sequence(const unsigned char *s, size_t len)
 
 bool utf8_is_well_formed(const unsigned char *s, size_t len)
 {
-    size_t i = 0;
-    while (i + 8 <= len) {
-        uint64_t word;
-        memcpy(&word, s + i, 8);
-        if (word & UINT64_C(0x8080808080808080))
-            break;
-        i += 8;
-    }
-    while (i < len) {
+    if (utf8_is_ascii(s, len))
+        return true;
+    for (size_t i = 0; i < len;) {
         size_t n = utf8_sequence(s + i, len - i);
         if (n == 0)
             return false;

@@ -144,13 +144,17 @@ static inline bool fields_next(const unsigned char *fields, size_t bytes, size_t
     return true;
 }
 
+/* Bytes of the run of fields in `r`; 0 where its sizes make no sense. */
+static inline size_t record_fields_bytes(const struct record *r)
+{
+    size_t before = offsetof(struct record, fields);
+    return r->size < before || r->fields_bytes > r->size - before ? 0 : r->fields_bytes;
+}
+
 /* The same through the fields of `r`. */
 static inline bool record_next_field(const struct record *r, size_t *pos, struct field_view *out)
 {
-    size_t room = r->size - offsetof(struct record, fields);
-    if (r->size < offsetof(struct record, fields) || r->fields_bytes > room)
-        return false;
-    return fields_next(r->fields, r->fields_bytes, pos, out);
+    return fields_next(r->fields, record_fields_bytes(r), pos, out);
 }
 
 #endif
