@@ -49,7 +49,7 @@ TREE_SRC := exporter/record.c exporter/utf8.c exporter/transport/text_buffer.c \
             $(addprefix exporter/transport/console_,collected.c line.c tree.c)
 # It checks the configuration with the shim's own, and speaks libcurl as the exporter does.
 CHECK_SRC := $(wildcard config/*.c) $(addprefix shim/,sdk/sampler.c sdk/rules.c proto/http_attrs.c proto/routes.c) \
-            exporter/transport/curl.c
+            $(addprefix exporter/transport/,curl.c aws.c)
 # And it reads the spool.
 SPOOL_SRC := $(addprefix shim/spool/,directory.c leftover.c liveness.c recovery.c)
 CLI_OBJ  := $(call obj,$(CLI_SRC) $(TREE_SRC) $(CHECK_SRC) $(SPOOL_SRC))

@@ -223,6 +223,7 @@ bool check_connect(const struct config *c)
         p.kind = kind_of(c);
         p.url = c->otlp.traces_url;
         p.unix_path = c->otlp.unix_path;
+        p.aws_sigv4 = p.kind != PROBE_GRPC ? c->otlp.aws_sigv4 : NULL;
         good = run(&p, p.kind == PROBE_GRPC ? "OTLP over gRPC" : "OTLP over HTTP");
     }
     if (zipkin && c->zipkin.url != NULL) {

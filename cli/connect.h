@@ -18,6 +18,7 @@ struct probe {
     bool https;
     const char *proxy; /* the variable that names one, or NULL */
     unsigned timeout_ms;
+    const char *aws_sigv4; /* "region:service" that requests are signed for, or NULL */
 };
 
 /* connect_request.c: an empty request by libcurl, as the exporter would send spans. False: they

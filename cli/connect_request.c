@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "connect.h"
+#include "transport/aws.h"
 
 #define DEFAULT_TIMEOUT_MS 10000L
 
@@ -31,6 +32,7 @@ struct answer {
     long status, version;
     long proxy_status; /* of CONNECT, 0: there was none */
     double total_ms;
+    const char *unsigned_because; /* it should be signed, and cannot be; or NULL */
 };
 
 /* ---- callbacks of libcurl ---- */
@@ -82,21 +84,30 @@ static int keep_debug(CURL *easy, curl_infotype type, char *text, size_t len, vo
 
 /* ---- the request ---- */
 
+static struct curl_slist *append_line(const struct curl_api *curl, struct curl_slist *list,
+                                      const char *name, const char *value)
+{
+    char *line;
+    if (asprintf(&line, "%s: %s", name, value) < 0)
+        return list;
+    list = curl->slist_append(list, line);
+    free(line);
+    return list;
+}
+
 static struct curl_slist *make_headers(const struct probe *p)
 {
     const struct config *c = p->config;
     const struct curl_api *curl = p->curl;
     struct curl_slist *list = curl->slist_append(NULL, forms[p->kind].content_type);
-    list = curl->slist_append(list, "Expect:");
+    if (p->aws_sigv4 == NULL) /* else it is signed as a header that is not sent (http_setup.c) */
+        list = curl->slist_append(list, "Expect:");
+    else if (*aws_session_token() != '\0')
+        list = append_line(curl, list, AWS_TOKEN_HEADER, aws_session_token());
     if (p->kind == PROBE_GRPC)
         list = curl->slist_append(list, "TE: trailers");
-    for (unsigned i = 0; i < c->otlp.nr_headers && p->kind != PROBE_ZIPKIN; i++) {
-        char *line;
-        if (asprintf(&line, "%s: %s", c->otlp.headers[i].key, c->otlp.headers[i].value) < 0)
-            continue;
-        list = curl->slist_append(list, line);
-        free(line);
-    }
+    for (unsigned i = 0; i < c->otlp.nr_headers && p->kind != PROBE_ZIPKIN; i++)
+        list = append_line(curl, list, c->otlp.headers[i].key, c->otlp.headers[i].value);
     return list;
 }
 
@@ -168,6 +179,10 @@ static void send_request(const struct probe *p, struct answer *a)
     if (easy == NULL)
         return;
     set_up(p, easy, a);
+    if (p->aws_sigv4 != NULL)
+        a->unsigned_because = aws_sign(p->curl, easy, p->aws_sigv4);
+    if (a->unsigned_because != NULL)
+        return;
     perform(p->curl, easy, a);
     p->curl->easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &a->status);
     p->curl->easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &a->proxy_status);
@@ -316,10 +331,30 @@ static bool tell_grpc(const struct answer *a)
     return advice == NULL;
 }
 
+/* False: nothing was sent, as the exporter would send nothing. */
+static bool tell_signature(const struct probe *p, const struct answer *a)
+{
+    if (p->kind == PROBE_GRPC && p->config->otlp.aws_sigv4 != NULL)
+        report_row("AWS", "none    OTEL_SHIM_OTLP_AWS_SIGV4 signs OTLP/HTTP only");
+    if (a->unsigned_because != NULL) {
+        report_row("AWS", "FAILED  %s: nothing is sent", a->unsigned_because);
+        report_advise("Requests are to be signed for AWS (OTEL_SHIM_OTLP_AWS_SIGV4=%s): give the "
+                      "programs credentials by AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
+                      p->aws_sigv4);
+        return false;
+    }
+    if (p->aws_sigv4 != NULL)
+        report_row("AWS", "signed  for %s%s", p->aws_sigv4,
+                   *aws_session_token() != '\0' ? ", with AWS_SESSION_TOKEN" : "");
+    return true;
+}
+
 bool connect_request(const struct probe *p)
 {
     struct answer a;
     send_request(p, &a);
+    if (!tell_signature(p, &a))
+        return false;
     if (a.code != CURLE_OK)
         return tell_failure(p, &a);
     if (p->https)

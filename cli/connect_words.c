@@ -70,7 +70,11 @@ const char *connect_http_advice(const struct probe *p, long status)
         return p->kind == PROBE_ZIPKIN
                    ? "OTEL_EXPORTER_ZIPKIN_ENDPOINT may hold credentials: http://USER:PASSWORD@HOST."
                    : "Set OTEL_EXPORTER_OTLP_HEADERS=authorization=... to valid credentials.";
-    case 403: return "The credentials are known, but may not send traces.";
+    case 403:
+        return p->aws_sigv4 != NULL
+                   ? "AWS does not take the signature: are REGION:SERVICE, the credentials and "
+                     "this machine's clock right, and may these credentials send traces?"
+                   : "The credentials are known, but may not send traces.";
     case 404:
     case 405: return path_advice(p);
     case 413: return "The collector refuses large requests: lower OTEL_BSP_MAX_EXPORT_BATCH_SIZE.";

@@ -150,7 +150,7 @@ static bool put_pair(struct file *f, const yaml_node_t *item, bool typed, struct
     struct attribute a;
     struct scalar name;
     struct file_text before = *text;
-    if (!attribute_part(f, item, &a) || !file_scalar(f, a.name, &name))
+    if (!attribute_part(f, item, &a) || a.value == NULL || !file_scalar(f, a.name, &name))
         return false;
     /* The service's name is a text, whatever somebody calls it. */
     typed = typed && strcmp(name.text, "service.name") != 0;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "aws.h"
 #include "http.h"
 
 #define PROXY_DEFAULT_PORT 1080u /* libcurl's */
@@ -57,13 +58,13 @@ static struct curl_slist *without_expect(const struct http *http, struct curl_sl
 static void set_headers(const struct http *http)
 {
     const struct endpoint *endpoint = http->endpoint;
-    const char *token = endpoint->aws_sigv4 ? getenv("AWS_SESSION_TOKEN") : NULL;
+    const char *token = endpoint->aws_sigv4 ? aws_session_token() : "";
     http->curl->easy_setopt(http->easy, CURLOPT_USERAGENT, endpoint->agent);
     struct curl_slist *list = NULL;
     for (unsigned i = 0; i < endpoint->nr_own; i++)
         list = add_line(http, list, endpoint->own[i].key, endpoint->own[i].value);
-    if (token && *token)
-        list = add_line(http, list, "X-Amz-Security-Token", token);
+    if (*token)
+        list = add_line(http, list, AWS_TOKEN_HEADER, token);
     list = without_expect(http, list);
     for (unsigned i = 0; i < endpoint->nr_headers; i++)
         if (endpoint_may_send(endpoint, &endpoint->headers[i], http->host))
@@ -165,27 +166,14 @@ static void set_tls(const struct http *http)
         http->curl->easy_setopt(http->easy, CURLOPT_SSLKEY, endpoint->client_key);
 }
 
-/* AWS's variables; false after logging that one is missing: an unsigned request would be
- * refused anyhow. */
+/* False after logging why requests cannot be signed: an unsigned one would be refused anyhow. */
 static bool set_signature(const struct http *http)
 {
     const char *scope = http->endpoint->aws_sigv4;
-    const char *key = getenv("AWS_ACCESS_KEY_ID"), *secret = getenv("AWS_SECRET_ACCESS_KEY");
-    char provider[128];
-    if (!scope)
-        return true;
-    if (!key || !*key || !secret || !*secret) {
-        http->host->log(LOG_ERROR, "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set: "
-                                   "spans are not exported");
-        return false;
-    }
-    snprintf(provider, sizeof provider, "aws:amz:%s", scope);
-    http->curl->easy_setopt(http->easy, CURLOPT_USERNAME, key);
-    http->curl->easy_setopt(http->easy, CURLOPT_PASSWORD, secret);
-    if (http->curl->easy_setopt(http->easy, CURLOPT_AWS_SIGV4, provider) == CURLE_OK)
-        return true;
-    http->host->log(LOG_ERROR, "libcurl cannot sign requests for AWS: spans are not exported");
-    return false;
+    const char *fault = scope != NULL ? aws_sign(http->curl, http->easy, scope) : NULL;
+    if (fault != NULL)
+        http->host->log(LOG_ERROR, "%s: spans are not exported", fault);
+    return fault == NULL;
 }
 
 bool http_setup(struct http *http)

@@ -4,6 +4,7 @@
 """
 import re
 
+from aws_signature import CREDENTIALS, TOKEN, signed_headers
 from harness import Failure, case
 
 ALONE = {"preload": False, "golden": "none", "compare": False, "injects": False}
@@ -105,4 +106,31 @@ connect("is_redirected", "redirect", r"  HTTP +FAILED .*status 307 .* to /v1/tra
 connect("gets_no_answer", "hang", TCP, "  HTTP +FAILED .*", r"  \d\. +It takes connections, but does not answer.*", code=1,
         env={"OTEL_EXPORTER_OTLP_TIMEOUT": "300"})
 connect("is_closed_upon", "close", "  HTTP +FAILED .*", r"  \d\. +It speaks something else than HTTP.*", code=1)
+
+
+# ---------------------------------------------------------------- signed for AWS
+def connect_signed(name, protocol, body, token, *lines):
+    """The test's request must be one that AWS takes."""
+    def check(run):
+        look(joined(run.shim.out), run.shim.code, 0, lines)
+        request, = run.sink.requests
+        signed = signed_headers(request["headers"], body, "eu-west-1", "xray")
+        if ("x-amz-security-token" in signed) != bool(token):
+            raise Failure(f"signed headers {signed}")
+
+    case(f"cli_connect_{name}", ["$OTELSHIM", "check", "--connect"], exit=1, lost=None, sink_protocol=protocol, check=check,
+         bare_env={"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:$CLOSED_PORT"}, **ALONE,
+         shim_env={"OTEL_SHIM_SPOOL_DIR": None, "OTEL_SHIM_OTLP_AWS_SIGV4": "eu-west-1:xray", **CREDENTIALS, **token})
+
+
+connect_signed("signs_for_aws", "http/protobuf", b"", {}, r"  AWS +signed +for eu-west-1:xray", "  HTTP +ok .*")
+connect_signed("signs_for_aws_with_a_token", "http/json", b"{}", {"AWS_SESSION_TOKEN": TOKEN},
+               r"  AWS +signed +for eu-west-1:xray, with AWS_SESSION_TOKEN", "  HTTP +ok .*")
+AWS = {"OTEL_SHIM_OTLP_AWS_SIGV4": "eu-west-1:xray"}
+connect("has_nothing_to_sign_with", "ok", r"  AWS +FAILED +AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set: nothing is sent",
+        r"  \d\. +Requests are to be signed for AWS .*", code=1, env=AWS)
+connect("is_refused_by_aws", "status:403", r"  HTTP +FAILED .*status 403 .*", r"  \d\. +AWS does not take the signature: .*", code=1,
+        env={**AWS, **CREDENTIALS})
+connect("does_not_sign_grpc", "ok", r"  AWS +none +OTEL_SHIM_OTLP_AWS_SIGV4 signs OTLP/HTTP only", r"  gRPC +ok .*", code=0,
+        env={**AWS, **CREDENTIALS}, sink_protocol="grpc")
 connect("has_nothing_to_reach", "ok", "  nothing is sent over the network.*", code=0, env={"OTEL_TRACES_EXPORTER": "console"})
