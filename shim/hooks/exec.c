@@ -30,6 +30,7 @@
 #include "hooks/process.h"
 #include "hooks/process_internal.h"
 #include "layout.h"
+#include "mem/readable.h"
 #include "process_state.h"
 #include "ring.h"
 #include "worker.h"
@@ -83,10 +84,13 @@ const char *executable_basename(const char *path, size_t *len)
     return name;
 }
 
-/* `target` as found, NULL: there is none. `memory` may hold its path. */
+/* `target` as found, NULL: there is none. `memory` may hold its path. What cannot be read
+ * stays as it is: the kernel will say EFAULT. */
 static char *const *environment(char *const envp[], const struct exec_target *target,
                                 const struct span_context *context, char *memory)
 {
+    if (envp != NULL && !mem_texts_are_readable(envp))
+        return envp;
     bool has_context = context != NULL && span_context_is_valid(context);
     struct env_inputs in = { .context = has_context ? context : NULL, .config = config };
     if (library_path[0] != 0) {
@@ -103,9 +107,12 @@ char *const *spawn_environment(char *const envp[], const char *file, bool search
     struct ring *ring = ring_of_thread();
     if (ring == NULL)
         return envp;
+    int saved_errno = errno; /* of the program: a spawn that succeeds leaves it alone */
     struct exec_target target = { AT_FDCWD, file, search };
     bool found = exec_target_find(&target, ring_scratch(ring));
-    return environment(envp, found ? &target : NULL, context, ring_scratch(ring));
+    char *const *env = environment(envp, found ? &target : NULL, context, ring_scratch(ring));
+    errno = saved_errno;
+    return env;
 }
 
 /* The scratch memory was prepared before the vfork, see process_span_before_vfork(). */
@@ -215,6 +222,8 @@ EXPORT int execvp(const char *file, char *const argv[])
 EXPORT int fexecve(int fd, char *const argv[], char *const envp[])
 {
     struct exec x;
+    if (envp == NULL) /* EINVAL, not an empty one as elsewhere */
+        return REAL(fexecve)(fd, argv, envp);
     exec_begin(&x, &(struct exec_target){ fd, "", false }, envp);
     int r = REAL(fexecve)(fd, argv, x.env);
     if (exec_failed(&x))

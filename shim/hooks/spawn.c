@@ -17,6 +17,7 @@
 #include "diag.h"
 #include "hooks/process_internal.h"
 #include "layout.h"
+#include "mem/readable.h"
 #include "process_state.h"
 
 #define SPAWN_SPANS 1024u /* children with an open span at once */
@@ -217,6 +218,12 @@ static int spawn(spawn_function real, bool search, struct call *call, pid_t *pid
                  const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attributes,
                  char *const argv[], char *const envp[])
 {
+    struct readable_pages pages = { { 0 }, 0 };
+    if (!mem_text_is_readable(&pages, file)) { /* the child's exec will say so */
+        call_leave(call);
+        return real(pid, file, actions, attributes, argv, envp);
+    }
+    errno = call->saved_errno;
     struct span span;
     span_start(&span, &instr_process, SPAN_CLIENT, call);
     char *const *env = spawn_environment(envp, file, search, &span.context);

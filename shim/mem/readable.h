@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -34,6 +35,52 @@ static inline bool mem_is_readable(const void *memory, size_t len)
         at = (at & ~(READABLE_PAGE_BYTES - 1)) + READABLE_PAGE_BYTES;
     }
     return true;
+}
+
+/* Pages that have been asked for a moment ago: many texts lie in few of them. */
+struct readable_pages {
+    uintptr_t known[4];
+    unsigned next;
+};
+
+static inline bool mem_page_is_readable(struct readable_pages *pages, const void *memory)
+{
+    uintptr_t page = (uintptr_t)memory & ~(READABLE_PAGE_BYTES - 1);
+    for (unsigned i = 0; i < 4; i++)
+        if (pages->known[i] == page && page != 0)
+            return true;
+    if (!mem_is_readable(memory, 1))
+        return false;
+    pages->known[pages->next++ % 4] = page;
+    return true;
+}
+
+/* A text up to its zero, in as many pages as it takes. */
+static inline bool mem_text_is_readable(struct readable_pages *pages, const char *text)
+{
+    for (;;) {
+        if (!mem_page_is_readable(pages, text))
+            return false;
+        size_t left = READABLE_PAGE_BYTES - ((uintptr_t)text & (READABLE_PAGE_BYTES - 1));
+        if (memchr(text, 0, left) != NULL)
+            return true;
+        text += left;
+    }
+}
+
+/* A table of texts, up to its NULL. */
+static inline bool mem_texts_are_readable(char *const texts[])
+{
+    struct readable_pages pages = { { 0 }, 0 };
+    for (;; texts++) {
+        const char *end = (const char *)(texts + 1) - 1;
+        if (!mem_page_is_readable(&pages, texts) || !mem_page_is_readable(&pages, end))
+            return false;
+        if (*texts == NULL)
+            return true;
+        if (!mem_text_is_readable(&pages, *texts))
+            return false;
+    }
 }
 
 #endif
