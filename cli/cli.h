@@ -19,6 +19,7 @@ enum cli_status { CLI_FAILED = 125, CLI_NOT_EXECUTABLE = 126, CLI_NOT_FOUND = 12
     SUBCOMMAND(check, "tells whether the configuration is right, and the collector reached") \
     SUBCOMMAND(doctor, "tells what will be seen of a program or a process, and why not") \
     SUBCOMMAND(recover, "sends what killed processes have left in the spool") \
+    SUBCOMMAND(export, "is the exporter process (OTEL_SHIM_EXPORTER=process)") \
     SUBCOMMAND(config, "lists the variables that are read")
 
 #define SUBCOMMAND(name, help) int cli_##name(int argc, char *argv[]);

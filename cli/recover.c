@@ -13,11 +13,11 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "exporter_host.h"
 #include "spool/recovery.h"
 #include "spool/spool.h"
 
-#define WATCH_PERIOD_S 2u    /* between two looks into the directory */
-#define WAIT_NS 100000000ull /* for the network, before the exporter is asked again */
+#define WATCH_PERIOD_S 2u /* between two looks into the directory */
 
 static void help(FILE *to)
 {
@@ -31,8 +31,6 @@ static void help(FILE *to)
         to);
 }
 
-/* ---- what the exporter asks of its host ---- */
-
 static void __attribute__((format(printf, 2, 3))) say(enum log_level level, const char *format, ...)
 {
     va_list args;
@@ -45,111 +43,12 @@ static void __attribute__((format(printf, 2, 3))) say(enum log_level level, cons
     va_end(args);
 }
 
-static void drop(enum drop_reason reason, uint64_t n)
-{
-    (void)reason, (void)n; /* of our own spans: there are none */
-}
-
-static struct exporter_account *account(const char *name)
-{
-    static struct exporter_account accounts[EXPORTER_MAX_ACCOUNTS];
-    static unsigned nr_accounts;
-    if (nr_accounts == EXPORTER_MAX_ACCOUNTS)
-        return NULL;
-    accounts[nr_accounts].name = name;
-    return &accounts[nr_accounts++];
-}
-
-static void progress(void)
-{
-}
-
-static bool plugin_is_allowed(const char *path)
-{
-    return config_exporter_is_allowed(config, path, true);
-}
-
-static void *open_library(const char *name, int flags)
-{
-    return dlopen(name, flags);
-}
-
-static void *find_symbol(void *handle, const char *name)
-{
-    return dlsym(handle, name);
-}
-
-static const struct exporter_host *host(void)
-{
-    static struct exporter_host h;
-    h = (struct exporter_host){
-        .log = say,
-        .drop = drop,
-        .account = account,
-        .progress = progress,
-        .recovery = &recovery_account,
-        .scope_name = recovery_scope_name,
-        .version = OTELSHIM_VERSION,
-        .executable_name = "otelshim",
-        .pid = getpid(),
-        .console_fd = -1,
-        .stdout_fd = -1,
-        .plugin_is_allowed = plugin_is_allowed,
-        .dlopen = open_library,
-        .dlsym = find_symbol,
-    };
-    return &h;
-}
-
-static const struct exporter_ops *open_exporter(void)
-{
-    char path[4096];
-    if (config->exporter_path != NULL)
-        snprintf(path, sizeof path, "%s", config->exporter_path);
-    else if (!library_find("libotelshim-exporter.so", path))
-        return NULL;
-    void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    const struct exporter_ops *(*entry)(void) = NULL;
-    if (handle != NULL)
-        *(void **)&entry = dlsym(handle, EXPORTER_ENTRY);
-    const struct exporter_ops *ops = entry != NULL ? entry() : NULL;
-    if (ops == NULL || ops->abi != EXPORTER_ABI || ops->open(config, host()) != 0) {
-        cli_say("%s cannot be used%s%s", path, handle == NULL ? ": " : "",
-                handle == NULL ? dlerror() : "");
-        return NULL;
-    }
-    return ops;
-}
-
-/* ---- the work ---- */
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-/* Until the exporter has delivered or dropped all that it was handed. */
-static void wait_for(const struct exporter_ops *exporter)
-{
-    while (exporter->pending() > 0) {
-        uint64_t due_ns = exporter->run(now_ns(), true), now = now_ns();
-        uint64_t ns = due_ns > now ? due_ns - now : 0;
-        ns = ns < WAIT_NS ? ns : WAIT_NS;
-        if (exporter->in_flight())
-            exporter->wait(ns);
-        else if (exporter->pending() > 0)
-            nanosleep(&(struct timespec){ .tv_nsec = (long)ns }, NULL);
-    }
-}
-
 /* Files that wait still. */
 static unsigned send_all(const struct exporter_ops *exporter)
 {
     if (recovery_look(config, 0) > 0)
         while (recovery_feed(config, 0, exporter) > 0)
-            wait_for(exporter);
+            exporter_host_wait(exporter);
     return recovery_look(config, 0);
 }
 
@@ -183,7 +82,7 @@ static int recover(bool watch)
         cli_say("this configuration has no spool");
         return CLI_FAILED;
     }
-    const struct exporter_ops *exporter = open_exporter();
+    const struct exporter_ops *exporter = exporter_host_open(say);
     if (exporter == NULL)
         return CLI_FAILED;
     unsigned left = send_all(exporter);

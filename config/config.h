@@ -85,6 +85,7 @@ enum propagator_flag {
 enum otlp_protocol { OTLP_HTTP_PROTOBUF, OTLP_HTTP_JSON, OTLP_GRPC };
 enum otlp_compression { OTLP_COMPRESSION_NONE, OTLP_COMPRESSION_GZIP };
 enum inline_dispatch { INLINE_AUTO, INLINE_TRUE, INLINE_FALSE };
+enum exporter_runs { EXPORTER_IS_THREAD, EXPORTER_IS_PROCESS };
 enum config_profile { PROFILE_NONE, PROFILE_DEV, PROFILE_CI, PROFILE_PROD };
 enum process_span_mode { PROCESS_SPAN_AUTO, PROCESS_SPAN_ALWAYS, PROCESS_SPAN_NEVER };
 
@@ -210,8 +211,11 @@ struct config {
     uint32_t exit_timeout_ms;
     const char *spool_dir; /* OTEL_SHIM_SPOOL_DIR, or NULL; "none": no spool */
     uint32_t spool_max_bytes, spool_max_age_s;
-    bool keep_deepbind;        /* OTEL_SHIM_KEEP_DEEPBIND: the program's dlopen flags stay */
-    const char *exporter_path; /* OTEL_SHIM_EXPORTER_PATH: the exporter object, or NULL */
+    bool keep_deepbind;               /* OTEL_SHIM_KEEP_DEEPBIND: the program's dlopen flags stay */
+    const char *exporter_path;        /* OTEL_SHIM_EXPORTER_PATH: the exporter object, or NULL */
+    enum exporter_runs exporter_runs; /* OTEL_SHIM_EXPORTER */
+    const char *exporter_command;     /* OTEL_SHIM_EXPORTER_COMMAND, or NULL */
+    uint32_t exporter_idle_ms;        /* OTEL_SHIM_EXPORTER_IDLE_TIMEOUT */
 
     const char *came_in[CONTEXT_FIELD_COUNT]; /* the context, by environment, or NULL */
 

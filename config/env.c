@@ -51,6 +51,7 @@ static void set_defaults(struct config *c)
     c->exit_timeout_ms = 2000;
     c->spool_max_bytes = 64u << 20;
     c->spool_max_age_s = 86400;
+    c->exporter_idle_ms = 30000;
 }
 
 /* What one pass over the environment could not keep. */

@@ -52,7 +52,8 @@
     SET(PROTOCOL) \
     SET(COMPRESSION) \
     SET(PROCESS_SPAN) \
-    SET(INLINE_DISPATCH)
+    SET(INLINE_DISPATCH) \
+    SET(EXPORTER_RUNS)
 
 #define SAMPLER_PARENT_BASED (1u << 8) /* beside an enum sampler_kind */
 
@@ -124,7 +125,9 @@
     WORD(PROCESS_SPAN, "never", PROCESS_SPAN_NEVER, BUILT) \
     WORD(INLINE_DISPATCH, "auto", INLINE_AUTO, BUILT) \
     WORD(INLINE_DISPATCH, "true", INLINE_TRUE, BUILT) \
-    WORD(INLINE_DISPATCH, "false", INLINE_FALSE, BUILT)
+    WORD(INLINE_DISPATCH, "false", INLINE_FALSE, BUILT) \
+    WORD(EXPORTER_RUNS, "thread", EXPORTER_IS_THREAD, BUILT) \
+    WORD(EXPORTER_RUNS, "process", EXPORTER_IS_PROCESS, BUILT)
 
 /* DEFAULT(profile, variable, value, only with the profile's value of this variable or NULL):
  * what OTEL_SHIM_PROFILE sets where nothing else does. */
@@ -322,7 +325,8 @@
         "Leave RTLD_DEEPBIND in the program's dlopen calls (libraries opened so are unseen)") \
     VAR("OTEL_SHIM_EXIT_TIMEOUT", MS, exit_timeout_ms, NONE, "2000", \
         "Longest time that a program's end waits for the last export") \
-    VAR("OTEL_SHIM_SPOOL_DIR", PATH, spool_dir, NONE, "/dev/shm/otelshim-UID, else /tmp/otelshim-UID", \
+    VAR("OTEL_SHIM_SPOOL_DIR", PATH, spool_dir, NONE, \
+        "/dev/shm/otelshim-UID, else /tmp/otelshim-UID", \
         "Absolute path of the directory (mode 0700, ours) in which records lie until they are " \
         "delivered, so that a crash loses none; `none` = in memory only") \
     VAR("OTEL_SHIM_SPOOL_MAX_BYTES", BYTES, spool_max_bytes, NONE, "67108864", \
@@ -330,6 +334,13 @@
     VAR("OTEL_SHIM_SPOOL_MAX_AGE", COUNT, spool_max_age_s, NONE, "86400", \
         "Seconds after which it is dropped") \
     VAR("OTEL_SHIM_EXPORTER_PATH", PATH, exporter_path, NONE, "beside libotelshim.so", \
-        "The exporter object, libotelshim-exporter.so")
+        "The exporter object, libotelshim-exporter.so") \
+    VAR("OTEL_SHIM_EXPORTER", CHOICE, exporter_runs, EXPORTER_RUNS, "thread", \
+        "Who sends: a thread of each program, or one process for all of a user's programs that " \
+        "send to the same place; it is started when it is needed (docs/ARCHITECTURE.md)") \
+    VAR("OTEL_SHIM_EXPORTER_COMMAND", PATH, exporter_command, NONE, \
+        "beside libotelshim.so, or ../../bin", "That process's program: the command `otelshim`") \
+    VAR("OTEL_SHIM_EXPORTER_IDLE_TIMEOUT", MS, exporter_idle_ms, NONE, "30000", \
+        "That process ends when it had nothing to send for so long")
 
 #endif

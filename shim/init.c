@@ -12,6 +12,7 @@
 #include "config.h"
 #include "context/process_context.h"
 #include "elf_object.h"
+#include "exporter_process.h"
 #include "layout.h"
 #include "process_state.h"
 #include "proto/http_attrs.h"
@@ -65,6 +66,7 @@ AT_START __attribute__((constructor)) static void init(void)
         process_state_create()) {
         context_init();
         worker_name_program();
+        remote_init(environ);
         http_attrs_init(config);
         uint32_t mask = 0;
         for (unsigned i = 0; i < registry_count; i++) {

@@ -15,6 +15,7 @@
 #include "process_state.h"
 #include "spool/spool_file.h"
 #include "spool/spool.h"
+#include "worker.h"
 
 /*
  * The region: a page of our own (struct spool), the spool file's header, and the rings. One
@@ -125,10 +126,10 @@ static bool slot_make(unsigned char *base, unsigned index)
     if (mprotect(ring, SLOT_BYTES, PROT_READ | PROT_WRITE) != 0)
         return false;
     int saved_errno = errno;
-    if (spool->header != NULL && index > 0)
-        spool_map_ring(spool, index, ring);
+    bool in_file = spool->header == NULL || index == 0 || spool_map_ring(spool, index, ring);
     errno = saved_errno;
-    return true;
+    /* An exporter process reads only what lies in the file. */
+    return in_file || !worker_is_remote();
 }
 
 /* Takes slot `index` if it was never used, or its thread ended and it is drained. */

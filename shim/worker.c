@@ -14,6 +14,7 @@
  *     BLOCKED   asleep, and its queue is full: no record wakes it
  *     WOKEN     a record came (from IDLE);  KICKED  look at once
  *     FAILED    no thread could be started; tried again at a flush
+ *     REMOTE    there is none: an exporter process reads the rings (exporter_process.h)
  */
 #include "worker.h"
 
@@ -33,6 +34,7 @@
 #include "call.h"
 #include "config.h"
 #include "diag.h"
+#include "exporter_process.h"
 #include "fork_lock.h"
 #include "layout.h"
 #include "process_state.h"
@@ -40,7 +42,7 @@
 #include "worker_report.h"
 #include "worker_thread.h"
 
-enum worker_state { NONE, STARTING, FAILED, IDLE, WOKEN, ARMED, RUNNING, BLOCKED, KICKED };
+enum worker_state { NONE, STARTING, FAILED, REMOTE, IDLE, WOKEN, ARMED, RUNNING, BLOCKED, KICKED };
 _Static_assert(WOKEN == WORKER_KNOWS_OF_RECORDS && RUNNING == WORKER_IS_AWAKE,
                "worker_notify looks at the order");
 
@@ -85,7 +87,12 @@ static void futex_wait(_Atomic uint32_t *word, uint32_t value, uint64_t ns)
 bool worker_is_running(void)
 {
     uint32_t s = atomic_load_explicit(&worker_state, memory_order_acquire);
-    return s != NONE && s != FAILED;
+    return s != NONE && s != FAILED && s != REMOTE;
+}
+
+AT_START bool worker_is_remote(void)
+{
+    return atomic_load_explicit(&worker_state, memory_order_acquire) == REMOTE;
 }
 
 void worker_fork_child(void)
@@ -93,6 +100,7 @@ void worker_fork_child(void)
     memset(&worker, 0, sizeof worker);
     atomic_store_explicit(&worker_state, NONE, memory_order_relaxed);
     lock = (struct fork_lock){ 0 };
+    remote_fork_child();
     diag_fork_child();
     worker_thread_fork_child();
 }
@@ -148,6 +156,11 @@ static bool start(uint32_t from)
         !atomic_compare_exchange_strong(&worker_state, &from, STARTING))
         return false;
     int saved_errno = errno;
+    if (remote_begin()) {
+        atomic_store(&worker_state, REMOTE);
+        errno = saved_errno;
+        return true;
+    }
     worker.on_valgrind = real_object_is_loaded("vgpreload_");
     int error = create_thread();
     if (error != 0) {
@@ -165,8 +178,12 @@ static bool start(uint32_t from)
 void worker_notify_slow(uint32_t state, bool urgent)
 {
     int saved_errno = errno;
-    if (state == NONE)
-        start(NONE);
+    if (state == NONE) {
+        /* Whoever has committed meanwhile has told nobody: this look comes behind it. */
+        if (start(NONE) && worker_is_remote())
+            remote_notify(urgent);
+    } else if (state == REMOTE)
+        remote_notify(urgent);
     else if ((state == IDLE || state == WOKEN || state == ARMED) &&
              atomic_compare_exchange_strong(&worker_state, &state, urgent ? KICKED : WOKEN))
         futex_wake(&worker_state);
@@ -343,8 +360,11 @@ AT_START void worker_flush(void)
     if (!worker_is_running()) {
         if (!worker_records_wait() && !atomic_load(&worker.open_wanted))
             return;
-        start(atomic_load(&worker_state));
+        if (!worker_is_remote())
+            start(atomic_load(&worker_state));
     }
+    if (worker_is_remote() && worker_records_wait())
+        remote_hurry();
     if (!worker_is_running() || nothing_to_flush())
         return;
     uint32_t ticket = atomic_fetch_add(&worker.flush_wanted, 1) + 1;
@@ -357,6 +377,13 @@ void worker_open_exporter(void)
     if (!process_enter())
         return;
     atomic_store(&worker.open_wanted, true);
+    if (config->exporter_runs == EXPORTER_IS_PROCESS) {
+        struct ring *ring = ring_borrow(); /* the spool is made now, too */
+        if (ring != NULL)
+            ring_return(ring);
+        if (atomic_load(&worker_state) == NONE && start(NONE))
+            return;
+    }
     worker_flush();
 }
 
@@ -370,6 +397,10 @@ void worker_before_leaving(void)
     worker_flush();
     if (!process_enter() || atomic_load(&worker.ending))
         return;
+    if (worker_is_remote()) {
+        remote_end(false);
+        return;
+    }
     fork_lock_acquire(&lock);
     worker_leave_spool();
     fork_lock_release(&lock);
@@ -378,7 +409,7 @@ void worker_before_leaving(void)
 void worker_before_exec(void)
 {
     worker_before_leaving();
-    if (process_enter() && !atomic_load(&worker.ending))
+    if (process_enter() && !atomic_load(&worker.ending) && !worker_is_remote())
         worker_report();
 }
 
@@ -391,6 +422,8 @@ AT_START void worker_end_of_process(void)
      * program's exit handlers take them down. */
     if (worker_is_running())
         fork_lock_acquire(&lock);
+    if (worker_is_remote() && !remote_end(true))
+        return; /* the exporter process removes the file, and tells what became of the spans */
     worker_leave_spool();
     worker_report();
 }
@@ -435,8 +468,12 @@ void worker_seal(void)
     worker_stop();
     if (!process_enter() || atomic_exchange(&worker.ending, true))
         return;
-    worker_leave_spool();
-    worker_report();
+    if (worker_is_remote()) {
+        remote_end(false);
+    } else {
+        worker_leave_spool();
+        worker_report();
+    }
     /* Nothing that commits a record later has anything to wake or to start. */
     atomic_store(&worker.sealed, true);
     atomic_store(&worker_state, RUNNING);

@@ -14,8 +14,8 @@
 
 /* The worker's state (see worker.c), in this order: from the first on, a record more
  * is no news to it; from the second on, a full batch is not either. */
-#define WORKER_KNOWS_OF_RECORDS 4u
-#define WORKER_IS_AWAKE 6u
+#define WORKER_KNOWS_OF_RECORDS 5u
+#define WORKER_IS_AWAKE 7u
 extern _Atomic uint32_t worker_state __attribute__((visibility("hidden")));
 void worker_notify_slow(uint32_t state, bool urgent);
 
@@ -34,6 +34,8 @@ static inline void worker_notify(bool urgent)
 void worker_name_program(void);
 /* Whether the worker runs in this process. */
 bool worker_is_running(void);
+/* Whether an exporter process does its work (exporter_process.h). */
+bool worker_is_remote(void);
 
 /*
  * Exports what has been recorded, waiting at most OTEL_SHIM_EXIT_TIMEOUT, and no

@@ -14,8 +14,10 @@
 #include "config.h"
 #include "diag.h"
 #include "exporter.h"
+#include "exporter_process.h"
 #include "layout.h"
 #include "ring.h"
+#include "worker.h"
 #include "worker_thread.h"
 
 /* What a line has told of a destination. */
@@ -152,8 +154,20 @@ static void tell_all(void)
     tell_details();
 }
 
+/* What an exporter process has done for this one. */
+static void take_account(struct exporter_account *account)
+{
+    uint64_t delivered, rejected;
+    remote_account(&delivered, &rejected);
+    used = true;
+    atomic_store_explicit(&account->delivered, delivered, memory_order_relaxed);
+    atomic_store_explicit(&account->drops[DROP_REJECTED], rejected, memory_order_relaxed);
+}
+
 AT_START void worker_report(void)
 {
+    if (worker_is_remote() && config->log_level >= LOG_DEBUG)
+        take_account(&report.accounts[0]);
     if (config->log_level >= LOG_DEBUG)
         tell_all();
 }

@@ -70,8 +70,13 @@ static uint32_t identify(unsigned char *out, const struct config *c, int pid)
     identity_put_scopes(&w, scope_name);
     if (c->run_id != NULL)
         identity_put(&w, IDENTITY_RUN_ID, IDENTITY_TEXT, c->run_id);
+    /* As exporter/resource/resource.c has them: the environment's old name counts as its new one. */
     for (unsigned i = 0; i < c->nr_resource; i++)
-        if (c->service_name == NULL || strcmp(c->resource[i].key, "service.name") != 0)
+        if (strcmp(c->resource[i].key, "deployment.environment") == 0 && *c->resource[i].value)
+            identity_put(&w, "deployment.environment.name", IDENTITY_TEXT, c->resource[i].value);
+    for (unsigned i = 0; i < c->nr_resource; i++)
+        if (strcmp(c->resource[i].key, "service.name") != 0 ||
+            (c->service_name == NULL && *c->resource[i].value))
             identity_put(&w, c->resource[i].key,
                          c->resource_kind[i] != ATTRIBUTE_TEXT ? (char)c->resource_kind[i]
                                                                : IDENTITY_TEXT,

@@ -14,6 +14,7 @@
 #define IDENTITY_RUN_ID "#run_id"
 #define IDENTITY_SCOPES "#scopes" /* names of instrumentations by record.scope, between commas */
 #define IDENTITY_SCOPES_MAX 512u
+#define IDENTITY_STARTED "#started" /* the process, in clock ticks since boot */
 /* Before the value of an attribute that is a number, in decimal; other values than these two have
  * their enum attribute_kind before them. */
 #define IDENTITY_NUMBER '='

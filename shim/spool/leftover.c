@@ -5,9 +5,13 @@
  */
 #include "leftover.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include "identity.h"
 
 #define JOURNAL_PART 0u
 
@@ -21,6 +25,20 @@ static bool read_at(int fd, void *to, size_t bytes, uint64_t at)
         have += (size_t)n;
     }
     return true;
+}
+
+/* Ours alone, a file, and nowhere else linked: fifos, links and other users' files are left
+ * where they are. */
+int leftover_open_file(int directory, const char *name, struct stat *is)
+{
+    int fd = openat(directory, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return -1;
+    if (fstat(fd, is) == 0 && S_ISREG(is->st_mode) && is->st_uid == geteuid() &&
+        is->st_nlink == 1 && (is->st_mode & 077) == 0 && is->st_size <= (off_t)SPOOL_MAX_BYTES)
+        return fd;
+    close(fd);
+    return -1;
 }
 
 bool leftover_open(struct leftover *l, int fd)
@@ -150,22 +168,30 @@ static const struct record *next_of_journal(struct leftover *l)
     return NULL;
 }
 
-static const struct record *next_of_ring(struct leftover *l)
+const struct record *leftover_record(const unsigned char *data, uint32_t bytes, uint32_t *at)
 {
-    l->real_minus_mono_ns = l->header.real_minus_mono_ns;
-    while (l->bytes - l->at >= sizeof(uint64_t)) {
-        const struct record *r = (const struct record *)(void *)(l->data + l->at);
-        uint32_t room = l->bytes - l->at;
+    while (bytes - *at >= sizeof(uint64_t)) {
+        const struct record *r = (const struct record *)(const void *)(data + *at);
+        uint32_t room = bytes - *at;
         if (r->type == RECORD_PAD && r->size >= RECORD_ALIGN && r->size <= room &&
             r->size % RECORD_ALIGN == 0) {
-            l->at += r->size;
+            *at += r->size;
             continue;
         }
         if (!is_sound(r, room))
             break;
-        l->at += r->size;
+        *at += r->size;
         return r;
     }
+    return NULL;
+}
+
+static const struct record *next_of_ring(struct leftover *l)
+{
+    l->real_minus_mono_ns = l->header.real_minus_mono_ns;
+    const struct record *r = leftover_record(l->data, l->bytes, &l->at);
+    if (r != NULL)
+        return r;
     l->corrupt += l->at != l->bytes;
     l->at = l->bytes;
     return NULL;
@@ -193,4 +219,27 @@ const struct record *leftover_next(struct leftover *l)
         }
         return r;
     }
+}
+
+const char *leftover_scope_name(const struct leftover *l, unsigned scope)
+{
+    static char name[64];
+    struct identity_pair pair = { 0 };
+    for (size_t pos = 0; identity_next(l->identity, l->identity_bytes, &pos, &pair);)
+        if (pair.key_len == strlen(IDENTITY_SCOPES) &&
+            memcmp(pair.key, IDENTITY_SCOPES, pair.key_len) == 0)
+            break;
+    if (pair.key_len != strlen(IDENTITY_SCOPES) ||
+        memcmp(pair.key, IDENTITY_SCOPES, pair.key_len) != 0)
+        return NULL;
+    const char *at = pair.value, *end = pair.value + pair.value_len;
+    for (; scope > 0 && at < end; at++)
+        scope -= *at == ',';
+    const char *comma = memchr(at, ',', (size_t)(end - at));
+    size_t len = (size_t)((comma != NULL ? comma : end) - at);
+    if (scope > 0 || len == 0 || len >= sizeof name)
+        return NULL;
+    memcpy(name, at, len);
+    name[len] = '\0';
+    return name;
 }

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "spool_file.h"
@@ -24,11 +25,18 @@ struct leftover {
     uint64_t corrupt;           /* parts that ended in nonsense */
 };
 
+/* Opens a file of the directory that is ours alone; -1: it is not. */
+int leftover_open_file(int directory, const char *name, struct stat *is);
 /* Reads the header by `fd`, which stays the caller's. False: it is no spool file, or one of
  * another build. */
 bool leftover_open(struct leftover *l, int fd);
 /* The next finished span, in memory of its own until the next call. NULL: the end. */
 const struct record *leftover_next(struct leftover *l);
 void leftover_close(struct leftover *l);
+/* The file's name for this instrumentation, NULL: none. Lives until the next call. */
+const char *leftover_scope_name(const struct leftover *l, unsigned scope);
+/* The next record of any kind in a ring's bytes, *at behind it. NULL: the end, *at == bytes, or
+ * no sense beyond. */
+const struct record *leftover_record(const unsigned char *data, uint32_t bytes, uint32_t *at);
 
 #endif

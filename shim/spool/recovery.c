@@ -52,20 +52,6 @@ enum look {
     LOOK_LEFTOVER,
 };
 
-/* Ours alone, a file, and nowhere else linked: fifos, links and other users' files are left
- * where they are. */
-static int open_file(int directory, const char *name, struct stat *is)
-{
-    int fd = openat(directory, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0)
-        return -1;
-    if (fstat(fd, is) == 0 && S_ISREG(is->st_mode) && is->st_uid == geteuid() &&
-        is->st_nlink == 1 && (is->st_mode & 077) == 0 && is->st_size <= (off_t)SPOOL_MAX_BYTES)
-        return fd;
-    close(fd);
-    return -1;
-}
-
 /* Its maker has not written anything yet, or was killed before: only the name says whose it
  * is. */
 static bool is_unborn(struct leftover *l, const char *name)
@@ -87,7 +73,7 @@ static enum look look_at(int directory, const char *name, uint64_t destination, 
                          struct stat *is)
 {
     bool foreign = false;
-    int fd = open_file(directory, name, is);
+    int fd = leftover_open_file(directory, name, is);
     if (fd < 0)
         return LOOK_NONE;
     if (is->st_ino == now.own) {
@@ -99,6 +85,10 @@ static enum look look_at(int directory, const char *name, uint64_t destination, 
     bool unborn = !sound && is_unborn(l, name);
     bool old = time(NULL) - is->st_mtime > RECOVERY_FOREIGN_AGE_S;
     if (!sound && !unborn && !old)
+        goto out;
+    /* Its exporter process knows better what it is called, but may be gone; the command takes it. */
+    if (sound && l->header.reader == SPOOL_READ_BY_PROCESS && l->header.identity == 0 &&
+        destination != 0 && !old)
         goto out;
     if ((sound || unborn) && (owner_is_alive(&l->header, getpid(), &foreign) || (foreign && !old)))
         goto out;
@@ -356,23 +346,5 @@ unsigned recovery_feed(const struct config *c, uint64_t destination,
 
 const char *recovery_scope_name(unsigned scope)
 {
-    static char name[64];
-    struct identity_pair pair = { 0 };
-    for (size_t pos = 0; identity_next(now.file.identity, now.file.identity_bytes, &pos, &pair);)
-        if (pair.key_len == strlen(IDENTITY_SCOPES) &&
-            memcmp(pair.key, IDENTITY_SCOPES, pair.key_len) == 0)
-            break;
-    if (pair.key_len != strlen(IDENTITY_SCOPES) ||
-        memcmp(pair.key, IDENTITY_SCOPES, pair.key_len) != 0)
-        return NULL;
-    const char *at = pair.value, *end = pair.value + pair.value_len;
-    for (; scope > 0 && at < end; at++)
-        scope -= *at == ',';
-    const char *comma = memchr(at, ',', (size_t)(end - at));
-    size_t len = (size_t)((comma != NULL ? comma : end) - at);
-    if (scope > 0 || len == 0 || len >= sizeof name)
-        return NULL;
-    memcpy(name, at, len);
-    name[len] = '\0';
-    return name;
+    return leftover_scope_name(&now.file, scope);
 }

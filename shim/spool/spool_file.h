@@ -19,6 +19,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "diag.h"
 #include "ring.h"
 #include "sdk/semconv.h"
 
@@ -64,7 +65,18 @@ struct spool_header {
     _Atomic uint64_t journal;
     /* Records that were delivered out of a leftover: skipped by who goes on with it. */
     uint64_t recovered;
+    /* A program without a worker, whose rings an exporter process reads (enum spool_reader). */
+    _Atomic uint32_t reader;
+    _Atomic uint32_t end;       /* enum spool_end; the program */
+    uint64_t drops[DROP_COUNT]; /* the program's own counters, at its end */
+    /* Of its spans, by the exporter process: delivered, refused for good. */
+    uint64_t delivered, rejected;
 };
+
+enum spool_reader { SPOOL_READ_BY_WORKER, SPOOL_READ_BY_PROCESS };
+/* HANDED_ON: it was about to become another program, so what follows is known only when the
+ * process is gone, or has another file. */
+enum spool_end { SPOOL_GOES_ON, SPOOL_ENDED, SPOOL_HANDED_ON };
 
 /* One record in the journal, `bytes` with this head, a multiple of RECORD_ALIGN. */
 struct journal_entry {

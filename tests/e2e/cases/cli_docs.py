@@ -37,7 +37,7 @@ def manual_is_help(run):
 case("cli_manual_pages_lint", ["sh", "-c", "mandoc -T lint -W warning $ROOT/docs/man/*.1 && mandoc -T utf8 $ROOT/docs/man/*.1 | "
                                "grep -c 'OTELSHIM'"], stdout=r"^\d+\n$", stderr="^$", needs=["mandoc"], **ASKED)
 case("cli_manual_has_the_options_of_help", ["true"], check=manual_is_help, **ASKED)
-for command in (*COMMANDS, "config"):
+for command in (*COMMANDS, "config", "export"):
     case(f"cli_{command}_has_help", ["$OTELSHIM", command, "--help"], stdout=f"^usage: otelshim {command}", stderr="^$", **ASKED)
 
 

@@ -1,0 +1,367 @@
+/*
+ * Programs' rings, read from outside; see export_clients.h.
+ *
+ * We are their single consumer, as the worker is in a program of its own, but by pread and
+ * pwrite: a mapping would be a SIGBUS when a file is cut. A record stays in its ring until it is
+ * delivered, and only then the ring's tail moves: whoever goes on after us, should we be killed, begins
+ * where it stands. Nothing of a file is believed but what is checked here.
+ */
+#include "export_clients.h"
+
+#include <dirent.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "export_client_identity.h"
+#include "spool/liveness.h"
+#include "spool/recovery.h"
+#include "spool/spool.h"
+
+struct client {
+    int fd; /* holds the file's lock */
+    ino_t inode;
+    char name[64];
+    struct spool_header header; /* as it was when the file was found */
+    bool superseded;            /* its process has another file since */
+    bool done;                  /* removed, or left to recovery */
+};
+
+static struct client *clients[CLIENTS_MAX];
+static unsigned nr_clients;
+
+/* What is read of a ring, and where it ends. */
+static unsigned char data[RING_DATA_BYTES];
+static uint32_t tails[RING_COUNT];
+static bool moved[RING_COUNT];
+
+/* ---- files ---- */
+
+static bool is_known(ino_t inode)
+{
+    for (unsigned i = 0; i < nr_clients; i++)
+        if (clients[i]->inode == inode)
+            return true;
+    return false;
+}
+
+static void supersede(const struct client *by)
+{
+    for (unsigned i = 0; i < nr_clients; i++)
+        if (clients[i]->header.pid == by->header.pid &&
+            clients[i]->header.created_boot_ns < by->header.created_boot_ns)
+            clients[i]->superseded = true;
+}
+
+static uint32_t end_of(int fd)
+{
+    uint32_t end = SPOOL_GOES_ON;
+    if (pread(fd, &end, sizeof end, offsetof(struct spool_header, end)) != sizeof end)
+        return SPOOL_GOES_ON;
+    return end;
+}
+
+static bool is_ours(const struct leftover *l)
+{
+    return l->header.reader == SPOOL_READ_BY_PROCESS &&
+           l->header.destination == spool_destination(config);
+}
+
+/* Takes the file into the table; false: it is none of ours, or somebody else's. */
+static bool take(struct leftover *l, const char *name, ino_t inode,
+                 const struct exporter_ops *exporter, struct round *round)
+{
+    bool foreign;
+    if (!leftover_open(l, l->fd) || !is_ours(l) || flock(l->fd, LOCK_EX | LOCK_NB) != 0)
+        return false;
+    bool lives = owner_is_alive(&l->header, getpid(), &foreign);
+    /* The word is read after the look at the process: it may have ended in between. */
+    if (foreign || !client_complete_identity(l, exporter))
+        return false;
+    if (!lives && end_of(l->fd) == SPOOL_GOES_ON) {
+        round->deaths = true;
+        return false;
+    }
+    struct client *c = malloc(sizeof *c);
+    if (c == NULL)
+        return false;
+    *c = (struct client){ .fd = l->fd, .inode = inode, .header = l->header };
+    strcpy(c->name, name);
+    supersede(c);
+    clients[nr_clients++] = c;
+    return true;
+}
+
+void clients_scan(int directory, const struct exporter_ops *exporter, struct round *round)
+{
+    static struct leftover l;
+    DIR *dir = fdopendir(dup(directory));
+    if (dir == NULL)
+        return;
+    rewinddir(dir);
+    for (struct dirent *e; (e = readdir(dir)) != NULL;) {
+        struct stat is;
+        size_t len = strlen(e->d_name), suffix = strlen(SPOOL_SUFFIX);
+        if (len <= suffix || len >= sizeof((struct client *)0)->name ||
+            strcmp(e->d_name + len - suffix, SPOOL_SUFFIX) != 0 || is_known(e->d_ino))
+            continue;
+        if (nr_clients == CLIENTS_MAX) {
+            round->overflow = true;
+            break;
+        }
+        int fd = leftover_open_file(directory, e->d_name, &is);
+        if (fd < 0)
+            continue;
+        memset(&l, 0, sizeof l);
+        l.fd = fd;
+        if (!take(&l, e->d_name, is.st_ino, exporter, round))
+            close(fd);
+    }
+    closedir(dir);
+}
+
+static void forget(struct client *c)
+{
+    close(c->fd);
+    c->done = true;
+}
+
+static void remove_done(void)
+{
+    unsigned left = 0;
+    for (unsigned i = 0; i < nr_clients; i++) {
+        if (clients[i]->done)
+            free(clients[i]);
+        else
+            clients[left++] = clients[i];
+    }
+    nr_clients = left;
+}
+
+/* ---- rings ---- */
+
+static bool read_ring(const struct client *c, unsigned index, struct ring *ring)
+{
+    off_t at = (off_t)(SPOOL_RINGS_AT + (uint64_t)index * SPOOL_RING_BYTES);
+    return pread(c->fd, ring, sizeof *ring, at) == sizeof *ring;
+}
+
+/* The bytes from `tail` on. False: the file was cut. */
+static bool read_data(const struct client *c, unsigned index, uint32_t tail, uint32_t bytes)
+{
+    off_t at = (off_t)(SPOOL_RINGS_AT + (uint64_t)index * SPOOL_RING_BYTES + RING_HEADER_BYTES);
+    uint32_t from = tail & RING_MASK, first = RING_DATA_BYTES - from;
+    first = bytes < first ? bytes : first;
+    return pread(c->fd, data, first, at + from) == (ssize_t)first &&
+           pread(c->fd, data + first, bytes - first, at) == (ssize_t)(bytes - first);
+}
+
+/* Hands over records of one ring, `room` at most. False: the exporter takes no more. */
+static bool feed_ring(const struct client *c, unsigned index, const struct exporter_ops *exporter,
+                      int64_t real_minus_mono_ns, unsigned *room)
+{
+    struct ring ring;
+    if (!read_ring(c, index, &ring))
+        return true; /* the file ends before */
+    uint32_t head = ring.head, tail = ring.tail, used = head - tail, at = 0, next = 0;
+    if (used == 0)
+        return true;
+    const struct record *r = NULL;
+    bool full = false, sound = used <= RING_DATA_BYTES && (head | tail) % RECORD_ALIGN == 0 &&
+                               read_data(c, index, tail, used);
+    while (sound && *room > 0 && (r = leftover_record(data, used, &next)) != NULL) {
+        bool sampled = r->type == RECORD_SPAN && (r->flags & RECORD_SAMPLED);
+        full = sampled && !exporter->accept_adopted(r, real_minus_mono_ns);
+        if (full)
+            break;
+        *room -= sampled;
+        at = next;
+    }
+    bool nonsense = !sound || (r == NULL && *room > 0 && next != used);
+    tails[index] = nonsense || (r == NULL && *room > 0) ? head : tail + at;
+    moved[index] = tails[index] != tail;
+    return !full;
+}
+
+/* True: something was taken out of rings; *more: not all. */
+static bool feed(const struct client *c, const struct exporter_ops *exporter, unsigned *handed,
+                 bool *more)
+{
+    struct timespec real, mono;
+    bool any = false, full = false;
+    unsigned room = config->bsp.max_export_batch_size < CLIENTS_CHUNK
+                        ? config->bsp.max_export_batch_size
+                        : CLIENTS_CHUNK;
+    unsigned most = room;
+    clock_gettime(CLOCK_REALTIME, &real);
+    clock_gettime(CLOCK_MONOTONIC, &mono);
+    int64_t offset_ns =
+        (int64_t)(real.tv_sec - mono.tv_sec) * 1000000000 + real.tv_nsec - mono.tv_nsec;
+    memset(moved, 0, sizeof moved);
+    for (unsigned i = 0; i < RING_COUNT && room > 0 && !full; i++)
+        full = !feed_ring(c, i, exporter, offset_ns, &room);
+    for (unsigned i = 0; i < RING_COUNT; i++)
+        any |= moved[i];
+    *handed = most - room;
+    *more = room == 0 || full;
+    return any;
+}
+
+/* What feed() took is done with: the rings have room again. */
+static void acknowledge(const struct client *c)
+{
+    for (unsigned i = 0; i < RING_COUNT; i++) {
+        off_t at = (off_t)(SPOOL_RINGS_AT + (uint64_t)i * SPOOL_RING_BYTES);
+        if (moved[i] &&
+            pwrite(c->fd, &tails[i], sizeof tails[i], at + (off_t)offsetof(struct ring, tail)) < 0)
+            return;
+    }
+}
+
+static bool has_records(const struct client *c)
+{
+    struct ring ring;
+    for (unsigned i = 0; i < RING_COUNT; i++)
+        if (read_ring(c, i, &ring) && ring.head != ring.tail)
+            return true;
+    return false;
+}
+
+/* ---- accounts ---- */
+
+struct sums {
+    uint64_t delivered, rejected, failed;
+};
+
+static struct sums sums_now(void)
+{
+    struct sums s = { .delivered = recovery_account.delivered };
+    for (int i = 0; i < DROP_COUNT; i++)
+        *(i == DROP_REJECTED || i == DROP_TOO_LARGE ? &s.rejected : &s.failed) +=
+            recovery_account.drops[i];
+    return s;
+}
+
+static void count(const struct client *c, const struct sums *before, const struct sums *after)
+{
+    uint64_t words[2];
+    off_t at = offsetof(struct spool_header, delivered);
+    if (pread(c->fd, words, sizeof words, at) != sizeof words)
+        return;
+    words[0] += after->delivered - before->delivered;
+    words[1] += after->rejected - before->rejected;
+    if (pwrite(c->fd, words, sizeof words, at) < 0)
+        return;
+}
+
+/* The line that a program with a worker of its own writes itself (shim/worker_report.c). */
+static void tell(const struct client *c, tell_function *say)
+{
+    static const char *const names[] = {
+#define X(id, text) [DROP_##id] = text,
+        DROP_REASONS(X)
+#undef X
+    };
+    struct spool_header h;
+    struct ring ring;
+    uint64_t made = 0, dropped = 0;
+    char reasons[256] = "";
+    size_t len = 0;
+    if (pread(c->fd, &h, sizeof h, 0) != sizeof h)
+        return;
+    for (unsigned i = 0; i < RING_COUNT; i++)
+        made += read_ring(c, i, &ring) ? ring.made : 0;
+    made += h.drops[DROP_RING_FULL] + h.drops[DROP_NO_RING] + h.drops[DROP_REENTRANT] +
+            h.drops[DROP_TABLE_FULL];
+    h.drops[DROP_REJECTED] += h.rejected;
+    for (int i = 0; i < DROP_COUNT; i++) {
+        dropped += h.drops[i];
+        if (h.drops[i] != 0 && len < sizeof reasons)
+            len += (size_t)snprintf(reasons + len, sizeof reasons - len, " %s=%" PRIu64, names[i],
+                                    h.drops[i]);
+    }
+    if (made != 0)
+        say(h.pid, "spans made=%" PRIu64 " delivered=%" PRIu64 " dropped=%" PRIu64 "%s", made,
+            h.delivered, dropped, reasons);
+}
+
+/* ---- a round ---- */
+
+/* Whether this program makes no more records; read before its rings are. A killed one is left
+ * to recovery, which knows what it was about. */
+static bool has_ended(struct client *c, struct round *round)
+{
+    bool foreign;
+    uint32_t end = end_of(c->fd);
+    if (end == SPOOL_ENDED || c->superseded)
+        return true;
+    if (owner_is_alive(&c->header, getpid(), &foreign))
+        return false;
+    if (end_of(c->fd) != SPOOL_GOES_ON)
+        return true;
+    round->deaths = true;
+    forget(c);
+    return false;
+}
+
+/* One batch of one program. True: there is more that shall not wait for more. */
+static bool send_some(struct client *c, bool ended, const struct exporter_ops *exporter,
+                      struct round *round)
+{
+    static struct leftover l;
+    struct sums before = sums_now();
+    unsigned handed = 0;
+    bool more = false;
+    if (!leftover_open(&l, c->fd)) {
+        forget(c);
+        return false;
+    }
+    exporter_host_take_in_hand(&l);
+    bool any = exporter->adopt(l.identity, l.identity_bytes) && feed(c, exporter, &handed, &more);
+    if (any && handed > 0)
+        exporter_host_wait(exporter);
+    exporter_host_take_in_hand(NULL);
+    struct sums after = sums_now();
+    bool failed = after.failed != before.failed;
+    if (any && !failed) {
+        acknowledge(c);
+        count(c, &before, &after);
+    }
+    round->failed |= failed;
+    round->sent |= any && !failed;
+    return any && !failed && (more || ended);
+}
+
+static void finish(struct client *c, int directory, tell_function *say)
+{
+    tell(c, say);
+    unlinkat(directory, c->name, 0);
+    forget(c);
+}
+
+static bool send_client(struct client *c, int directory, const struct exporter_ops *exporter,
+                        tell_function *say, struct round *round)
+{
+    bool ended = has_ended(c, round);
+    bool more = !c->done && has_records(c) && send_some(c, ended, exporter, round);
+    if (ended && !c->done && !has_records(c))
+        finish(c, directory, say);
+    return more && !c->done;
+}
+
+void clients_send(int directory, const struct exporter_ops *exporter, tell_function *say,
+                  struct round *round)
+{
+    bool more = true;
+    while (more && !round->failed) {
+        more = false;
+        for (unsigned i = 0; i < nr_clients && !round->failed; i++)
+            if (!clients[i]->done)
+                more |= send_client(clients[i], directory, exporter, say, round);
+        remove_done();
+    }
+}

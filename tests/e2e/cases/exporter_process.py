@@ -1,0 +1,134 @@
+"""
+OTEL_SHIM_EXPORTER=process: one process sends for all of a user's programs, which hold nothing of it.
+
+The exporter process ends soon after the last span, and a case waits for all that its program has left
+running: so what a case finds in the collector and in the log is all there will be.
+"""
+import os
+import re
+
+from harness import Failure, case
+
+PROCESS = {"OTEL_SHIM_EXPORTER": "process", "OTEL_SHIM_EXPORTER_IDLE_TIMEOUT": "300", "OTEL_BSP_SCHEDULE_DELAY": "100"}
+# As in sqlite_languages.py.
+SHELL = "CREATE TABLE t(a, b); INSERT INTO t VALUES(1, 'hunter2'), (2, 'other'); SELECT a FROM t WHERE b <> 'x';"
+PYTHON = """
+import sqlite3
+db = sqlite3.connect(":memory:")
+db.execute("CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT)")
+db.executemany("INSERT INTO t(b) VALUES (?)", [("hunter2",), ("x",), ("y",)])
+db.commit()
+print(db.execute("SELECT a, b FROM t ORDER BY a").fetchall())
+"""
+# In python: a statement by the language's own module, which makes a span.
+STATEMENT = "import sqlite3; sqlite3.connect(':memory:').execute('select 1').fetchall()\n"
+
+
+def expect(holds, text):
+    if not holds:
+        raise Failure(text)
+
+
+def exporters(run):
+    """The exporter processes that there were, by their number; and where they are now."""
+    return [re.match(r"otelshim\[(\d+)\]", line)[1] for line in run.log_lines if line.endswith("exporter process begins")]
+
+
+def one_exporter(run):
+    expect(len(exporters(run)) == 1, f"exporter processes: {exporters(run)}")
+    expect(len([line for line in run.log_lines if line.endswith("exporter process ends")]) == 1, "it did not end")
+    left = os.listdir(os.path.join(run.dir, "spool"))
+    expect(not left, f"left in the spool: {left}")
+
+
+def process(name, argv, check=None, env=None, **options):
+    def whole(run):
+        one_exporter(run)
+        if check:
+            check(run)
+    case("exporter_process_" + name, argv, shim_env=PROCESS | (env or {}), check=whole, **options)
+
+
+# ---------------------------------------------------------------- the same spans
+process("curl", ["curl", "-sS", "$WEB/hello"], golden="curl/one", stdout="hello")
+process("sqlite_shell", ["sqlite3", ":memory:", SHELL], golden="sqlite_shell", stdout="1\n2", secrets=["hunter2"])
+process("python_sqlite", ["$PYTHON", "-c", PYTHON], golden="python_sqlite", secrets=["hunter2"])
+
+
+def resources_are_alike(run):
+    """Of the same program in both modes: the same keys, and the same values but for what is each process's own."""
+    found = {s["resource"]["process.pid"]: s["resource"] for s in run.spans
+             if s["resource"]["process.executable.name"] == "sqlite3"}
+    expect(len(found) == 2, f"{len(found)} processes")
+    a, b = found.values()
+    own = {"process.pid", "service.instance.id", "process.creation.time"}
+    differ = {k: (a.get(k), b.get(k)) for k in a.keys() | b.keys() if k not in own and a.get(k) != b.get(k)}
+    expect(not differ, f"differ: {differ}")
+    expect(all(a.get(k) and b.get(k) for k in own) and a["service.instance.id"] != b["service.instance.id"], f"{a} {b}")
+
+
+TWICE = "sqlite3 :memory: 'select 1'; env $$OTHER_MODE sqlite3 :memory: 'select 1'"
+for name, attributes in (("resource", "a=b,c=%2C"), ("resource_environment", "deployment.environment=here,service.name=x")):
+    process(name, ["sh", "-c", TWICE], golden=None, check=resources_are_alike, bare_env={"OTHER_MODE": "A=1"},
+            env={"OTHER_MODE": "OTEL_SHIM_EXPORTER=thread", "OTEL_RESOURCE_ATTRIBUTES": attributes}, parallel=True)
+
+# ---------------------------------------------------------------- nothing of it in the program
+HOLDS = STATEMENT + """
+import os
+def all_there_is():
+    maps = open("/proc/self/maps").read()
+    print(os.listdir("/proc/self/task") == [str(os.getpid())], "libcurl" in maps, "exporter.so" in maps,
+          sorted(os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd") if fd > "2" and os.path.lexists(f"/proc/self/fd/{fd}")))
+all_there_is()
+import time
+time.sleep(0.4)
+all_there_is()
+"""
+process("holds_nothing", ["$PYTHON", "-c", HOLDS], golden=None, stdout="True False False \\[.*\nTrue False False")
+WAITS = """
+import os, signal
+seen = []
+signal.signal(signal.SIGCHLD, lambda *a: seen.append("SIGCHLD"))
+""" + STATEMENT + """
+def children():
+    for options in (0, os.WNOHANG, os.WNOHANG | 0x40000000):
+        try:
+            print(os.waitpid(-1, options))
+        except ChildProcessError:
+            print("no child")
+children()
+import time
+time.sleep(1)
+children()
+print(seen, os.getsid(0) == os.getpgid(0))
+"""
+process("is_nobodys_child", ["$PYTHON", "-c", WAITS], golden=None, env={"OTEL_SHIM_EXPORTER_IDLE_TIMEOUT": "3000"}, stdout=r"(no child\n){6}\[\]")
+
+
+# ---------------------------------------------------------------- when it begins and ends
+def count_exporters(wanted):
+    return lambda run: expect(len(exporters(run)) == wanted, f"exporter processes: {exporters(run)}")
+
+
+PAUSED = STATEMENT + "import time; time.sleep(1.2)\n" + STATEMENT
+for name, idle, wanted in (("ends_when_idle_and_is_started_again", "200", 2), ("stays_until_idle", "3000", 1)):
+    case("exporter_process_" + name, ["$PYTHON", "-c", PAUSED], golden=None, check=count_exporters(wanted),
+         shim_env=PROCESS | {"OTEL_SHIM_EXPORTER_IDLE_TIMEOUT": idle})
+
+
+# ---------------------------------------------------------------- where it cannot be: the thread does it
+def thread(name, argv, env, says, **options):
+    def check(run):
+        expect(not exporters(run), "there was an exporter process")
+        expect(any(re.search("not a process: .*" + says, line) for line in run.log_lines), f"our log does not say {says}")
+        expect(run.spans, "no span arrived")
+    case("exporter_process_" + name, argv, golden=None, shim_env=PROCESS | env, check=check, **options)
+
+
+STATEMENTS = ["sqlite3", ":memory:", "select 1"]
+thread("command_is_missing", STATEMENTS, {"OTEL_SHIM_EXPORTER_COMMAND": "/nonexistent"}, "OTEL_SHIM_EXPORTER_COMMAND")
+thread("without_a_spool", STATEMENTS, {"OTEL_SHIM_SPOOL_DIR": "none"}, "there is no spool")
+thread("relative_path", STATEMENTS, {"OTEL_EXPORTER_OTLP_CERTIFICATE": "ca.pem"}, "relative")
+thread("is_for_the_network", STATEMENTS, {"OTEL_TRACES_EXPORTER": "otlp,otlp_file"}, "this program's own")
+REAPER = "import ctypes; ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)\n" + STATEMENT
+thread("in_a_reaper_of_orphans", ["$PYTHON", "-c", REAPER], {}, "children of others")
