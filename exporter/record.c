@@ -111,8 +111,7 @@ static struct text valid_text(struct span_view *view, const unsigned char *data,
     return (struct text){ out, bytes };
 }
 
-static __attribute__((noinline)) void repair_string(struct span_view *view,
-                                                    struct field_view *field)
+static void repair_string(struct span_view *view, struct field_view *field)
 {
     struct text text = valid_text(view, field->data, field->len);
     field->data = text.data;
@@ -162,7 +161,7 @@ static void repair_string_array(struct span_view *view, struct field_view *field
     view->repaired_bytes += field->len;
 }
 
-static inline bool payload_is_sound(const struct field_view *field)
+static bool payload_is_sound(const struct field_view *field)
 {
     switch (field->type) {
     case FIELD_INT:
@@ -233,29 +232,47 @@ static void take_named(struct span_view *view, struct field_view field)
     put_named(view, &field);
 }
 
-/* Keys that were seen: slots[key] is the attribute's place plus one, 0 while it was not. */
-static inline __attribute__((always_inline)) void take_attribute(struct span_view *view,
-                                                                 const struct field_view *field,
-                                                                 uint8_t slots[static ATTR_COUNT])
+/*
+ * Keys that were seen: slots[key] is the attribute's place plus one, 0 while it was not.
+ * What nearly all attributes are: a text of ASCII or a number, its key the first of its kind.
+ * False: it is something else, and nothing was taken.
+ */
+static inline bool take_plain(struct span_view *view, struct field_view field,
+                              uint8_t slots[static ATTR_COUNT])
 {
-    unsigned key = field->key, slot;
-    if (key == ATTR_NONE || key >= ATTR_COUNT || !payload_is_sound(field) ||
-        (slots[key] == 0 && view->nr_attributes == limits.attributes)) {
+    unsigned nr = view->nr_attributes;
+    if (field.key - 1u >= ATTR_COUNT - 1u || slots[field.key] != 0 || nr == limits.attributes)
+        return false;
+    if (field.type == FIELD_STRING) {
+        if (field.len > limits.value_chars || !utf8_is_ascii(field.data, field.len))
+            return false;
+    } else if (field.type != FIELD_INT || field.len != sizeof(int64_t)) {
+        return false;
+    }
+    view->attributes[nr] = field;
+    slots[field.key] = (uint8_t)(nr + 1);
+    view->nr_attributes = nr + 1;
+    return true;
+}
+
+static void take_attribute(struct span_view *view, struct field_view field,
+                           uint8_t slots[static ATTR_COUNT])
+{
+    if (field.key == ATTR_NONE || field.key >= ATTR_COUNT || !payload_is_sound(&field) ||
+        (slots[field.key] == 0 && view->nr_attributes == limits.attributes)) {
         view->dropped_attributes++;
         return;
     }
-    if (slots[key] == 0)
-        slots[key] = (uint8_t)++view->nr_attributes;
-    slot = slots[key] - 1u;
-    view->attributes[slot] = *field;
-    if (field->type == FIELD_STRING) {
-        if (field->len > limits.value_chars || !utf8_is_ascii(field->data, field->len))
-            repair_string(view, &view->attributes[slot]);
-    } else if (field->type == FIELD_STRING_ARRAY) {
-        repair_string_array(view, &view->attributes[slot]);
+    if (field.type == FIELD_STRING) {
+        repair_string(view, &field);
+    } else if (field.type == FIELD_STRING_ARRAY) {
+        repair_string_array(view, &field);
         if (limits.value_chars != UINT32_MAX)
-            cut_string_array(view, &view->attributes[slot], 0);
+            cut_string_array(view, &field, 0);
     }
+    if (slots[field.key] == 0)
+        slots[field.key] = (uint8_t)++view->nr_attributes;
+    view->attributes[slots[field.key] - 1] = field;
 }
 
 /* Whether it has a key and a value of its type. */
@@ -316,7 +333,7 @@ static void take_scalar(struct span_view *view, const struct field_view *field,
         return;
     }
     if (value.key != ATTR_NONE) {
-        take_attribute(view, &value, slots);
+        take_attribute(view, value, slots);
         return;
     }
     struct field_view kept = *field;
@@ -423,8 +440,11 @@ static void take_link(struct span_view *view, const struct field_view *field)
     memcpy(&view->links[view->nr_links++], field->data, sizeof(struct record_link));
 }
 
-static inline void take_field(struct span_view *view, const struct field_view *field,
-                              int64_t real_minus_mono_ns, uint8_t slots[static ATTR_COUNT])
+/* Out of line: few fields of few spans come here, and all that they need is not the loop's. */
+static __attribute__((noinline)) void take_field(struct span_view *view,
+                                                 const struct field_view *field,
+                                                 int64_t real_minus_mono_ns,
+                                                 uint8_t slots[static ATTR_COUNT])
 {
     switch (field->type) {
     case FIELD_NAME: view->name = valid_text(view, field->data, field->len); break;
@@ -436,7 +456,7 @@ static inline void take_field(struct span_view *view, const struct field_view *f
     case FIELD_INT:
     case FIELD_DOUBLE:
     case FIELD_BOOL:
-    case FIELD_STRING_ARRAY: take_attribute(view, field, slots); break;
+    case FIELD_STRING_ARRAY: take_attribute(view, *field, slots); break;
     case FIELD_NAMED_ARRAY: take_named(view, *field); break;
     case FIELD_NAMED: take_scalar(view, field, slots); break;
     case FIELD_NAMED_EVENT: take_named_event(view, field, real_minus_mono_ns); break;
@@ -447,11 +467,14 @@ static inline void take_field(struct span_view *view, const struct field_view *f
     }
 }
 
-static bool is_zero(const uint8_t *id, size_t len)
+/* `len`: a multiple of eight. */
+static inline bool is_zero(const uint8_t *id, size_t len)
 {
-    uint8_t any = 0;
-    for (size_t i = 0; i < len; i++)
-        any |= id[i];
+    uint64_t any = 0, word;
+    for (size_t i = 0; i < len; i += sizeof word) {
+        memcpy(&word, id + i, sizeof word);
+        any |= word;
+    }
     return any == 0;
 }
 
@@ -478,8 +501,12 @@ bool span_view_of(const struct record *record, int64_t real_minus_mono_ns, struc
     uint8_t slots[ATTR_COUNT] = { 0 };
     struct field_view field;
     for (size_t pos = 0, bytes = record_fields_bytes(record);
-         fields_next(record->fields, bytes, &pos, &field);)
-        take_field(view, &field, real_minus_mono_ns, slots);
+         fields_next(record->fields, bytes, &pos, &field);) {
+        if (take_plain(view, field, slots))
+            continue;
+        struct field_view other = field; /* a copy: the one of the loop stays in registers */
+        take_field(view, &other, real_minus_mono_ns, slots);
+    }
     if (run_id_attribute.type != 0)
         view->attributes[view->nr_attributes++] = run_id_attribute;
     return true;

@@ -47,7 +47,7 @@ static size_t varint_bytes(uint64_t v)
     return (size_t)(63 - __builtin_clzll(v | 1)) / 7 + 1;
 }
 
-static unsigned char *put_varint(unsigned char *at, uint64_t v)
+static inline unsigned char *put_varint(unsigned char *at, uint64_t v)
 {
     while (v >= 0x80) {
         *at++ = (unsigned char)(v | 0x80);
@@ -236,6 +236,9 @@ static unsigned char *put_attribute(unsigned char *at, unsigned char tag,
         value[1] = (unsigned char)field->len;
         copy_text(value + 2, field->data, field->len);
         end = value + 2 + field->len;
+    } else if (field->type == FIELD_INT) {
+        value[0] = TAG(3, VARINT);
+        end = put_varint(value + 1, load64(field->data));
     } else {
         end = put_value(value, field);
     }
