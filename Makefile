@@ -110,7 +110,8 @@ $(BUILD)/obj/%.o: %.c | $(GEN_SRC)
 
 # The way of a span, the bytes of a connection and the smallest hooks: three instructions less per function, and
 # registers are saved only where a hook has something to do.
-$(BUILD)/obj/shim/sdk/span.o $(BUILD)/obj/shim/context/context.o $(BUILD)/obj/shim/worker.o \
+$(addprefix $(BUILD)/obj/shim/sdk/,span.o notes.o) $(BUILD)/obj/shim/context/context.o $(BUILD)/obj/shim/worker.o \
+$(BUILD)/obj/shim/api.o $(BUILD)/obj/shim/api_span.o \
 $(addprefix $(BUILD)/obj/shim/conn/,conn.o exchange.o exchange_attrs.o pool.o stream.o tls_session.o write.o) \
 $(BUILD)/obj/shim/context/request.o \
 $(addprefix $(BUILD)/obj/shim/proto/http1,.o _body.o _fields.o _scan.o _whole.o) \

@@ -138,7 +138,7 @@ static struct notes *hold_of_process(void)
 }
 
 /* A span of the program's own, while it is recorded. */
-static struct notes *hold_of_span(uint64_t handle)
+static inline struct notes *hold_of_span(uint64_t handle)
 {
     struct notes *n = span_hold(handle);
     if (n == NULL || span_is_recorded(&n->span))
@@ -196,7 +196,7 @@ static size_t text_bytes(const char *text, size_t max)
 }
 
 /* False: no key, no value, or no such type. */
-static bool note_of(const struct otelshim_attribute *a, struct note *out)
+static inline bool note_of(const struct otelshim_attribute *a, struct note *out)
 {
     static const unsigned char truths[] = { 0, 1 };
     size_t key_bytes = a->key != NULL ? strnlen(a->key, NOTES_MAX_KEY + 1) : 0;

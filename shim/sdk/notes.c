@@ -29,19 +29,19 @@ STATIC_POOL(notes_pool, NOTES_BYTES, 16, NOTES_MAX);
 STATIC_POOL(medium_pool, NOTES_MEDIUM_BYTES, 4, NOTES_MEDIUM_MAX);
 STATIC_POOL(large_pool, NOTES_LARGE_BYTES, 2, NOTES_LARGE_MAX);
 
-static struct notes *notes_at(uint32_t number)
+static inline struct notes *notes_at(uint32_t number)
 {
     if (number == POOL_NONE || number >= pool_end(&notes_pool))
         return NULL; /* no number of ours: a handle that the program has made up */
     return pool_at(&notes_pool, number);
 }
 
-static struct pool *pool_of_more(const struct notes *n)
+static inline struct pool *pool_of_more(const struct notes *n)
 {
     return n->is_large ? &large_pool : &medium_pool;
 }
 
-static unsigned char *fields_of(struct notes *n)
+static inline unsigned char *fields_of(struct notes *n)
 {
     return n->more != 0 ? pool_at(pool_of_more(n), n->more) : n->own;
 }
@@ -82,7 +82,7 @@ void notes_discard(struct notes *n)
     pool_give(&notes_pool, n->number);
 }
 
-static bool is_that(uint32_t state, uint32_t generation)
+static inline bool is_that(uint32_t state, uint32_t generation)
 {
     return (state & (NOTES_IN_USE | NOTES_MARKED)) == NOTES_IN_USE &&
            (generation == NOTES_ANY || state >> GENERATION_SHIFT == generation);
@@ -90,7 +90,7 @@ static bool is_that(uint32_t state, uint32_t generation)
 
 enum outcome { GOT, GONE, BUSY };
 
-static enum outcome try_hold(struct notes *n, uint32_t generation)
+static __attribute__((noinline)) enum outcome try_hold_again(struct notes *n, uint32_t generation)
 {
     uint32_t state = atomic_load_explicit(&n->state, memory_order_relaxed);
     for (unsigned look = 0; look < NOTES_MAX_LOOKS; look++) {
@@ -108,18 +108,35 @@ static enum outcome try_hold(struct notes *n, uint32_t generation)
     return BUSY;
 }
 
-struct notes *notes_hold(uint32_t number, uint32_t generation)
+static inline enum outcome try_hold(struct notes *n, uint32_t generation)
+{
+    uint32_t state = atomic_load_explicit(&n->state, memory_order_relaxed);
+    if (!is_that(state, generation))
+        return GONE;
+    if (likely(!(state & NOTES_HELD)) &&
+        atomic_compare_exchange_strong_explicit(&n->state, &state, state | NOTES_HELD,
+                                                memory_order_acquire, memory_order_relaxed))
+        return GOT;
+    return try_hold_again(n, generation);
+}
+
+static inline struct notes *hold(uint32_t number, uint32_t generation)
 {
     struct notes *n = notes_at(number);
     enum outcome outcome = n != NULL ? try_hold(n, generation) : GONE;
-    if (outcome == BUSY)
+    if (unlikely(outcome == BUSY))
         diag_detail(DETAIL_CONTENDED);
-    return outcome == GOT ? n : NULL;
+    return likely(outcome == GOT) ? n : NULL;
+}
+
+struct notes *notes_hold(uint32_t number, uint32_t generation)
+{
+    return hold(number, generation);
 }
 
 struct notes *span_hold(uint64_t handle)
 {
-    struct notes *n = notes_hold((uint32_t)handle, (uint32_t)(handle >> 32));
+    struct notes *n = hold((uint32_t)handle, (uint32_t)(handle >> 32));
     if (n == NULL || n->is_span)
         return n;
     notes_release(n); /* no handle that we gave out */
@@ -263,7 +280,7 @@ static bool grow(struct notes *n, size_t bytes)
 }
 
 /* Room for a field's payload behind the others, its head written; NULL: there is none. */
-static unsigned char *put(struct notes *n, uint8_t type, uint8_t key, size_t len)
+static inline unsigned char *put(struct notes *n, uint8_t type, uint8_t key, size_t len)
 {
     size_t bytes = sizeof(struct field) + len;
     if (unlikely(n->used + bytes > n->cap) && !grow(n, n->used + bytes))
@@ -291,8 +308,17 @@ static unsigned char *find(struct notes *n, uint8_t type)
     return NULL;
 }
 
+/* A bit that says of a key whether it may be there: most are set once. */
+static inline uint64_t bit_of_key(const struct note *note)
+{
+    return UINT64_C(1) << ((note->key_bytes * 7u + (unsigned char)note->key[note->key_bytes - 1]) &
+                           63);
+}
+
 static unsigned char *find_attribute(struct notes *n, const struct note *note)
 {
+    if (!(n->keys & bit_of_key(note)))
+        return NULL;
     unsigned char *at = fields_of(n), *end = at + n->used;
     for (struct field head; at < end; at += sizeof head + head.len) {
         uint16_t key_bytes;
@@ -353,6 +379,7 @@ bool notes_attribute(struct notes *n, const struct note *note)
         return false;
     }
     n->nr_attributes = (uint8_t)(n->nr_attributes + (before == NULL));
+    n->keys |= bit_of_key(note);
     span_put_head(at - sizeof(struct field), FIELD_NAMED, note->type, len);
     put_note(at, note);
     return true;

@@ -60,6 +60,7 @@ struct notes {
     uint8_t nr_attributes, nr_events, nr_links;
     uint32_t dropped_attributes, dropped_events, dropped_links;
     uint32_t tracestate, baggage; /* carried texts of `span` */
+    uint64_t keys;                /* of attributes, a bit each: bit_of_key() */
     _Atomic uint64_t end_mono_ns; /* for the holder, when it is marked to end */
     struct span span;
     struct attachment before; /* of a span that is current on its thread: only that looks */
