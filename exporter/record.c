@@ -5,6 +5,8 @@
  */
 #include "span_view.h"
 
+#include "mem/clear.h"
+
 /* Bits of Span.flags and Link.flags; the low eight are W3C's. */
 #define FLAG_SAMPLED 0x01u
 #define FLAG_RANDOM 0x02u
@@ -490,7 +492,7 @@ bool span_view_of(const struct record *record, int64_t real_minus_mono_ns, struc
     if (!record_is_span(record))
         return false;
 
-    memset(view, 0, offsetof(struct span_view, attributes));
+    clear_bytes(view, offsetof(struct span_view, attributes));
     view->record = record;
     view->dropped_attributes = record->dropped_attributes;
     view->start_unix_ns = record->start_mono_ns + (uint64_t)real_minus_mono_ns;

@@ -13,6 +13,7 @@
 #include "context/process_context.h"
 #include "context/request.h"
 #include "diag.h"
+#include "mem/clear.h"
 #include "sdk/rules.h"
 
 /* Bounds, each a row in docs/LIMITS.md. */
@@ -263,6 +264,16 @@ static bool start(struct notes *n, const struct call *call, const char *name, si
     return true;
 }
 
+/* What is attached for a span of the program's own. */
+static void stand_for(struct attachment *a, const struct notes *n, uint64_t handle)
+{
+    clear_bytes(a, sizeof *a);
+    a->context = n->span.context;
+    a->target = handle;
+    a->kind = TARGET_SPAN;
+    a->is_there = true;
+}
+
 int otelshim_span_start_v1(struct otelshim_span *out, const char *name, int kind, int is_current,
                            const struct otelshim_context *parent)
 {
@@ -280,11 +291,11 @@ int otelshim_span_start_v1(struct otelshim_span *out, const char *name, int kind
         notes_discard(n);
     } else {
         handle = (struct handle){ span_handle(n), HANDLE_MAGIC, is_current != 0 };
-        struct attachment a = {
-            .context = n->span.context, .target = handle.of, .kind = TARGET_SPAN, .is_there = true
-        };
-        if (is_current)
+        struct attachment a;
+        if (is_current) {
+            stand_for(&a, n, handle.of);
             attach_push(&call, &a, &n->before);
+        }
         notes_release(n);
     }
     call_leave(&call);
@@ -343,9 +354,8 @@ int otelshim_span_context_v1(const struct otelshim_span *span, struct otelshim_c
         return 0;
     struct notes *n = span_hold(handle.of);
     if (n != NULL) {
-        struct attachment a = {
-            .context = n->span.context, .target = handle.of, .kind = TARGET_SPAN, .is_there = true
-        };
+        struct attachment a;
+        stand_for(&a, n, handle.of);
         notes_release(n);
         api_context_put(&a, out);
     }

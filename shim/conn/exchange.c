@@ -17,6 +17,7 @@
 #include "context/request.h"
 #include "diag.h"
 #include "layout.h"
+#include "mem/clear.h"
 #include "proto/http_attrs.h"
 #include "sdk/notes.h"
 #include "sdk/sampler.h"
@@ -76,7 +77,7 @@ struct exchange *exchange_take(struct stream *s, uint32_t stream_number, bool se
         return NULL;
     s->has_own = true;
     struct exchange *e = exchange_at(number);
-    memset(e, 0, offsetof(struct exchange, memory));
+    clear_bytes(e, offsetof(struct exchange, memory));
     e->number = number;
     e->flags = server ? EXCHANGE_SERVER : 0;
     e->wants = may_want;

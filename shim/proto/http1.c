@@ -9,6 +9,8 @@
  */
 #include "http1_internal.h"
 
+#include "mem/clear.h"
+
 _Static_assert(START == HTTP1_AT_START && BEGUN == HTTP1_AT_BEGIN, "as http1.h says");
 _Static_assert(BODY == HTTP1_IN_BODY && CHUNK_DATA == HTTP1_IN_CHUNK, "as http1.h says");
 _Static_assert(COMPLETE == HTTP1_AT_END, "as http1.h says");
@@ -46,7 +48,7 @@ static void begin_message(struct http1 *p, struct cursor *c)
     p->field = HEADER_OTHER;
     if (p->store != NULL) {
         uint16_t room = p->store->room;
-        memset(p->store, 0, sizeof *p->store);
+        clear_bytes(p->store, sizeof *p->store);
         p->store->room = p->store->cap = room;
     }
     p->state = p->side == PROTO_REQUESTS ? METHOD : VERSION;

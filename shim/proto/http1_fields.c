@@ -8,6 +8,8 @@
  */
 #include "http1_internal.h"
 
+#include "mem/clear.h"
+
 /* RFC 9110: ! # $ % & ' * + - . ^ _ ` | ~, digits and letters. */
 const uint8_t http1_token[256] = {
     ['!'] = 1,         ['#' ... '\''] = 1, ['*'] = 1,         ['+'] = 1,
@@ -120,7 +122,7 @@ struct http1_store *http1_store_init(void *memory, size_t bytes)
 {
     struct http1_store *store = memory;
     size_t room = bytes - sizeof *store;
-    memset(store, 0, sizeof *store);
+    clear_bytes(store, sizeof *store);
     store->room = (uint16_t)((room < UINT16_MAX ? room : UINT16_MAX) & ~(size_t)3);
     store->cap = store->room;
     return store;
