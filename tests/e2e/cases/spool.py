@@ -8,8 +8,8 @@ from harness import Failure, case
 
 NAME = re.compile(r"^select \? as (\w+)_(\d+)_(\d+)$")
 SPOOL = {"OTEL_SHIM_SPOOL_DIR": "$TMP/spool", "SPOOL_PRELOAD": "$SHIM", "OTEL_BSP_SCHEDULE_DELAY": "20"}
-KILLING = {"golden": None, "preload": False, "lost": None, "orphans": True, "twice": True, "run_ids": 1000,
-           "env": {"PROGRAMS": "$PROGRAMS"}, "sanitized": False, "timeout": 120, "slack": 60.0, "log_any": ["."]}
+KILLING = {"golden": None, "preload": False, "lost": None, "expect_drops": True, "orphans": True, "twice": True,
+           "run_ids": 1000, "env": {"PROGRAMS": "$PROGRAMS"}, "sanitized": False, "timeout": 120, "slack": 60.0, "log_any": ["."]}
 NEXT = ["$PROGRAMS/spool_load", "counts", "%", "1", "1"]
 
 
@@ -44,6 +44,7 @@ def nothing_is_lost(least):
             kills.add(label)
         run.notes.append(f"{len(kills)} kills, {ended} spans had ended, {len(lost)} lost, "
                          f"{sum(run.twice.values())} came twice")
+        expect(set(run.reasons) <= {"spooled"}, f"dropped: {run.reasons}")
         expect(not lost, f"{len(lost)} of {ended} spans lost: {lost[:5]} … {lost[-5:]}")
         expect(ended >= least, f"only {ended} spans had ended")
         # A process has one batch in flight, of its own spans or of those that it recovers.
