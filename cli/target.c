@@ -89,6 +89,16 @@ static bool is_32_bit(const struct elf_file *elf)
            (machine == EM_ARM) == (OWN_MACHINE == EM_AARCH64);
 }
 
+/* The run-time is among what it needs (gcc) or inside it (clang); gcc's -static-libtsan exports only
+ * what it replaces. As shim/init.c. */
+static bool is_sanitized(const struct elf_file *elf)
+{
+    return elf_symbol(elf, "__tsan_init") != ELF_ABSENT ||
+           elf_symbol(elf, "__msan_init") != ELF_ABSENT ||
+           (elf_symbol(elf, "dl_iterate_phdr") == ELF_DEFINED &&
+            elf_symbol(elf, "__tls_get_addr") == ELF_DEFINED);
+}
+
 static enum target_verdict verdict_of_elf(const struct elf_file *elf)
 {
     if (!elf->same_machine)
@@ -99,6 +109,8 @@ static enum target_verdict verdict_of_elf(const struct elf_file *elf)
         return TARGET_MUSL;
     if (strstr(elf->interpreter, "ld-linux") == NULL && strstr(elf->interpreter, "ld.so") == NULL)
         return TARGET_OTHER_LIBC;
+    if (is_sanitized(elf))
+        return TARGET_SANITIZED;
     return is_go(elf) ? TARGET_GO : TARGET_SEEN;
 }
 

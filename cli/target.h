@@ -39,6 +39,9 @@
     VERDICT(CAPABILITIES, IGNORED, "it has file capabilities: the loader ignores LD_PRELOAD", \
         "give it the capabilities as ambient ones (setpriv --ambient-caps, systemd's " \
         "AmbientCapabilities=) instead of in its file") \
+    VERDICT(SANITIZED, IGNORED, "it is built with ThreadSanitizer or MemorySanitizer, which would take " \
+        "libotelshim.so's work for its faults: libotelshim.so leaves it alone", \
+        "use a build of it without, or with AddressSanitizer") \
     VERDICT(UNREADABLE, TAKEN, "", "")
 /* clang-format on */
 

@@ -22,7 +22,7 @@ test='g++ libcriterion-dev protobuf-compiler curl sqlite3 python3 python3-grpcio
     default-jdk-headless|openjdk-17-jdk-headless|openjdk-21-jdk-headless
     openssl libssl-dev libgnutls28-dev php-cli php-sqlite3 perl libdbd-sqlite3-perl redis-server git bash
     findutils util-linux procps gdb strace faketime binutils musl-tools fzf mandoc
-    libjemalloc2 libmimalloc2.0 libfaketime'
+    libjemalloc2 libmimalloc2.0 libfaketime clang libclang-rt-14-dev' # clang's: programs with its sanitizers
 # Other people's test suites, and what fetches and builds their sources; the first line is what make test runs.
 suites='libpython3.11-testsuite bash dpkg-dev ca-certificates debian-archive-keyring'
 transparency='autoconf automake libtool pkg-config bison perl tcl'

@@ -117,11 +117,17 @@ static inline void *real_of(struct hook *hook, const void *caller)
 void real_init(void);
 /* A library was, or is about to be, loaded or unloaded: look again. Any thread. */
 void real_objects_changed(void);
+/* dl_iterate_phdr, libc's own: a program built with ThreadSanitizer has another, which asks dlsym (ours)
+ * for the real one, and cannot be called before it has the answer. */
+struct dl_phdr_info;
+int real_walk_objects(int (*look)(struct dl_phdr_info *, size_t, void *), void *data);
 /* Whether an object is loaded whose file name begins so. */
 bool real_object_is_loaded(const char *prefix);
 /* Whether the first loaded object that defines the name is another than the one
  * whose file name begins with `prefix`; false when none does. */
 bool real_is_foreign(const char *name, const char *prefix);
+/* Whether the program's own file defines and exports it. */
+bool real_is_in_program(const char *name);
 /* Path of our own object, as the loader was given it; NULL: not known. */
 const char *real_own_file(void);
 /* libc's handle for the real dlsym. */

@@ -48,8 +48,28 @@ AT_START static int find_twin(struct dl_phdr_info *info, size_t size, void *data
 static bool is_second_copy(void)
 {
     bool twin = false;
-    dl_iterate_phdr(find_twin, &twin);
+    real_walk_objects(find_twin, &twin);
     return twin;
+}
+
+/*
+ * ThreadSanitizer and MemorySanitizer in the program: our calls of memcpy and the like are theirs, our
+ * stores and atomics they do not see, so they would take what we hand from thread to thread for faults
+ * of the program. It is left alone; its children are not. Nothing is said: a run-time that is linked
+ * in statically begins after us, and before that its snprintf, which stands before libc's, crashes.
+ */
+extern void __tsan_init(void) __attribute__((weak));
+extern void __msan_init(void) __attribute__((weak));
+
+static bool is_watched(void)
+{
+#if defined(__SANITIZE_THREAD__)
+    return false; /* so are we: make tsan */
+#else
+    /* gcc's -static-libtsan exports no name of its own, but what it replaces. */
+    return __tsan_init != NULL || __msan_init != NULL ||
+           (real_is_in_program("dl_iterate_phdr") && real_is_in_program("__tls_get_addr"));
+#endif
 }
 
 static bool is_wanted(const struct instrumentation *instr)
@@ -60,8 +80,10 @@ static bool is_wanted(const struct instrumentation *instr)
 AT_START __attribute__((constructor)) static void init(void)
 {
     int saved_errno = errno;
-    registry_init();
     real_init();
+    if (is_watched())
+        return;
+    registry_init();
     if (!is_second_copy() && (config = config_load(environ)) != NULL && !config->disabled &&
         process_state_create()) {
         context_init();

@@ -50,6 +50,33 @@ static uintptr_t own_base(void)
     return (uintptr_t)&__ehdr_start;
 }
 
+/* libc's dl_iterate_phdr. Set by whoever is first, always to the same. */
+typedef int walk_function(int (*)(struct dl_phdr_info *, size_t, void *), void *);
+static _Atomic(walk_function *) walk;
+
+static walk_function *walk_of_libc(void)
+{
+    for (const struct link_map *map = _r_debug.r_map; map != NULL; map = map->l_next) {
+        struct elf_object object;
+        if (map->l_ld == NULL || !elf_object_open(&object, map->l_addr, map->l_ld) ||
+            !elf_same_name(object.soname, "libc.so.6"))
+            continue;
+        void *found = elf_object_lookup(&object, "dl_iterate_phdr");
+        return found != NULL ? (walk_function *)found : dl_iterate_phdr;
+    }
+    return dl_iterate_phdr;
+}
+
+int real_walk_objects(int (*look)(struct dl_phdr_info *, size_t, void *), void *data)
+{
+    walk_function *of_libc = atomic_load_explicit(&walk, memory_order_relaxed);
+    if (unlikely(of_libc == NULL)) {
+        of_libc = walk_of_libc();
+        atomic_store_explicit(&walk, of_libc, memory_order_relaxed);
+    }
+    return of_libc(look, data);
+}
+
 static long missing_default(void)
 {
     return 0;
@@ -158,7 +185,7 @@ static void *resolve_libc(struct hook *hook)
     void *fn = atomic_load_explicit(&hook->real, memory_order_relaxed);
     if (fn == NULL) {
         struct search s = { .name = hook->name, .after_us = true };
-        dl_iterate_phdr(search_object, &s);
+        real_walk_objects(search_object, &s);
         fn = s.first != NULL ? s.first : (void *)missing_default;
         atomic_store_explicit(&hook->real, fn, memory_order_relaxed);
     }
@@ -180,7 +207,7 @@ static void *resolve_library(struct hook *hook, const struct instrumentation *ow
         known->generation == generation)
         return known->fn;
 
-    dl_iterate_phdr(search_object, &s);
+    real_walk_objects(search_object, &s);
     bool unsure = atomic_load_explicit(&unsure_calls, memory_order_relaxed) > 0;
     void *fn = s.of_caller != NULL ? s.of_caller : s.of_needed != NULL ? s.of_needed : s.first;
     if (fn == NULL)
@@ -207,7 +234,7 @@ void *real_resolve(struct hook *hook, const void *caller)
 bool real_exists(struct hook *hook)
 {
     struct search s = { .name = hook->name };
-    dl_iterate_phdr(search_object, &s);
+    real_walk_objects(search_object, &s);
     return s.definers > 0;
 }
 
@@ -217,7 +244,7 @@ bool real_is_ambiguous(struct hook *hook)
     if (owner != NULL && owner->sonames == NULL)
         return false;
     struct search s = { .name = hook->name };
-    dl_iterate_phdr(search_object, &s);
+    real_walk_objects(search_object, &s);
     return s.definers > 1;
 }
 
@@ -231,7 +258,7 @@ static int has_prefix(struct dl_phdr_info *info, size_t size, void *data)
 
 bool real_object_is_loaded(const char *prefix)
 {
-    return dl_iterate_phdr(has_prefix, (void *)(uintptr_t)prefix) != 0;
+    return real_walk_objects(has_prefix, (void *)(uintptr_t)prefix) != 0;
 }
 
 struct definer_search {
@@ -258,8 +285,17 @@ static int find_definer(struct dl_phdr_info *info, size_t size, void *data)
 bool real_is_foreign(const char *name, const char *prefix)
 {
     struct definer_search s = { .name = name, .prefix = prefix };
-    dl_iterate_phdr(find_definer, &s);
+    real_walk_objects(find_definer, &s);
     return s.foreign;
+}
+
+bool real_is_in_program(const char *name)
+{
+    const struct link_map *program = _r_debug.r_map; /* the loader puts it first */
+    struct elf_object object;
+    return program != NULL && program->l_ld != NULL &&
+           elf_object_open(&object, program->l_addr, program->l_ld) &&
+           elf_object_lookup(&object, name) != NULL;
 }
 
 const char *real_own_file(void)
@@ -308,7 +344,7 @@ static int resolve_in_object(struct dl_phdr_info *info, size_t size, void *passe
 void real_init(void)
 {
     bool passed_us = false;
-    dl_iterate_phdr(resolve_in_object, &passed_us);
+    real_walk_objects(resolve_in_object, &passed_us);
     for (unsigned i = 0; i < registry_count; i++) {
         for (unsigned h = 0; registry[i]->sonames == NULL && h < registry[i]->nr_hooks; h++)
             resolve_libc(&registry[i]->hooks[h]);

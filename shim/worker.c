@@ -20,6 +20,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <link.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
@@ -134,6 +135,23 @@ static void *thread_main(void *unused)
 
 /* Creates the thread with all signals blocked: it must never run a handler of the
  * program's. errno is the caller's business. */
+/* What the loader puts on every thread's stack: thread-local variables of all objects. */
+static int add_tls(struct dl_phdr_info *info, size_t size, void *bytes)
+{
+    (void)size;
+    for (unsigned i = 0; i < info->dlpi_phnum; i++)
+        if (info->dlpi_phdr[i].p_type == PT_TLS)
+            *(size_t *)bytes += info->dlpi_phdr[i].p_memsz + info->dlpi_phdr[i].p_align;
+    return 0;
+}
+
+static size_t stack_bytes(void)
+{
+    size_t tls = 0;
+    real_walk_objects(add_tls, &tls);
+    return STACK_BYTES + (tls + 4095) / 4096 * 4096;
+}
+
 static int create_thread(void)
 {
     sigset_t all, before;
@@ -142,7 +160,7 @@ static int create_thread(void)
     int error = pthread_attr_init(&attr);
     if (error != 0)
         return error;
-    pthread_attr_setstacksize(&attr, STACK_BYTES);
+    pthread_attr_setstacksize(&attr, stack_bytes());
     pthread_sigmask(SIG_SETMASK, &all, &before);
     error = worker_pthread_create(&worker.thread, &attr, thread_main, NULL);
     pthread_sigmask(SIG_SETMASK, &before, NULL);

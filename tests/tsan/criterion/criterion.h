@@ -177,8 +177,7 @@ int main(int argc, char **argv)
 {
     const char *wanted = argc > 1 && strncmp(argv[1], "--filter=", 9) == 0 ? argv[1] + 9 : NULL;
     unsigned tested = 0, passing = 0, crashing = 0;
-    criterion_reports =
-        mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    criterion_reports = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (criterion_reports == MAP_FAILED)
         return 2;
     for (struct criterion_test *test = criterion_tests; test != NULL; test = test->next) {
