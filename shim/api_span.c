@@ -14,6 +14,7 @@
 #include "context/request.h"
 #include "diag.h"
 #include "mem/clear.h"
+#include "open_mark.h"
 #include "sdk/rules.h"
 
 /* Bounds, each a row in docs/LIMITS.md. */
@@ -261,6 +262,7 @@ static bool start(struct notes *n, const struct call *call, const char *name, si
     keep_texts(n);
     if (span_is_recorded(&n->span))
         notes_name(n, name, name_bytes);
+    span_mark_open(&n->span, name, name_bytes);
     return true;
 }
 

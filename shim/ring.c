@@ -72,6 +72,12 @@ static void ring_memory_give_back(unsigned char *memory)
     munmap(memory, REGION_BYTES);
 }
 
+struct spool *ring_spool(void)
+{
+    unsigned char *r = atomic_load_explicit(&region, memory_order_seq_cst);
+    return r == NULL || r == REGION_FAILED ? NULL : (struct spool *)(void *)r;
+}
+
 static unsigned char *region_get(void)
 {
     unsigned char *r = atomic_load_explicit(&region, memory_order_acquire);
@@ -79,19 +85,15 @@ static unsigned char *region_get(void)
         int saved_errno = errno;
         unsigned char *made = ring_memory_reserve();
         unsigned char *wanted = made != NULL ? made : REGION_FAILED;
-        if (atomic_compare_exchange_strong(&region, &r, wanted))
+        if (atomic_compare_exchange_strong(&region, &r, wanted)) {
             r = wanted;
-        else if (made != NULL)
+            spool_process_flags(ring_spool()); /* who sets one from now on sees the file */
+        } else if (made != NULL) {
             ring_memory_give_back(made);
+        }
         errno = saved_errno;
     }
     return r == REGION_FAILED ? NULL : r;
-}
-
-struct spool *ring_spool(void)
-{
-    unsigned char *r = atomic_load_explicit(&region, memory_order_acquire);
-    return r == NULL || r == REGION_FAILED ? NULL : (struct spool *)(void *)r;
 }
 
 static struct ring *ring_of_slot(unsigned char *base, unsigned index)

@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #include "call.h"
+#include "open_mark.h"
 #include "sdk/record.h"
 
 #define RING_DATA_BYTES (256u * 1024)   /* records of one thread; a power of two */
@@ -46,11 +47,23 @@ struct ring {
     uint32_t slot;
     struct ring *spill; /* where the owner writes while this one is full, or NULL */
     bool borrowed;      /* a common ring, in somebody's hands */
-    unsigned char pad1[23];
+    uint8_t next_mark;  /* where the owner looks for a free mark first */
+    unsigned char pad1[22];
     /* Worker's cache line. */
     _Atomic uint32_t tail;
     unsigned char pad2[60];
 };
+
+/* Of open spans (open_mark.h): on the header's page, behind it. */
+#define RING_MARKS_AT 128u
+#define RING_MARKS ((unsigned)((RING_HEADER_BYTES - RING_MARKS_AT) / sizeof(struct open_mark)))
+_Static_assert(sizeof(struct ring) <= RING_MARKS_AT, "the marks lie behind it");
+_Static_assert(RING_MARKS <= UINT8_MAX && RING_COUNT * RING_MARKS < UINT16_MAX, "numbers fit");
+
+static inline struct open_mark *ring_marks(struct ring *ring)
+{
+    return (struct open_mark *)(void *)((unsigned char *)ring + RING_MARKS_AT);
+}
 
 static inline unsigned char *ring_data(struct ring *ring)
 {

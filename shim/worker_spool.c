@@ -31,7 +31,9 @@ void worker_leave_spool(void)
     if (spool == NULL || spool->header == NULL)
         return;
     spooled = journal_count() > 0 || worker_records_wait();
-    if (!spooled)
+    if (spooled)
+        spool_ended(spool);
+    else
         spool_remove(spool);
 }
 

@@ -331,6 +331,7 @@ static uint64_t drain(void)
     static unsigned first; /* the worker's; harmless in a child */
     uint64_t moved = 0;
     int64_t offset_ns = real_minus_mono_ns();
+    spool_seen(ring_spool(), offset_ns);
     first++;
     self.queue_full = false;
     for (unsigned i = 0; i < RING_COUNT && !self.queue_full; i++) {

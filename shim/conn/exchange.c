@@ -18,6 +18,7 @@
 #include "diag.h"
 #include "layout.h"
 #include "mem/clear.h"
+#include "open_mark.h"
 #include "proto/http_attrs.h"
 #include "sdk/notes.h"
 #include "sdk/sampler.h"
@@ -269,6 +270,17 @@ static void start_client(struct conn *c, struct exchange *e)
         link_candidates(e);
 }
 
+/* By its method: a route is known at its end. */
+static void mark_open(struct exchange *e)
+{
+    const struct http1_store *h = e->head;
+    struct http1_text m = h->fields[HTTP1_METHOD];
+    if (e->method != HTTP_OTHER)
+        span_mark_open(&e->span, http1_store_text(h, m), m.len);
+    else
+        span_mark_open(&e->span, "HTTP", 4);
+}
+
 void exchange_start(struct conn *c, struct exchange *e, const struct http1 *request)
 {
     e->flags |= EXCHANGE_STARTED;
@@ -287,6 +299,8 @@ void exchange_start(struct conn *c, struct exchange *e, const struct http1 *requ
         exchange_decide(c, e);
     if (!span_is_recorded(&e->span))
         e->wants &= (uint8_t)~WANT_RECORD;
+    else
+        mark_open(e);
 }
 
 /* ---- ends ---- */

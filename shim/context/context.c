@@ -12,6 +12,8 @@
 #include "context/propagator.h"
 #include "context/request.h"
 #include "layout.h"
+#include "ring.h"
+#include "spool/spool.h"
 
 #define CONTEXT_SLOTS 256u /* open spans that other threads can see at once */
 #define SLOT_INDEX_BITS 8u
@@ -119,6 +121,15 @@ AT_START void context_init(void)
     atomic_store_explicit(&process_context.flags, PROCESS_PARENT, memory_order_relaxed);
 }
 
+/* Sets it, also where a crash will be judged by it. Returns what was set before. */
+static unsigned add_flag(unsigned flag)
+{
+    unsigned before = atomic_fetch_or(&process_context.flags, flag);
+    if (!(before & flag))
+        spool_process_flags(ring_spool());
+    return before;
+}
+
 AT_START void process_context_begin(const struct instrumentation *instr, uint64_t start_mono_ns)
 {
     struct process_context *p = &process_context;
@@ -172,7 +183,7 @@ void context_process_is_server(void)
     struct process_context *p = &process_context;
     if (!p->may_end)
         return;
-    unsigned before = atomic_fetch_or_explicit(&p->flags, PROCESS_SERVER, memory_order_acq_rel);
+    unsigned before = add_flag(PROCESS_SERVER);
     if (before & PROCESS_SERVER)
         return;
     /* The first to say so tells the span, if others have it as parent; else nothing comes of it. */
@@ -226,7 +237,7 @@ static unsigned process_flags(void)
 
 void process_context_mark_used(void)
 {
-    atomic_fetch_or_explicit(&process_context.flags, PROCESS_USED, memory_order_relaxed);
+    add_flag(PROCESS_USED);
 }
 
 /*

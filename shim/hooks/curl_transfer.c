@@ -23,6 +23,8 @@
 #include "config.h"
 #include "context/propagator.h"
 #include "layout.h"
+#include "open_mark.h"
+#include "proto/http_method.h"
 #include "proto/url.h"
 #include "sdk/rules.h"
 
@@ -289,6 +291,14 @@ static __attribute__((noinline)) void decide(struct curl_easy *e)
     span_decide(&e->span, &instr_curl, &known);
 }
 
+static void mark_open(struct curl_easy *e, bool http)
+{
+    size_t len;
+    const char *method = curl_options_method(&e->options, &len);
+    bool known = http && http_method_is_known(method, len);
+    span_mark_open(&e->span, known ? method : http ? "HTTP" : "curl", known ? len : 4);
+}
+
 bool curl_transfer_begin(struct curl_easy *e, const struct call *call, const void *caller)
 {
     static struct hook setopt = { .name = "curl_easy_setopt" };
@@ -323,6 +333,7 @@ bool curl_transfer_begin(struct curl_easy *e, const struct call *call, const voi
         decide(e);
     }
     install_callbacks(e, http);
+    mark_open(e, http);
     e->state = CURL_RUNNING;
     e->anchor_mono_ns = clock_mono_ns();
     return true;

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "call.h"
+#include "open_mark.h"
 
 #define DNS_MAX_ANSWERS 8u
 
@@ -113,6 +114,8 @@ static bool is_numeric(const char *host)
 
 /* ---- one lookup ---- */
 
+#define LOOKUP_NAME "dns.lookup"
+
 struct lookup {
     struct call call;
     struct span span;
@@ -132,15 +135,15 @@ static inline __attribute__((always_inline)) bool lookup_enter(struct lookup *l,
 static void lookup_begin(struct lookup *l)
 {
     span_start(&l->span, &instr_dns, SPAN_CLIENT, &l->call);
+    span_mark_open(&l->span, LOOKUP_NAME, sizeof LOOKUP_NAME - 1);
     call_make_current(&l->call, &l->span);
 }
 
 static bool lookup_end(struct lookup *l, struct span_writer *w, const char *question)
 {
-    static const char name[] = "dns.lookup";
     if (!span_end(&l->span, w))
         return false;
-    span_name(w, name, sizeof name - 1);
+    span_name(w, LOOKUP_NAME, sizeof LOOKUP_NAME - 1);
     span_string(w, ATTR_DNS_QUESTION_NAME, question, strlen(question), RECORD_MAX_VALUE);
     return true;
 }

@@ -32,6 +32,7 @@
 #include "hooks/process_internal.h"
 #include "layout.h"
 #include "ring.h"
+#include "spool/spool.h"
 
 #define EXECUTABLE_NAME_MAX 255u
 
@@ -71,6 +72,7 @@ static void tell(int exit_code)
 {
     struct process_context *p = &process_context;
     unsigned before = atomic_fetch_or_explicit(&p->flags, PROCESS_TOLD, memory_order_acq_rel);
+    spool_process_flags(ring_spool());
     if ((before & PROCESS_TOLD) || !(before & PROCESS_SPAN))
         return;
     struct span span = p->span; /* the context stays as it is for those who ask */

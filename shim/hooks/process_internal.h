@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "call.h"
+#include "sdk/process_names.h"
 
 /* clang-format off */
 #define PROCESS_HOOKS(X)                                                                  \
@@ -21,14 +22,6 @@ enum { PROCESS_HOOKS(HOOK_INDEX_) };
 extern struct hook process_hooks[] __attribute__((visibility("hidden")));
 #define HOOK_TABLE process_hooks
 extern struct instrumentation instr_process __attribute__((visibility("hidden")));
-
-/* Texts of error.type. */
-#define PROCESS_CODE_TEXT 12u
-/* An exit code or number as text. */
-void process_code_text(int code, char out[static PROCESS_CODE_TEXT]);
-/* "SIGKILL", "ENOENT"; the number where there is no name. `out` is used or not. */
-const char *process_signal_text(int signal, char out[static PROCESS_CODE_TEXT]);
-const char *process_errno_text(int error, char out[static PROCESS_CODE_TEXT]);
 
 /* process.c: writes our own span before another program takes the process over. */
 void process_span_before_exec(void);

@@ -18,6 +18,7 @@
 #include "hooks/process_internal.h"
 #include "layout.h"
 #include "mem/readable.h"
+#include "open_mark.h"
 #include "process_state.h"
 
 #define SPAWN_SPANS 1024u /* children with an open span at once */
@@ -225,7 +226,10 @@ static int spawn(spawn_function real, bool search, struct call *call, pid_t *pid
     }
     errno = call->saved_errno;
     struct span span;
+    size_t len;
+    const char *name = executable_basename(file, &len);
     span_start(&span, &instr_process, SPAN_CLIENT, call);
+    span_mark_open(&span, name, len);
     char *const *env = spawn_environment(envp, file, search, &span.context);
     /* The program's own variable: a SIGCHLD handler of it may look there at once. */
     pid_t own = 0, *started = pid != NULL ? pid : &own;
@@ -234,8 +238,6 @@ static int spawn(spawn_function real, bool search, struct call *call, pid_t *pid
     if (r == E2BIG && env != envp)
         r = real(started, file, actions, attributes, argv, envp);
     call_returned(call);
-    size_t len;
-    const char *name = executable_basename(file, &len);
     if (r == 0)
         spawn_started(&span, *started, name, len);
     else

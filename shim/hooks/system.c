@@ -21,6 +21,7 @@
 #include "hooks/process_server.h"
 #include "hooks/process_internal.h"
 #include "layout.h"
+#include "open_mark.h"
 
 #define SHELL_PATH "/bin/sh"
 #define SHELL_NAME "sh"
@@ -133,6 +134,7 @@ static int wait_for_system(struct system_call *s)
 static int run_system(struct system_call *s, const char *command)
 {
     span_start(&s->span, &instr_process, SPAN_CLIENT, &s->call);
+    span_mark_open(&s->span, SHELL_NAME, SHELL_NAME_LEN);
     sigset_t block, old_mask;
     ignore_signals();
     sigemptyset(&block);
@@ -327,6 +329,7 @@ EXPORT FILE *popen(const char *command, const char *mode_text)
     }
     struct span span;
     span_start(&span, &instr_process, SPAN_CLIENT, &call);
+    span_mark_open(&span, SHELL_NAME, SHELL_NAME_LEN);
     int before = errno;
     FILE *stream = open_stream(command, &mode, entry, &span);
     if (stream == NULL)

@@ -10,6 +10,7 @@
 #include "context/process_context.h"
 #include "diag.h"
 #include "layout.h"
+#include "open_mark.h"
 #include "ring.h"
 #include "sdk/id.h"
 #include "sdk/notes.h"
@@ -77,7 +78,7 @@ static void begin_inert(struct span *span, bool has_parent)
         memset(&span->context, 0, sizeof span->context);
     span->open = false;
     span->has_link = false;
-    span->notes = 0;
+    span->notes = span->mark = 0;
     span->published = 0;
     span->start_mono_ns = 0;
     span->head = (struct record_head){ .type = RECORD_SPAN };
@@ -137,7 +138,7 @@ static inline __attribute__((always_inline)) void begin_as(struct span *span,
     flags |= context->flags & (SPAN_FLAG_SAMPLED | SPAN_FLAG_RANDOM);
     span->head = (struct record_head){ RECORD_SPAN, instr->index, (uint8_t)kind, flags };
     span->open = true;
-    span->notes = 0;
+    span->notes = span->mark = 0;
     span->process_generation = t->generation;
     span->published = 0;
     span->start_mono_ns = sampled || span_record_unsampled ? clock_mono_ns() : 0;
@@ -279,20 +280,23 @@ static inline bool end_at(struct span *span, struct span_writer *w, uint64_t end
     return true;
 }
 
-/* Whether threads or notes hang on it: few spans have any. */
+/* Whether threads, notes or a mark hang on it: few spans have any. */
 static inline bool has_company(const struct span *span)
 {
-    return unlikely((span->published | span->notes) != 0);
+    return unlikely((span->published | span->notes | span->mark) != 0);
 }
 
 /* Nobody sees it any more. Returns its notes, if they are this process's. */
 static __attribute__((noinline)) uint32_t part_company(struct span *span)
 {
     uint32_t notes = span->notes;
+    bool ours = span->process_generation == thread_state.generation;
     context_unpublish(span->published);
+    if (span->mark != 0 && ours)
+        open_mark_clear(span);
     span->published = 0;
-    span->notes = 0;
-    return span->process_generation == thread_state.generation ? notes : 0;
+    span->notes = span->mark = 0;
+    return ours ? notes : 0;
 }
 
 static __attribute__((noinline)) bool end_with_company(struct span *span, struct span_writer *w,

@@ -62,16 +62,17 @@ static inline bool span_context_is_sampled(const struct span_context *c)
 struct span {
     struct span_context context;
     uint8_t parent_span_id[8];
-    struct record_head head; /* as the record gets it */
-    bool open;               /* between start and end */
-    bool has_link;
+    struct record_head head;     /* as the record gets it */
     uint16_t notes;              /* block with what the program says of it, 0 = none; notes.h */
+    uint16_t mark;               /* that it is open, for a crash, 0 = none; open_mark.h */
     uint32_t process_generation; /* made in this process: a forked child ignores it */
     uint32_t published;          /* context slot other threads may hold, 0 = none; see context.h */
     uint64_t start_mono_ns;
     struct record_link link; /* valid with has_link */
     /* Of rate_limited, with span_start_is_special; goes back where no span comes of it. */
     bool has_token;
+    bool open; /* between start and end */
+    bool has_link;
 };
 
 /* Where attributes are being written; see span_end. Opaque to hooks. */

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "call.h"
+#include "context/process_context.h"
 #include "identity.h"
 #include "spool_file.h"
 #include "spool.h"
@@ -52,6 +53,12 @@ static const char *scope_name(unsigned scope)
     return scope < registry_count ? registry[scope]->name : NULL;
 }
 
+void spool_process_flags(struct spool *spool)
+{
+    if (spool != NULL && spool->header != NULL)
+        atomic_store(&spool->header->process_flags, atomic_load(&process_context.flags));
+}
+
 /* What is known of this process before its exporter is there. */
 static uint32_t identify(unsigned char *out, const struct config *c, int pid)
 {
@@ -84,6 +91,16 @@ static uint32_t identify(unsigned char *out, const struct config *c, int pid)
     return (uint32_t)(w.at - out);
 }
 
+/* The process span is older than the file. */
+static void fill_process(struct spool_header *h)
+{
+    const struct process_context *p = &process_context;
+    const char *name = spool_program_name();
+    h->process_may_end = p->may_end;
+    if (p->span.open && (p->span.head.flags & RECORD_SAMPLED))
+        open_mark_write(&h->process, &p->span, name, strlen(name));
+}
+
 static void fill(struct spool_header *h, const struct config *c, int pid, uint64_t boot_ns)
 {
     memcpy(h->magic, SPOOL_MAGIC, sizeof SPOOL_MAGIC);
@@ -94,7 +111,9 @@ static void fill(struct spool_header *h, const struct config *c, int pid, uint64
     h->created_boot_ns = boot_ns;
     h->destination = spool_destination(c);
     h->real_minus_mono_ns = ns_of(CLOCK_REALTIME) - ns_of(CLOCK_MONOTONIC);
+    h->seen_mono_ns = (uint64_t)ns_of(CLOCK_MONOTONIC);
     h->identity_bytes[0] = identify((unsigned char *)h + SPOOL_IDENTITY_AT, c, pid);
+    fill_process(h);
 }
 
 /* The file's first part, under `directory`. Its descriptor, or -1. */

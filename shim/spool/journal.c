@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "diag.h"
@@ -111,6 +112,23 @@ void spool_begin(struct spool *spool, bool own_fds)
         close(journal.fd);
         journal.fd = -1;
     }
+}
+
+void spool_seen(struct spool *spool, int64_t real_minus_mono_ns)
+{
+    if (spool == NULL || spool->header == NULL)
+        return;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    atomic_store(&spool->header->real_minus_mono_ns, real_minus_mono_ns);
+    atomic_store(&spool->header->seen_mono_ns,
+                 (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec);
+}
+
+void spool_ended(struct spool *spool)
+{
+    if (spool != NULL && spool->header != NULL)
+        atomic_store(&spool->header->ended, 1);
 }
 
 void spool_identify(struct spool *spool, size_t (*describe)(unsigned char *out, size_t max))

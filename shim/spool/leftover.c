@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cut_off.h"
 #include "identity.h"
 
 #define JOURNAL_PART 0u
@@ -206,7 +207,7 @@ const struct record *leftover_next(struct leftover *l)
 {
     for (;;) {
         if (l->at >= l->bytes && !load_part(l))
-            return NULL;
+            break;
         bool journal = l->part == JOURNAL_PART + 1;
         const struct record *r = journal ? next_of_journal(l) : next_of_ring(l);
         if (r == NULL || r->type != RECORD_SPAN || !(r->flags & RECORD_SAMPLED))
@@ -217,8 +218,11 @@ const struct record *leftover_next(struct leftover *l)
         } else if (is_newest_of_journal(l, r)) {
             continue;
         }
+        cut_off_seen(l, r);
         return r;
     }
+    l->real_minus_mono_ns = l->header.real_minus_mono_ns;
+    return cut_off_next(l);
 }
 
 const char *leftover_scope_name(const struct leftover *l, unsigned scope)

@@ -23,6 +23,17 @@ struct leftover {
     int64_t real_minus_mono_ns; /* of the record given last */
     uint8_t newest[24];         /* ids of the journal's newest record: may be in a ring, too */
     uint64_t corrupt;           /* parts that ended in nonsense */
+    struct {
+        bool begun;
+        unsigned ring, mark; /* that is looked at next */
+        uint64_t last_mono_ns;
+        struct open_mark marks[RING_MARKS];
+        /* The span given last; its fields lie behind it. */
+        union {
+            struct record record;
+            unsigned char bytes[256];
+        };
+    } cut; /* cut_off.c */
 };
 
 /* Opens a file of the directory that is ours alone; -1: it is not. */
@@ -30,7 +41,7 @@ int leftover_open_file(int directory, const char *name, struct stat *is);
 /* Reads the header by `fd`, which stays the caller's. False: it is no spool file, or one of
  * another build. */
 bool leftover_open(struct leftover *l, int fd);
-/* The next finished span, in memory of its own until the next call. NULL: the end. */
+/* The next span, finished or cut off, in memory of its own until the next call. NULL: the end. */
 const struct record *leftover_next(struct leftover *l);
 void leftover_close(struct leftover *l);
 /* The file's name for this instrumentation, NULL: none. Lives until the next call. */

@@ -44,6 +44,8 @@ const char *spool_program_name(void);
 bool spool_create(struct spool *spool, const struct config *c, void *header, void *ring);
 /* Maps ring `index` over the memory at `ring`. False: it stays what it is. Any thread. */
 bool spool_map_ring(const struct spool *spool, unsigned index, void *ring);
+/* The process context's flags have changed, or the file is new: a crash goes by them. Any thread. */
+void spool_process_flags(struct spool *spool);
 /* Removes the file; the mapping stays. Any thread. */
 void spool_remove(struct spool *spool);
 
@@ -62,6 +64,10 @@ uint64_t spool_destination(const struct config *c);
 /* The worker has started, with descriptors of its own or not: locks the file, says where it
  * belongs to, makes its journal. `spool` may have no file. */
 void spool_begin(struct spool *spool, bool own_fds);
+/* The worker is at work, and how its clocks stand to each other. */
+void spool_seen(struct spool *spool, int64_t real_minus_mono_ns);
+/* The process ends in order, or becomes another program: nothing that is open was cut off. */
+void spool_ended(struct spool *spool);
 /* What the exporter calls this process replaces what was known at first. */
 void spool_identify(struct spool *spool, size_t (*describe)(unsigned char *out, size_t max));
 

@@ -3,7 +3,8 @@
  *
  *   0            header: whose it is, how its times are read, where its journal stands
  *   IDENTITY_AT  what the process is called (identity.h), twice: one is in force
- *   RINGS_AT     the rings (ring.h), each as its thread writes it; a hole: never used
+ *   RINGS_AT     the rings (ring.h), each as its thread writes it, and marks of open spans
+ *                (open_mark.h) on its first page; a hole: never used
  *   JOURNAL_AT   records that were taken out of their rings and are not delivered yet
  *
  * It is written by the process it belongs to, through a shared mapping; after that process's
@@ -24,7 +25,7 @@
 #include "sdk/semconv.h"
 
 #define SPOOL_MAGIC "otelshim-spool\n"
-#define SPOOL_FORMAT 1u /* raised when a reader of the other kind would be wrong */
+#define SPOOL_FORMAT 2u /* raised when a reader of the other kind would be wrong */
 
 #define SPOOL_HEADER_BYTES 32768u
 #define SPOOL_IDENTITY_AT 4096u
@@ -71,6 +72,18 @@ struct spool_header {
     uint64_t drops[DROP_COUNT]; /* the program's own counters, at its end */
     /* Of its spans, by the exporter process: delivered, refused for good. */
     uint64_t delivered, rejected;
+    /* When the process was last known to live, as far as the worker knows (CLOCK_MONOTONIC). */
+    _Atomic uint64_t seen_mono_ns;
+    /* 1: the process has told what was open, and ended or became another program: no crash. */
+    _Atomic uint32_t ended;
+    /* Of the process that reaped it: the signal that killed it, 0 = not known; and when. */
+    int32_t signal;
+    uint64_t reaped_mono_ns;
+    /* The process's own span, and the flags that say whether it is to be told (process_context.h).
+     * Of no signal: set by any thread, each flag once. */
+    struct open_mark process;
+    _Atomic uint32_t process_flags;
+    uint32_t process_may_end;
 };
 
 enum spool_reader { SPOOL_READ_BY_WORKER, SPOOL_READ_BY_PROCESS };

@@ -1,7 +1,7 @@
 /*
  * Spool files of others: a file as it comes (first byte 0), or a sound header before hostile
- * contents: 8 bytes of journal word, 8 of a ring's head and tail, then bytes that fill the journal and
- * the ring's data. The reader ends, and every record it gives lies in its own memory.
+ * contents: 8 bytes of journal word, 8 of a ring's head and tail, then bytes that fill the journal,
+ * the ring's data and its marks of open spans. The reader ends, and every record it gives lies in its own memory.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +31,8 @@ static void make(int fd, const uint8_t *data, size_t size)
     data += sizeof words;
     size -= sizeof words;
     h.journal = journal_word(words[0], words[1]);
+    h.process_flags = words[0];
+    h.signal = (int32_t)words[3];
     h.identity_bytes[0] = (uint32_t)(size < SPOOL_IDENTITY_BYTES ? size : SPOOL_IDENTITY_BYTES);
     ring.head = words[2];
     ring.tail = words[3];
@@ -39,6 +41,8 @@ static void make(int fd, const uint8_t *data, size_t size)
     put(fd, &ring, sizeof ring, SPOOL_RINGS_AT);
     put(fd, data, size,
         SPOOL_RINGS_AT + RING_HEADER_BYTES + (words[3] & RING_MASK & ~7u) % (RING_DATA_BYTES / 2));
+    size_t room = RING_MARKS * sizeof(struct open_mark);
+    put(fd, data, size < room ? size : room, SPOOL_RINGS_AT + RING_MARKS_AT);
     put(fd, data, size, SPOOL_JOURNAL_AT + words[1] % (SPOOL_JOURNAL_FIRST_BYTES / 2));
 }
 

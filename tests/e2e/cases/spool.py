@@ -158,3 +158,29 @@ case("spool_short_processes_leave_nothing",
       "for i in $$(seq 20); do set -- $TMP/spool/*; [ -e $$1 ] || break; $PROGRAMS/exit_in_flight > /dev/null; done"],
      golden=None, parallel=True, timeout=200, slack=120.0, shim_env=SPOOL, check=all_arrived, twice=True,
      expect_drops=True, lost=None)
+
+
+# ---------------------------------------------------------------- spans that were open at the crash
+def cut_off(name, what, signal, spans, error, then, **options):
+    """`spans`: (name, kind) of those that the crash ends; the lookup had ended before."""
+    def check(run):
+        found = sorted((s["name"], s["kind"]) for s in run.spans if s["attributes"].get("error.type") == error)
+        expect(found == sorted(spans), f"ended by {error}: {found}")
+        for s in run.spans:
+            expect((s["status"] == "Error") == ("error.type" in s["attributes"]), f"status of {s['name']}: {s['status']}")
+        expect(spans or {s["name"] for s in run.spans} <= {"dns.lookup", "work", "cut_off"}, "something was cut off")
+        expect(sum(s["name"] == "dns.lookup" for s in run.spans) == 1, "the one that had ended")
+        spool_is_empty(run)
+    case(name, ["sh", "-c", f"export LD_PRELOAD=$$SPOOL_PRELOAD; $PROGRAMS/cut_off {what} {signal}; echo $$?; {then}"],
+         golden=None, preload=False, lost=None, check=check, slack=6.0, sanitized=False,
+         shim_env=SPOOL, **options)
+
+
+PROCESS, REQUESTS = [("cut_off", "INTERNAL")], [("GET", "CLIENT"), ("GET", "SERVER")]
+WORK = [("work", "INTERNAL")]
+RECOVER = "[ -z \"$$SPOOL_PRELOAD\" ] || LD_PRELOAD= $OTELSHIM recover >/dev/null"
+cut_off("spool_open_spans_end_with_the_crash", "program", 11, PROCESS + WORK, "_OTHER", RECOVER)
+cut_off("spool_open_requests_end_with_the_crash", "server", 9, REQUESTS + WORK, "_OTHER", RECOVER)
+# What the collector was busy for is recovered, and of the spans that the exec left open nothing is told.
+cut_off("spool_exec_cuts_nothing_off", "server", "exec", [], "_OTHER", RECOVER, sink="status:503:20;ok", expect_drops=True)
+cut_off("spool_orderly_end_cuts_nothing_off", "program", "", [], "_OTHER", RECOVER)

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <signal.h>
 
-#include "hooks/process_internal.h"
+#include "sdk/process_names.h"
 
 /* What fork, exec and pipe can fail with; another one is told by its number. */
 /* clang-format off */
