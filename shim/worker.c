@@ -40,6 +40,7 @@
 #include "layout.h"
 #include "process_state.h"
 #include "ring.h"
+#include "spool/reaped.h"
 #include "worker_report.h"
 #include "worker_thread.h"
 
@@ -289,7 +290,7 @@ static void wait_idle(uint32_t value, uint64_t ns)
 /* Whether there is work already, looked at once the state says that we sleep. */
 static bool must_not_sleep(enum worker_rest rest)
 {
-    return worker_flush_is_wanted() || worker_must_stop() ||
+    return worker_flush_is_wanted() || worker_must_stop() || reaped_waits() ||
            (rest == REST_IDLE && worker_records_wait()) ||
            (rest == REST_ARMED && worker_is_behind());
 }
@@ -305,8 +306,8 @@ enum worker_wake worker_sleep(uint64_t ns, enum worker_rest rest)
     atomic_thread_fence(memory_order_seq_cst);
     if (must_not_sleep(rest)) {
         worker_set_running();
-        return rest == REST_IDLE && !worker_flush_is_wanted() && !worker_must_stop() ? WAKE_RECORD
-                                                                                     : WAKE_NOW;
+        bool record = rest == REST_IDLE && worker_records_wait();
+        return record && !worker_flush_is_wanted() && !worker_must_stop() ? WAKE_RECORD : WAKE_NOW;
     }
     wait_idle(states[rest], ns);
     uint32_t state = atomic_exchange(&worker_state, RUNNING);
@@ -332,6 +333,12 @@ static void kick(void)
             return;
         }
     }
+}
+
+void worker_has_reaped(void)
+{
+    if (!start(NONE))
+        kick();
 }
 
 /* Until the worker reports `ticket` done, the deadline, or a stall on the network. */
@@ -368,7 +375,7 @@ static bool nothing_to_flush(void)
     if (stalled_at != 0 && stalled_at == atomic_load(&worker.progress) &&
         atomic_load(&worker.on_network))
         return true;
-    return atomic_load(&worker_state) == IDLE && !worker_records_wait();
+    return atomic_load(&worker_state) == IDLE && !worker_records_wait() && !reaped_waits();
 }
 
 AT_START void worker_flush(void)

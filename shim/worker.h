@@ -37,6 +37,10 @@ bool worker_is_running(void);
 /* Whether an exporter process does its work (exporter_process.h). */
 bool worker_is_remote(void);
 
+/* A child was killed by a signal (spool/reaped.h): starts or wakes the worker for what it left. Any
+ * thread. */
+void worker_has_reaped(void);
+
 /*
  * Exports what has been recorded, waiting at most OTEL_SHIM_EXIT_TIMEOUT, and no
  * longer than 100 ms without progress on the network. For exit and exec.

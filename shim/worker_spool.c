@@ -1,7 +1,11 @@
 /*
  * The worker and this process's spool file: from its start to what is left at the end.
  */
+#include <time.h>
+
+#include "context/process_context.h"
 #include "ring.h"
+#include "spool/reaped.h"
 #include "spool/recovery.h"
 #include "spool/spool.h"
 #include "worker_thread.h"
@@ -15,14 +19,29 @@ void worker_spool_fork_child(void)
     spooled = false;
     journal_fork_child();
     recovery_fork_child();
+    reaped_fork_child();
 }
 
-void worker_begin_spool(bool own_fds)
+static uint64_t ns_of(clockid_t clock)
+{
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* Since when there is this program, or this forked child, in the process. */
+static uint64_t program_since_boot_ns(void)
+{
+    return ns_of(CLOCK_BOOTTIME) - (ns_of(CLOCK_MONOTONIC) - process_context.start_mono_ns);
+}
+
+bool worker_begin_spool(bool own_fds)
 {
     struct spool *spool = ring_spool();
-    spool_begin(spool, own_fds);
+    recovery_spare(spool != NULL ? spool->inode : 0, program_since_boot_ns());
     if (spool != NULL)
-        recovery_spare(spool->inode);
+        spool_begin(spool, own_fds);
+    return spool != NULL;
 }
 
 void worker_leave_spool(void)

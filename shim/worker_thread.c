@@ -29,6 +29,7 @@
 #include "layout.h"
 #include "process_state.h"
 #include "ring.h"
+#include "spool/reaped.h"
 #include "spool/recovery.h"
 #include "spool/spool.h"
 #include "worker.h"
@@ -64,6 +65,8 @@ static struct {
     uint64_t recovered, own;
     uint64_t looked_ns; /* when leftovers were last looked for, 0 = never */
     bool leftovers;     /* there are some */
+    bool reaped;        /* of a child that was killed */
+    bool own_fds, has_spool;
 } self;
 
 /* The program's, as it was started: setproctitle writes over argv[0], which glibc's own name
@@ -343,10 +346,21 @@ static uint64_t drain(void)
     return moved;
 }
 
+/* A worker that was started for something else than a record was there before the file. */
+static void find_spool(void)
+{
+    if (self.has_spool)
+        return;
+    self.has_spool = worker_begin_spool(self.own_fds);
+    if (self.has_spool && self.exporter != NULL)
+        spool_identify(ring_spool(), self.exporter->describe);
+}
+
 /* One burst: rings into the exporter, exporter forward. */
 static uint64_t burst(bool flush)
 {
     worker_take_lock();
+    find_spool();
     uint64_t moved = 0;
     if (have_exporter() || worker_records_wait())
         moved = drain();
@@ -365,6 +379,23 @@ static uint64_t burst(bool flush)
     return moved;
 }
 
+/* Children that were killed: their files wait, whether anything was delivered yet or not. */
+static void look_at_reaped(void)
+{
+    struct reaped child;
+    if (!reaped_waits())
+        return;
+    worker_take_lock();
+    find_spool();
+    unsigned found = 0;
+    while (reaped_take(&child))
+        found += recovery_reaped(config, spool_destination(config), child.pid, child.signal,
+                                 child.mono_ns);
+    if (found > 0 && have_exporter())
+        self.leftovers = self.reaped = true;
+    worker_drop_lock();
+}
+
 /*
  * Goes on with what other processes have left, once the collector has shown that it takes
  * spans and has all of ours. True: the exporter was given some.
@@ -373,12 +404,15 @@ static bool recover(void)
 {
     uint64_t now = clock_mono_ns();
     uint64_t destination = spool_destination(config);
-    if (self.exporter == NULL || worker_delivered() == 0 || self.exporter->pending() != 0)
+    look_at_reaped();
+    if (self.exporter == NULL || self.exporter->pending() != 0 ||
+        (worker_delivered() == 0 && !self.reaped))
         return false;
     bool look = self.looked_ns == 0 || now - self.looked_ns >= RECOVERY_LOOK_NS;
     if (!look && !self.leftovers)
         return false;
     worker_take_lock();
+    find_spool();
     if (look) {
         self.looked_ns = now;
         self.leftovers = recovery_look(config, destination) > 0;
@@ -386,6 +420,7 @@ static bool recover(void)
     if (self.leftovers)
         self.recovered = recovery_feed(config, destination, self.exporter);
     self.leftovers = self.recovered > 0;
+    self.reaped &= self.leftovers;
     worker_drop_lock();
     return self.recovered > 0;
 }
@@ -417,7 +452,9 @@ static void flush(void)
     uint64_t slice_ns = NETWORK_SLICE_MIN_NS;
     uint64_t left = UINT64_MAX;
     uint64_t recover_until_ns = clock_mono_ns() + RECOVERY_AT_EXIT_NS;
-    burst(true);
+    look_at_reaped();
+    if (self.exporter != NULL || worker_records_wait() || worker_open_is_wanted())
+        burst(true);
     while (!worker_must_stop() && self.exporter != NULL) {
         if (in_flight()) {
             wait_for_network(&slice_ns);
@@ -509,7 +546,7 @@ static void rest(void)
     switch (worker_sleep(ns, self.queue_full ? REST_BLOCKED : idle ? REST_IDLE : REST_ARMED)) {
     case WAKE_RECORD: arm(); break;
     case WAKE_NOW:
-        if (worker_flush_is_wanted() || worker_must_stop())
+        if (worker_flush_is_wanted() || worker_must_stop() || reaped_waits())
             break;
         burst(false);
         break;
@@ -534,14 +571,15 @@ static void close_exporter(void)
     recovery_stop();
     self.exporter = NULL;
     self.own = self.recovered = 0;
+    self.has_spool = false;
     self.due_mono_ns = 0;
 }
 
 void worker_thread_run(void)
 {
     prctl(PR_SET_NAME, "otelshim");
-    bool own_fds = leave_fds();
-    worker_begin_spool(own_fds);
+    self.own_fds = leave_fds();
+    self.has_spool = worker_begin_spool(self.own_fds);
     uint64_t slice_ns = NETWORK_SLICE_MIN_NS, moved = 0;
     self.wanted_ns = UINT64_MAX;
     arm();

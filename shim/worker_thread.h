@@ -14,8 +14,9 @@ void worker_thread_run(void); /* until worker_must_stop() or the process is over
 void worker_thread_fork_child(void);
 bool worker_records_wait(void); /* any ring has a record; any thread */
 bool worker_is_behind(void);    /* a ring is half full; the worker */
-/* worker_spool.c. The thread begins, with a descriptor table of its own or not. */
-void worker_begin_spool(bool own_fds);
+/* worker_spool.c. The thread has begun, with a descriptor table of its own or not. False: there is
+ * no file yet. */
+bool worker_begin_spool(bool own_fds);
 void worker_spool_fork_child(void);
 /* This program ends: its spool file goes, unless it holds what is not delivered. Under the
  * lock, or on the worker itself. */

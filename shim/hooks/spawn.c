@@ -14,12 +14,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "config.h"
 #include "diag.h"
 #include "hooks/process_internal.h"
 #include "layout.h"
 #include "mem/readable.h"
 #include "open_mark.h"
 #include "process_state.h"
+#include "spool/reaped.h"
+#include "spool/spool.h"
+#include "worker.h"
 
 #define SPAWN_SPANS 1024u /* children with an open span at once */
 #define SPAWN_NAME_MAX 63u
@@ -170,8 +174,21 @@ void spawn_started(struct span *span, pid_t pid, const char *name, size_t name_l
         spawn_reaped(pid, wait_status);
 }
 
+/* Its worker cannot send what it has left: ours does. */
+static __attribute__((noinline)) void child_was_killed(pid_t pid, int signal)
+{
+    int saved_errno = errno;
+    if (process_enter() && (call_enabled_mask & instr_process.bit) && spool_is_wanted(config)) {
+        reaped_note(pid, signal);
+        worker_has_reaped();
+    }
+    errno = saved_errno;
+}
+
 void spawn_reaped(pid_t pid, int wait_status)
 {
+    if (unlikely(WIFSIGNALED(wait_status)))
+        child_was_killed(pid, WTERMSIG(wait_status));
     if (likely((atomic_load_explicit(&nr_children, memory_order_relaxed) |
                 atomic_load_explicit(&nr_starting, memory_order_relaxed)) == 0))
         return;

@@ -33,6 +33,7 @@ static struct {
     uint64_t failed;  /* what had failed before the records under way were handed over */
     const struct record *held; /* that the exporter had no room for, with what reads its times */
     ino_t own;
+    uint64_t own_since_boot_ns; /* 0: none of this process's number is its own */
 } now = { .directory = -1 };
 
 void recovery_fork_child(void)
@@ -83,6 +84,10 @@ static enum look look_at(int directory, const char *name, uint64_t destination, 
     enum look found = LOOK_NONE;
     bool sound = leftover_open(l, fd);
     bool unborn = !sound && is_unborn(l, name);
+    /* Our own, of which the worker does not know yet; by exec, another program's is older. */
+    if ((sound || unborn) && now.own_since_boot_ns != 0 && l->header.pid == getpid() &&
+        l->header.created_boot_ns >= now.own_since_boot_ns)
+        goto out;
     bool old = time(NULL) - is->st_mtime > RECOVERY_FOREIGN_AGE_S;
     if (!sound && !unborn && !old)
         goto out;
@@ -215,6 +220,53 @@ unsigned recovery_look(const struct config *c, uint64_t destination)
     return waiting;
 }
 
+/* ---- a child that was reaped ---- */
+
+/* In one write: both or nothing. */
+static bool write_death(int fd, int signal, uint64_t mono_ns)
+{
+    unsigned char bytes[sizeof(uint64_t) + sizeof(int32_t)];
+    int32_t number = signal;
+    _Static_assert(offsetof(struct spool_header, signal) ==
+                       offsetof(struct spool_header, reaped_mono_ns) + sizeof(uint64_t),
+                   "they lie together");
+    memcpy(bytes, &mono_ns, sizeof mono_ns);
+    memcpy(bytes + sizeof mono_ns, &number, sizeof number);
+    return pwrite(fd, bytes, sizeof bytes, offsetof(struct spool_header, reaped_mono_ns)) ==
+           sizeof bytes;
+}
+
+unsigned recovery_reaped(const struct config *c, uint64_t destination, int pid, int signal,
+                         uint64_t mono_ns)
+{
+    static struct leftover l;
+    char path[SPOOL_DIR_MAX], prefix[16];
+    const char *fault;
+    unsigned found = 0;
+    int fd = spool_is_wanted(c) ? spool_open_directory(c, path, &fault) : -1;
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    size_t len = (size_t)snprintf(prefix, sizeof prefix, "%d-", pid);
+    for (struct dirent *e; dir != NULL && (e = readdir(dir)) != NULL;) {
+        struct stat is;
+        if (!is_spool_name(e->d_name) || strncmp(e->d_name, prefix, len) != 0)
+            continue;
+        enum look look = look_at(fd, e->d_name, destination, &l, &is);
+        if (look == LOOK_NONE)
+            continue;
+        /* One that had been there before, by a process of the same number, has its own end. */
+        if (l.header.pid == pid && l.header.reaped_mono_ns == 0 &&
+            write_death(l.fd, signal, mono_ns))
+            found += look == LOOK_LEFTOVER;
+        leftover_close(&l);
+        close(l.fd);
+    }
+    if (dir != NULL)
+        closedir(dir);
+    else if (fd >= 0)
+        close(fd);
+    return found;
+}
+
 /* ---- one after another ---- */
 
 /* Records that could not be sent, and may be later. */
@@ -277,9 +329,10 @@ void recovery_stop(void)
     close_file(false);
 }
 
-void recovery_spare(ino_t own)
+void recovery_spare(ino_t own, uint64_t since_boot_ns)
 {
     now.own = own;
+    now.own_since_boot_ns = since_boot_ns;
 }
 
 /* What was handed over is delivered or refused: it is not to be sent again by anybody. False:

@@ -44,14 +44,21 @@ unsigned recovery_look(const struct config *c, uint64_t destination);
  */
 unsigned recovery_feed(const struct config *c, uint64_t destination,
                        const struct exporter_ops *exporter);
+/*
+ * A child of ours was killed by `signal` and reaped at `mono_ns`: says so in the spool files that it
+ * has left, for its open spans. Returns how many of them may be sent to `destination`.
+ */
+unsigned recovery_reaped(const struct config *c, uint64_t destination, int pid, int signal,
+                         uint64_t mono_ns);
 /* Gives the leftover in hand back; what is pending was not delivered. */
 void recovery_stop(void);
 
 /* For a host without instrumentations of its own: the names that the file in hand has for
  * them. NULL: none for this number. Lives until the next call. */
 const char *recovery_scope_name(unsigned scope);
-/* This process's own file is none. */
-void recovery_spare(ino_t own);
+/* This process's own file is none (0: there is none yet), nor is any that has its number and was made
+ * since the program began (CLOCK_BOOTTIME). */
+void recovery_spare(ino_t own, uint64_t since_boot_ns);
 void recovery_fork_child(void);
 
 #endif

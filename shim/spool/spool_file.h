@@ -74,11 +74,11 @@ struct spool_header {
     uint64_t delivered, rejected;
     /* When the process was last known to live, as far as the worker knows (CLOCK_MONOTONIC). */
     _Atomic uint64_t seen_mono_ns;
+    /* Of the process that reaped it: when, 0 = nobody says; and the signal that killed it. */
+    uint64_t reaped_mono_ns;
+    int32_t signal;
     /* 1: the process has told what was open, and ended or became another program: no crash. */
     _Atomic uint32_t ended;
-    /* Of the process that reaped it: the signal that killed it, 0 = not known; and when. */
-    int32_t signal;
-    uint64_t reaped_mono_ns;
     /* The process's own span, and the flags that say whether it is to be told (process_context.h).
      * Of no signal: set by any thread, each flag once. */
     struct open_mark process;

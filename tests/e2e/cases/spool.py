@@ -161,7 +161,7 @@ case("spool_short_processes_leave_nothing",
 
 
 # ---------------------------------------------------------------- spans that were open at the crash
-def cut_off(name, what, signal, spans, error, then, **options):
+def cut_off(name, what, signal, spans, error, then, argv=None, **options):
     """`spans`: (name, kind) of those that the crash ends; the lookup had ended before."""
     def check(run):
         found = sorted((s["name"], s["kind"]) for s in run.spans if s["attributes"].get("error.type") == error)
@@ -171,7 +171,7 @@ def cut_off(name, what, signal, spans, error, then, **options):
         expect(spans or {s["name"] for s in run.spans} <= {"dns.lookup", "work", "cut_off"}, "something was cut off")
         expect(sum(s["name"] == "dns.lookup" for s in run.spans) == 1, "the one that had ended")
         spool_is_empty(run)
-    case(name, ["sh", "-c", f"export LD_PRELOAD=$$SPOOL_PRELOAD; $PROGRAMS/cut_off {what} {signal}; echo $$?; {then}"],
+    case(name, argv or ["sh", "-c", f"export LD_PRELOAD=$$SPOOL_PRELOAD; $PROGRAMS/cut_off {what} {signal}; echo $$?; {then}"],
          golden=None, preload=False, lost=None, check=check, slack=6.0, sanitized=False,
          shim_env=SPOOL, **options)
 
@@ -184,3 +184,15 @@ cut_off("spool_open_requests_end_with_the_crash", "server", 9, REQUESTS + WORK, 
 # What the collector was busy for is recovered, and of the spans that the exec left open nothing is told.
 cut_off("spool_exec_cuts_nothing_off", "server", "exec", [], "_OTHER", RECOVER, sink="status:503:20;ok", expect_drops=True)
 cut_off("spool_orderly_end_cuts_nothing_off", "program", "", [], "_OTHER", RECOVER)
+
+
+# ---------------------------------------------------------------- the parent that reaps it
+def reaped(name, script, what, signal, spans, error):
+    """A shell that is traced runs what is killed; $$pid is its number. Whether it says so depends on when it looks."""
+    script = f"$PROGRAMS/cut_off {what} {signal} & pid=$$!; wait $$pid; echo $$?; {script}"
+    cut_off(name, what, signal, spans, error, "", argv=["sh", "-c", f"LD_PRELOAD=$$SPOOL_PRELOAD sh -c '{script}' 2>/dev/null; {RECOVER}"], expect_drops=True, twice=True)
+
+
+reaped("spool_parent_sends_what_a_killed_child_left", "sleep 1; ls $TMP/spool/$$pid-* 2>/dev/null || true", "server", 11,
+       REQUESTS + WORK, "SIGSEGV")
+reaped("spool_parent_sends_it_at_its_end", ":", "program", 6, PROCESS + WORK, "SIGABRT")
