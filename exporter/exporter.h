@@ -18,7 +18,7 @@
 #include "diag.h"
 #include "sdk/record.h"
 
-#define EXPORTER_ABI 5u
+#define EXPORTER_ABI 6u
 #define EXPORTER_MAX_ACCOUNTS 8u /* bound: destinations at one time, plugins included */
 
 /*
@@ -57,6 +57,9 @@ struct exporter_host {
     /* Something moved (bytes sent, connection made, batch taken): an exit that
      * waits for us goes on waiting. */
     void (*progress)(void);
+    /* The oldest `spans` of this process that are pending were tried as often as they may be: keeps
+     * them for later. False: it cannot. Only where there is one destination. NULL: this host never can. */
+    bool (*defer)(uint64_t spans);
     /* Where spans that come out of another process's spool file are counted, of whatever
      * destination. */
     struct exporter_account *recovery;
@@ -108,6 +111,10 @@ struct exporter_ops {
 
     /* Spans accepted and not yet delivered or dropped. */
     uint64_t (*pending)(void);
+
+    /* Whether there is one destination, and its receiver does not take anything: the last
+     * attempt there failed in a way that may pass. */
+    bool (*failing)(void);
 
     /* Whether a transfer is under way: then the worker waits with `wait`. */
     bool (*in_flight)(void);

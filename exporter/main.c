@@ -148,6 +148,17 @@ static uint64_t exporter_pending(void)
     return most;
 }
 
+bool sink_is_alone(void)
+{
+    return exporter.nr_sinks == 1;
+}
+
+static bool exporter_failing(void)
+{
+    const struct sink_ops *sink = exporter.sinks[0].ops;
+    return sink_is_alone() && sink->failing != NULL && sink->failing(exporter.sinks[0].self);
+}
+
 static bool exporter_in_flight(void)
 {
     bool any = false;
@@ -201,6 +212,7 @@ static const struct exporter_ops ops = {
     .run = exporter_run,
     .pending = exporter_pending,
     .in_flight = exporter_in_flight,
+    .failing = exporter_failing,
     .wait = exporter_wait,
     .close = exporter_close,
 };

@@ -21,6 +21,8 @@ struct sink_ops {
     uint64_t (*run)(void *self, uint64_t now_mono_ns, bool flush); /* when to be called again */
     uint64_t (*pending)(void *self);
     bool (*in_flight)(void *self);
+    /* Whether the last attempt failed and none has succeeded since. NULL: attempts cannot. */
+    bool (*failing)(void *self);
     /* Spans of SOURCE_RECOVERED that come from now on are of this resource; none of an earlier
      * one is left. It stays until the next call. False: no memory. NULL: the sink takes none. */
     bool (*adopt)(void *self, const struct resource *resource);
@@ -33,6 +35,9 @@ struct sink_ops {
 struct exporter_account *sink_account(const char *name);
 /* Adds the destination, which is usable from now on; `self` lives as long as the process. */
 void sink_add(const struct sink_ops *ops, void *self, struct exporter_account *account);
+
+/* Whether there is no other destination: then what is over for it is over. */
+bool sink_is_alone(void);
 
 /* What registry.c lists: one word of OTEL_TRACES_EXPORTER. */
 struct sink_kind {

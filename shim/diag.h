@@ -21,7 +21,7 @@
     DROP(REJECTED, "rejected")           /* the collector refused it for good */ \
     DROP(RETRIES, "retries_exhausted")   /* the collector could not be reached in time */ \
     DROP(TOO_LARGE, "too_large")         /* larger than a request may be */ \
-    DROP(SPOOLED, "spooled")             /* left in the spool: another process sends it */ \
+    DROP(SPOOLED, "spooled")             /* left in the spool: sent later, or by another process */ \
     DROP(EXIT, "exit_timeout")           /* the program ended first */
 
 enum drop_reason {

@@ -5,6 +5,7 @@
 
 #include "context/process_context.h"
 #include "ring.h"
+#include "spool/deferred.h"
 #include "spool/reaped.h"
 #include "spool/recovery.h"
 #include "spool/spool.h"
@@ -20,6 +21,7 @@ void worker_spool_fork_child(void)
     journal_fork_child();
     recovery_fork_child();
     reaped_fork_child();
+    deferred_fork_child();
 }
 
 static uint64_t ns_of(clockid_t clock)

@@ -29,6 +29,7 @@
 #include "layout.h"
 #include "process_state.h"
 #include "ring.h"
+#include "spool/deferred.h"
 #include "spool/reaped.h"
 #include "spool/recovery.h"
 #include "spool/spool.h"
@@ -66,6 +67,7 @@ static struct {
     uint64_t looked_ns; /* when leftovers were last looked for, 0 = never */
     bool leftovers;     /* there are some */
     bool reaped;        /* of a child that was killed */
+    bool catching_up;   /* they are our own, put off while the collector was away */
     bool own_fds, has_spool;
 } self;
 
@@ -131,6 +133,8 @@ static bool plugin_is_allowed(const char *path)
     return config_exporter_is_allowed(config, path, true);
 }
 
+static bool defer_batch(uint64_t spans);
+
 static const struct exporter_host *host(void)
 {
     static struct exporter_host h;
@@ -138,6 +142,7 @@ static const struct exporter_host *host(void)
         .log = diag_log,
         .drop = diag_drop,
         .progress = worker_progress,
+        .defer = defer_batch,
         .account = worker_account,
         .scope_name = scope_name,
         .version = OTELSHIM_VERSION,
@@ -312,6 +317,29 @@ static void settle(void)
     journal_retire_to(self.own);
 }
 
+static bool defer(const struct record *r, int64_t offset_ns)
+{
+    return deferred_put(config, ring_spool(), r, offset_ns);
+}
+
+/* For the exporter: what it gives up is still in the journal. */
+static bool defer_batch(uint64_t spans)
+{
+    settle();
+    return self.recovered == 0 && journal_read(spans, defer);
+}
+
+/* What the exporter takes; or, where it is full because its receiver is away, a file. */
+static bool take(const struct record *r, int64_t offset_ns)
+{
+    if (hand_over(r, offset_ns))
+        return true;
+    if (!self.exporter->failing() || !defer(r, offset_ns))
+        return false;
+    diag_drop(DROP_SPOOLED, 1);
+    return true;
+}
+
 /* Moves records from one ring to the exporter. False: the exporter's queue is full. */
 static bool drain_ring(struct ring *ring, int64_t offset_ns, uint64_t *moved)
 {
@@ -319,7 +347,7 @@ static bool drain_ring(struct ring *ring, int64_t offset_ns, uint64_t *moved)
     while ((r = ring_peek(ring)) != NULL) {
         if (self.exporter == NULL)
             diag_drop(DROP_NO_EXPORTER, 1);
-        else if (r->type == RECORD_SPAN && (r->flags & RECORD_SAMPLED) && !hand_over(r, offset_ns))
+        else if (r->type == RECORD_SPAN && (r->flags & RECORD_SAMPLED) && !take(r, offset_ns))
             return false;
         ring_consume(ring, r);
         ++*moved;
@@ -406,13 +434,19 @@ static bool recover(void)
     uint64_t destination = spool_destination(config);
     look_at_reaped();
     if (self.exporter == NULL || self.exporter->pending() != 0 ||
-        (worker_delivered() == 0 && !self.reaped))
+        (worker_delivered() == 0 && !self.reaped) || self.exporter->failing())
         return false;
     bool look = self.looked_ns == 0 || now - self.looked_ns >= RECOVERY_LOOK_NS;
-    if (!look && !self.leftovers)
+    if (!look && !self.leftovers && !deferred_any())
         return false;
     worker_take_lock();
     find_spool();
+    /* The collector is back: ours are leftovers now. */
+    if (deferred_any()) {
+        deferred_finish();
+        deferred_none();
+        look = self.catching_up = true;
+    }
     if (look) {
         self.looked_ns = now;
         self.leftovers = recovery_look(config, destination) > 0;
@@ -421,8 +455,19 @@ static bool recover(void)
         self.recovered = recovery_feed(config, destination, self.exporter);
     self.leftovers = self.recovered > 0;
     self.reaped &= self.leftovers;
+    self.catching_up &= self.leftovers;
     worker_drop_lock();
     return self.recovered > 0;
+}
+
+/*
+ * What was put off goes out between our own batches: a part of one is sent at once, for else
+ * a busy program would never have an empty queue.
+ */
+static bool must_make_way(void)
+{
+    return (deferred_any() || self.catching_up) && self.exporter != NULL &&
+           self.exporter->pending() != 0 && !self.exporter->failing();
 }
 
 static bool in_flight(void)
@@ -600,7 +645,7 @@ void worker_thread_run(void)
             slice_ns = NETWORK_SLICE_MIN_NS;
             if (worker_main_thread_ended())
                 end_if_alone();
-            if (recover())
+            if (recover() || must_make_way())
                 burst(true);
             else
                 rest();

@@ -100,16 +100,25 @@ static void begin_attempt(struct delivery *d, uint64_t now_ns)
                             min64(d->deadline_ns, later(now_ns, d->attempt_timeout_ns)));
 }
 
+/* Another process's batch stays in its file; ours is kept in one, if it can be. */
+static void give_up(struct delivery *d, const struct answer *answer)
+{
+    bool kept = !d->recovered && sink_is_alone() && d->host->defer != NULL &&
+                d->host->defer(d->body.nr_spans);
+    d->host->log(LOG_WARN, "export failed after %u attempts: %s; %u spans %s", d->attempts,
+                 answer->why, d->body.nr_spans, kept ? "kept for later" : "dropped");
+    drop_batch(d, kept ? DROP_SPOOLED : DROP_RETRIES);
+}
+
 /* The attempt failed in a way that may pass. */
 static void fail_attempt(struct delivery *d, uint64_t now_ns, const struct answer *answer)
 {
     uint64_t delay_ms = retry_delay_ms(d->attempts, answer->retry_after_ms, next_random(d, now_ns));
     d->retry_at_ns = later(now_ns, delay_ms * NS_PER_MS);
     d->wait_was_asked_for = answer->retry_after_ms != RETRY_AFTER_NONE;
+    d->failing = true;
     if (d->attempts == RETRY_MAX_ATTEMPTS || d->retry_at_ns >= d->deadline_ns) {
-        d->host->log(LOG_WARN, "export failed after %u attempts: %s; %u spans dropped", d->attempts,
-                     answer->why, d->body.nr_spans);
-        drop_batch(d, DROP_RETRIES);
+        give_up(d, answer);
         return;
     }
     d->host->log(LOG_DEBUG, "export attempt %u failed: %s; next one in %llu ms", d->attempts,
@@ -124,6 +133,7 @@ static void deliver(struct delivery *d, const struct answer *answer)
     struct response response = { 0 };
     uint64_t rejected = 0;
     unsigned spans = d->body.nr_spans;
+    d->failing = false;
     if (d->answers &&
         (answer->body_is_cut || !d->format->response(answer->body, answer->body_bytes, &response)))
         d->host->log(LOG_WARN, "%s's answer is no ExportTraceServiceResponse", d->receiver);
@@ -234,6 +244,12 @@ static bool delivery_in_flight(void *self)
     return d->state == DELIVERY_SENDING;
 }
 
+static bool delivery_failing(void *self)
+{
+    const struct delivery *d = self;
+    return d->failing;
+}
+
 static unsigned delivery_fds(void *self, struct pollfd *fds, unsigned max)
 {
     struct delivery *d = self;
@@ -246,6 +262,7 @@ static const struct sink_ops delivery_ops = {
     .run = delivery_run,
     .pending = delivery_pending,
     .in_flight = delivery_in_flight,
+    .failing = delivery_failing,
     .adopt = delivery_adopt,
     .fds = delivery_fds,
 };

@@ -32,6 +32,7 @@ struct delivery {
     enum delivery_state state;
     struct body body;
     unsigned attempts;
+    bool failing;            /* the last attempt failed, and may succeed later */
     bool wait_was_asked_for; /* by Retry-After */
     bool wait_was_cut;       /* a flush began this attempt: the next wait is kept */
     uint32_t flush_spans;    /* in the queue when it was last flushed, and still there */

@@ -202,20 +202,41 @@ uint64_t journal_count(void)
     return journal.count;
 }
 
+/* The entry at *at, which moves behind it. NULL: a stray store of the program's was there. */
+static struct journal_entry *next_entry(uint32_t *at)
+{
+    if (entry_at(*at)->bytes == JOURNAL_WRAPS)
+        *at = 0;
+    struct journal_entry *entry = entry_at(*at);
+    if (entry->bytes > journal.capacity - *at - sizeof(uint64_t))
+        return NULL;
+    *at += entry->bytes;
+    return entry;
+}
+
+bool journal_read(uint64_t count, bool (*keep)(const struct record *record, int64_t offset_ns))
+{
+    uint32_t at = journal.tail;
+    if (journal.header == NULL || count > journal.count)
+        return false;
+    for (; count > 0; count--) {
+        const struct journal_entry *entry = next_entry(&at);
+        if (entry == NULL ||
+            !keep((const struct record *)(const void *)(entry + 1), entry->real_minus_mono_ns))
+            return false;
+    }
+    return true;
+}
+
 void journal_retire_to(uint64_t left)
 {
     if (journal.header == NULL || journal.count <= left)
         return;
     for (; journal.count > left; journal.count--) {
-        if (entry_at(journal.tail)->bytes == JOURNAL_WRAPS)
-            journal.tail = 0;
-        uint32_t bytes = entry_at(journal.tail)->bytes;
-        if (bytes > journal.capacity - journal.tail - sizeof(uint64_t)) {
-            /* Cannot happen by our own writing: a stray store of the program. */
+        if (next_entry(&journal.tail) == NULL) {
             start_over();
             return;
         }
-        journal.tail += bytes;
     }
     if (journal.count == 0)
         journal.head = journal.tail = 0;

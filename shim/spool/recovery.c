@@ -85,7 +85,8 @@ static enum look look_at(int directory, const char *name, uint64_t destination, 
     bool sound = leftover_open(l, fd);
     bool unborn = !sound && is_unborn(l, name);
     /* Our own, of which the worker does not know yet; by exec, another program's is older. */
-    if ((sound || unborn) && now.own_since_boot_ns != 0 && l->header.pid == getpid() &&
+    if ((sound || unborn) && now.own_since_boot_ns != 0 && !l->header.deferred &&
+        l->header.pid == getpid() &&
         l->header.created_boot_ns >= now.own_since_boot_ns)
         goto out;
     bool old = time(NULL) - is->st_mtime > RECOVERY_FOREIGN_AGE_S;

@@ -78,6 +78,8 @@ void journal_take_back(void);
 /* Records in it; all but the newest `left` are done with. */
 uint64_t journal_count(void);
 void journal_retire_to(uint64_t left);
+/* Gives the oldest `count` records to `keep`, until it says no. They stay where they are. */
+bool journal_read(uint64_t count, bool (*keep)(const struct record *record, int64_t offset_ns));
 void journal_fork_child(void);
 
 #endif

@@ -84,6 +84,7 @@ struct spool_header {
     struct open_mark process;
     _Atomic uint32_t process_flags;
     uint32_t process_may_end;
+    uint32_t deferred; /* 1: a living process's, of which it is done (deferred.h) */
 };
 
 enum spool_reader { SPOOL_READ_BY_WORKER, SPOOL_READ_BY_PROCESS };

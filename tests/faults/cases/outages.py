@@ -1,10 +1,16 @@
 """A program works on while its collector is away, comes and goes, or crawls."""
+import contextlib
+import os
+import shutil
+import tempfile
+
 import harness
 from collector import failing_collector
 from harness import case, expect, expect_between
 from program import BATCH, otlp, settle, under_faults
 
 LOST = ("retries_exhausted", "ring_full", "exit_timeout")
+SPOOL = os.path.join(tempfile.gettempdir(), f"otelshim-outages-{os.getpid()}")
 RATE = 500
 
 
@@ -25,6 +31,23 @@ def a_collector_is_down_and_comes_back():
     expect_between("delivered after it was back", seen.delivered, RATE * (total - down - 7), made)
     if not harness.FULL:  # within what queue and rings hold nothing is lost
         expect("dropped", seen.dropped, 0)
+
+
+@case
+def a_collector_is_away_and_the_spool_keeps_all():
+    """Batches run out of attempts and the queue overflows: all of it waits in files, and comes when the collector is there."""
+    down, total = (600, 630) if harness.FULL else (6, 12)
+    few = {} if harness.FULL else {"OTEL_BSP_EXPORT_TIMEOUT": "1500", "OTEL_BSP_MAX_QUEUE_SIZE": "1024"}
+    with failing_collector(down_s=down) as collector, contextlib.ExitStack() as at_end:
+        at_end.callback(shutil.rmtree, SPOOL, ignore_errors=True)
+        made, seen = work(collector, total, OTEL_SHIM_SPOOL_DIR=SPOOL, OTEL_SHIM_SPOOL_MAX_BYTES=str(1 << 30), **few)
+        expect("left in the spool", os.listdir(SPOOL), [])
+    ids = {(s["trace_id"], s["span_id"]) for s in collector.spans()}
+    expect("dropped for good", {k: n for k, n in seen.reasons.items() if k != "spooled"}, {})
+    if not seen.reasons["spooled"]:
+        raise harness.Failure("nothing was put off")
+    expect("made", seen.made, made)
+    expect("received", len(ids), made)
 
 
 @case
