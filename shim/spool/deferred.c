@@ -83,7 +83,8 @@ static bool begin(const struct config *c, const struct spool_header *own)
         return false;
     clock_gettime(CLOCK_BOOTTIME, &t);
     uint64_t boot_ns = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-    snprintf(path, sizeof path, "%d-%016llx" SPOOL_SUFFIX, own->pid, (unsigned long long)boot_ns);
+    snprintf(path, sizeof path, SPOOL_NAME, own->pid, (unsigned long long)boot_ns,
+             (unsigned long long)own->destination);
     int fd = openat(directory, path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     bool made = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 &&
                 allocate(fd, 0, SPOOL_HEADER_BYTES) &&

@@ -161,8 +161,8 @@ bool spool_create(struct spool *spool, const struct config *c, void *header, voi
     if (directory >= 0) {
         /* Two threads that record first may do so in the same nanosecond, one of which wins. */
         do {
-            snprintf(path + at, SPOOL_PATH_MAX - at, "/%d-%016llx" SPOOL_SUFFIX, pid,
-                     (unsigned long long)boot_ns);
+            snprintf(path + at, SPOOL_PATH_MAX - at, "/" SPOOL_NAME, pid,
+                     (unsigned long long)boot_ns, (unsigned long long)spool_destination(c));
             fd = make_file(spool, directory, path + at + 1);
             spool->error = errno;
         } while (fd < 0 && spool->error == EEXIST && ++boot_ns < latest);

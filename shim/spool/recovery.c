@@ -32,6 +32,7 @@ static struct {
     uint64_t to_skip; /* of what that one had */
     uint64_t failed;  /* what had failed before the records under way were handed over */
     const struct record *held; /* that the exporter had no room for, with what reads its times */
+    bool has_looked;
     ino_t own;
     uint64_t own_since_boot_ns; /* 0: none of this process's number is its own */
 } now = { .directory = -1 };
@@ -86,8 +87,7 @@ static enum look look_at(int directory, const char *name, uint64_t destination, 
     bool unborn = !sound && is_unborn(l, name);
     /* Our own, of which the worker does not know yet; by exec, another program's is older. */
     if ((sound || unborn) && now.own_since_boot_ns != 0 && !l->header.deferred &&
-        l->header.pid == getpid() &&
-        l->header.created_boot_ns >= now.own_since_boot_ns)
+        l->header.pid == getpid() && l->header.created_boot_ns >= now.own_since_boot_ns)
         goto out;
     bool old = time(NULL) - is->st_mtime > RECOVERY_FOREIGN_AGE_S;
     if (!sound && !unborn && !old)
@@ -150,13 +150,23 @@ static bool is_spool_name(const char *name)
            strcmp(name + len - suffix, SPOOL_SUFFIX) == 0;
 }
 
-static void list(DIR *dir, struct entry *entries, unsigned *nr, uint64_t destination)
+/* By its name alone: a header is believed only when the file was opened. */
+static bool is_for_elsewhere(const char *name, uint64_t destination)
+{
+    int pid;
+    unsigned long long boot_ns, where;
+    return destination != 0 && sscanf(name, SPOOL_NAME, &pid, &boot_ns, &where) == 3 &&
+           where != destination;
+}
+
+/* `all`: those for elsewhere, too. */
+static void list(DIR *dir, struct entry *entries, unsigned *nr, uint64_t destination, bool all)
 {
     static struct leftover l;
     int directory = dirfd(dir);
     for (struct dirent *e; *nr < RECOVERY_MAX_FILES && (e = readdir(dir)) != NULL;) {
         struct stat is;
-        if (!is_spool_name(e->d_name))
+        if (!is_spool_name(e->d_name) || (!all && is_for_elsewhere(e->d_name, destination)))
             continue;
         enum look found = look_at(directory, e->d_name, destination, &l, &is);
         if (found == LOOK_NONE)
@@ -205,7 +215,9 @@ unsigned recovery_look(const struct config *c, uint64_t destination)
             close(fd);
         return 0;
     }
-    list(dir, entries, &nr, destination);
+    bool all = now.has_looked || (unsigned)getpid() % RECOVERY_SWEEP_EVERY == 0;
+    now.has_looked = true;
+    list(dir, entries, &nr, destination, all);
     qsort(entries, nr, sizeof *entries, by_age);
     uint64_t bytes = 0;
     for (unsigned i = nr; i-- > 0;) {
@@ -302,7 +314,7 @@ static bool claim(const struct config *c, uint64_t destination)
     DIR *dir = fd >= 0 ? fdopendir(dup(fd)) : NULL;
     for (struct dirent *e; dir != NULL && !now.open && (e = readdir(dir)) != NULL;) {
         struct stat is;
-        if (!is_spool_name(e->d_name))
+        if (!is_spool_name(e->d_name) || is_for_elsewhere(e->d_name, destination))
             continue;
         enum look found = look_at(fd, e->d_name, destination, &now.file, &is);
         if (found == LOOK_LEFTOVER) {

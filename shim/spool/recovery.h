@@ -30,6 +30,10 @@ extern struct recovery_totals recovery_totals;
 /* For the exporter's host: what became of the records that it was handed. */
 extern struct exporter_account recovery_account;
 
+/* Leftovers for elsewhere are looked at, whether they are too old or too many, by one short process in
+ * so many (by its number), and by those that look more than once. */
+#define RECOVERY_SWEEP_EVERY 32u
+
 /*
  * Looks through the directory: removes what is empty, expired (OTEL_SHIM_SPOOL_MAX_AGE) or
  * beyond OTEL_SHIM_SPOOL_MAX_BYTES, the oldest first. Returns how many leftovers wait

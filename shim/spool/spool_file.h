@@ -38,6 +38,8 @@
 #define SPOOL_MAX_BYTES (SPOOL_JOURNAL_AT + SPOOL_JOURNAL_MAX_BYTES)
 
 #define SPOOL_SUFFIX ".spool"
+/* Process, time of making, destination: files for elsewhere need not be opened. */
+#define SPOOL_NAME "%d-%016llx-%016llx" SPOOL_SUFFIX
 #define SPOOL_BOOT_ID_BYTES 36u
 
 /* Which numbers records are written with: another build's are not to be read. */

@@ -196,3 +196,18 @@ def reaped(name, script, what, signal, spans, error):
 reaped("spool_parent_sends_what_a_killed_child_left", "sleep 1; ls $TMP/spool/$$pid-* 2>/dev/null || true", "server", 11,
        REQUESTS + WORK, "SIGSEGV")
 reaped("spool_parent_sends_it_at_its_end", ":", "program", 6, PROCESS + WORK, "SIGABRT")
+
+
+# ---------------------------------------------------------------- what is for elsewhere costs nothing
+def not_opened(run):
+    """One process in 32 looks at all of them, so of three in a row at least one does not."""
+    opened = [open(os.path.join(run.tmp, f"trace{i}")).read().count("999999-") for i in range(3)]
+    expect(min(opened) == 0, f"files for elsewhere were opened: {opened}")
+    expect(len(run.spans) == 6, f"{len(run.spans)} spans")
+    expect(len(os.listdir(run.tmp + "/spool")) == 50, "they are gone")
+
+
+case("spool_files_for_elsewhere_are_not_opened",
+     ["sh", "-c", "S=$TMP/spool; " + MAKE + "for i in $$(seq 10 59); do (umask 77; echo > $$S/999999-00000000000000$$i-00000000000000aa.spool); done; "
+      "for i in 0 1 2; do strace -f -qq -e trace=openat -o trace$$i env LD_PRELOAD=$$SPOOL_PRELOAD $PROGRAMS/exit_in_flight; done"],
+     golden=None, preload=False, shim_env=SPOOL, check=not_opened, needs=["strace"], run_ids=3, slack=20.0, lost=None, sanitized=False)
