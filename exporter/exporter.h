@@ -57,8 +57,8 @@ struct exporter_host {
     /* Something moved (bytes sent, connection made, batch taken): an exit that
      * waits for us goes on waiting. */
     void (*progress)(void);
-    /* The oldest `spans` of this process that are pending were tried as often as they may be: keeps
-     * them for later. False: it cannot. Only where there is one destination. NULL: this host never can. */
+    /* The oldest `spans` that are pending were tried as often as they may be, or are all that there
+     * are as the exporter is closed: keeps them for later. False: it cannot. Only where there is one destination. NULL: this host never can. */
     bool (*defer)(uint64_t spans);
     /* Where spans that come out of another process's spool file are counted, of whatever
      * destination. */
@@ -122,7 +122,7 @@ struct exporter_ops {
     /* Waits for the network, at most `max_ns`. Called WITHOUT the lock. */
     void (*wait)(uint64_t max_ns);
 
-    /* The end, though the process goes on: what is pending is dropped. */
+    /* The end, though the process goes on: what is pending is kept for later, or dropped. */
     void (*close)(void);
 };
 

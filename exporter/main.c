@@ -196,8 +196,11 @@ static void exporter_wait(uint64_t max_ns)
 
 static void exporter_close(void)
 {
+    uint64_t pending = exporter_pending();
+    bool kept = pending > 0 && sink_is_alone() && exporter.host->defer != NULL &&
+                exporter.host->defer(pending);
     for (unsigned i = 0; i < exporter.nr_sinks; i++)
-        account_drop(exporter.sinks[i].account, DROP_EXIT,
+        account_drop(exporter.sinks[i].account, kept ? DROP_SPOOLED : DROP_EXIT,
                      exporter.sinks[i].ops->pending(exporter.sinks[i].self));
     exporter.nr_sinks = 0;
 }

@@ -52,9 +52,8 @@ void worker_leave_spool(void)
     if (spool == NULL || spool->header == NULL)
         return;
     spooled = journal_count() > 0 || worker_records_wait();
-    if (spooled)
-        spool_ended(spool);
-    else
+    spool_ended(spool); /* behind a chroot it may be out of reach, and stay */
+    if (!spooled)
         spool_remove(spool);
 }
 

@@ -322,11 +322,11 @@ static bool defer(const struct record *r, int64_t offset_ns)
     return deferred_put(config, ring_spool(), r, offset_ns);
 }
 
-/* For the exporter: what it gives up is still in the journal. */
+/* For the exporter: what it gives up is still in the journal; others' is in their files. */
 static bool defer_batch(uint64_t spans)
 {
     settle();
-    return self.recovered == 0 && journal_read(spans, defer);
+    return spans >= self.recovered && journal_read(spans - self.recovered, defer);
 }
 
 /* What the exporter takes; or, where it is full because its receiver is away, a file. */
@@ -614,6 +614,7 @@ static void close_exporter(void)
     if (self.exporter != NULL)
         self.exporter->close();
     recovery_stop();
+    deferred_finish(); /* its descriptor goes, too */
     self.exporter = NULL;
     self.own = self.recovered = 0;
     self.has_spool = false;

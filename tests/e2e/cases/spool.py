@@ -3,6 +3,7 @@ Crash safety: what had ended when a process was killed arrives all the same, sen
 """
 import os
 import re
+import subprocess
 
 from harness import Failure, case
 
@@ -211,3 +212,43 @@ case("spool_files_for_elsewhere_are_not_opened",
      ["sh", "-c", "S=$TMP/spool; " + MAKE + "for i in $$(seq 10 59); do (umask 77; echo > $$S/999999-00000000000000$$i-00000000000000aa.spool); done; "
       "for i in 0 1 2; do strace -f -qq -e trace=openat -o trace$$i env LD_PRELOAD=$$SPOOL_PRELOAD $PROGRAMS/exit_in_flight; done"],
      golden=None, preload=False, shim_env=SPOOL, check=not_opened, needs=["strace"], run_ids=3, slack=20.0, lost=None, sanitized=False)
+
+
+# ---------------------------------------------------------------- ends that nobody sees, and sandboxes
+def then_recovered(name, command, check, **options):
+    case(name, ["sh", "-c", f"LD_PRELOAD=$$SPOOL_PRELOAD {command}; echo $$?; {RECOVER}"], golden=None, preload=False,
+         lost=None, expect_drops=True, shim_env=SPOOL, sanitized=False, slack=8.0, check=check, twice=True, **options)
+
+
+def has(spans, **names):
+    """So many spans, each once, and so many of each name."""
+    def check(run):
+        expect(len(run.spans) == spans, f"{len(run.spans)} spans: {[s['name'] for s in run.spans]}")
+        for name, n in names.items():
+            expect(sum(s["name"] == name.replace("_", ".") for s in run.spans) == n, f"spans {name}")
+        spool_is_empty(run)
+    return check
+
+
+for how in ("sys_exit", "raw_exit", "exit_group", "abort", "segv", "term", "kill"):
+    then_recovered(f"spool_end_by_{how}_is_recovered", f"$PROGRAMS/endings {how}", has(2, dns_lookup=1, endings=1))
+for how in ("strict", "filter", "tsync"):
+    then_recovered(f"spool_keeps_what_was_before_{how}", f"$PROGRAMS/sandboxed {how}", has(11), sink="status:503:20;ok")
+BUSY = "status:503:20;ok"
+then_recovered("spool_goes_through_a_chain_of_execs", "OTEL_SHIM_PROCESS_SPAN=always $PROGRAMS/exec_chain 3", has(4), run_ids=4,
+               sink="status:503:20;" * 4 + "ok")
+then_recovered("spool_behind_a_chroot", "$PROGRAMS/confine chroot", has(3, dns_lookup=2), skip=lambda: os.getuid() and "needs root")
+then_recovered("spool_behind_a_chroot_when_the_collector_is_busy", "$PROGRAMS/confine chroot", has(3, dns_lookup=2), sink=BUSY,
+               skip=lambda: os.getuid() and "needs root")
+for how in ("userns", "netns"):
+    then_recovered(f"spool_behind_{how}_when_the_collector_is_busy", f"$PROGRAMS/confine {how}", has(3, dns_lookup=2), sink=BUSY,
+                   skip=lambda: subprocess.run(["unshare", "-U", "true"], capture_output=True).returncode and "no namespaces")
+
+# A container without /dev/shm: the directory in /tmp, here an empty one of its own.
+NO_SHM = ("mount -t tmpfs -o ro none /dev/shm; mkdir -p -m 700 /tmp/otelshim-0; mount -t tmpfs -o mode=700 none /tmp/otelshim-0; "
+          "unset OTEL_SHIM_SPOOL_DIR; mkdir -p $TMP/spool; ")
+case("spool_without_dev_shm_lies_in_tmp",
+     ["unshare", "-m", "sh", "-c", NO_SHM + f"LD_PRELOAD=$$SPOOL_PRELOAD $PROGRAMS/endings kill; ls /tmp/otelshim-0 | sed s/.*spool/file/ >&2; {RECOVER}"],
+     golden=None, preload=False, lost=None, sanitized=False, slack=8.0, compare=False, shim_env=SPOOL,
+     skip=lambda: os.getuid() and "needs root",
+     check=lambda run: expect(len(run.spans) == 2 and b"file" in run.shim.err and b"file" not in run.bare.err, f"{run.shim.err} {len(run.spans)}"))
