@@ -311,12 +311,27 @@ static struct field_view repaired_named(struct span_view *view, const struct fie
     return (struct field_view){ FIELD_NAMED, field->key, (uint16_t)(at - start), start };
 }
 
+/* Background thread: by a name's length, a bit for each id whose name has it. A length is looked
+ * up first: few names share one. */
+static uint64_t ids_of_length[64];
+_Static_assert(ATTR_COUNT <= 64, "an id is a bit");
+
+static void sort_names(void)
+{
+    for (unsigned id = 1; id < ATTR_COUNT; id++)
+        ids_of_length[attribute_names[id].len % 64] |= UINT64_C(1) << id;
+}
+
 /* Names that we know have ids: so a text key and an id never mean the same attribute. */
 static uint8_t known_key(struct text key)
 {
-    for (unsigned id = 1; id < ATTR_COUNT; id++)
+    if (ids_of_length[attribute_names[1].len % 64] == 0)
+        sort_names();
+    for (uint64_t ids = ids_of_length[key.len % 64]; ids != 0; ids &= ids - 1) {
+        unsigned id = (unsigned)__builtin_ctzll(ids);
         if (same_text(attribute_names[id], key))
             return (uint8_t)id;
+    }
     return ATTR_NONE;
 }
 
