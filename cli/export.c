@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -101,7 +102,8 @@ static void __attribute__((format(printf, 2, 3))) tell(int pid, const char *form
 static void leave_program(void)
 {
     sigset_t none;
-    struct rlimit files;
+    struct rlimit limit;
+    cpu_set_t all;
     for (int signal_number = 1; signal_number < NSIG; signal_number++)
         signal(signal_number, SIG_DFL);
     signal(SIGPIPE, SIG_IGN);
@@ -111,10 +113,16 @@ static void leave_program(void)
     while (open("/dev/null", O_RDWR) < 2)
         ;
     umask(077);
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-        files.rlim_cur = files.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &files);
+    for (int resource = 0; resource < RLIM_NLIMITS; resource++) {
+        if (getrlimit((__rlimit_resource_t)resource, &limit) != 0)
+            continue;
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit((__rlimit_resource_t)resource, &limit);
     }
+    /* Not on the processor that the program is bound to, nor with its right of way. */
+    memset(&all, 0xff, sizeof all);
+    sched_setaffinity(0, sizeof all, &all);
+    sched_setscheduler(0, SCHED_OTHER, &(struct sched_param){ 0 });
     if (chdir("/") != 0)
         return;
 }
@@ -165,7 +173,6 @@ static void own_bell(void)
     syscall(SYS_set_robust_list, &head, sizeof head);
     atomic_store(&self.bell->state, BELL_AWAKE);
     atomic_store(&self.bell->owner, (uint32_t)syscall(SYS_gettid));
-    atomic_store(&self.bell->starting_s, 0);
 }
 
 /* ---- the work ---- */
@@ -191,10 +198,10 @@ static void work(uint64_t now_ns)
         clients_scan(self.directory, self.exporter, &round);
     self.rescan = round.overflow;
     clients_send(self.directory, self.exporter, tell, &round);
-    if (!round.failed)
+    if (!round.failed && !round.more)
         recover(now_ns, &round);
     self.backing_off = round.failed;
-    self.due_ns = round.failed ? exporter_host_now_ns() + BACK_OFF_NS : NEVER;
+    self.due_ns = round.failed ? exporter_host_now_ns() + BACK_OFF_NS : round.more ? now_ns : NEVER;
     if (round.sent)
         self.active_ns = exporter_host_now_ns();
 }
@@ -275,6 +282,8 @@ static void serve(void)
         take_asked(now_ns);
         if (self.due_ns <= now_ns) {
             work(now_ns);
+            /* Not before: what ends us in the middle must not start us at every record. */
+            atomic_store(&self.bell->starting_s, 0);
             continue;
         }
         uint64_t end_ns = self.active_ns + idle_ns;

@@ -49,12 +49,16 @@ static bool is_known(ino_t inode)
     return false;
 }
 
-static void supersede(const struct client *by)
+/* An exec hands a process on to another program, which has a file of its own. */
+static void supersede(struct client *c)
 {
-    for (unsigned i = 0; i < nr_clients; i++)
-        if (clients[i]->header.pid == by->header.pid &&
-            clients[i]->header.created_boot_ns < by->header.created_boot_ns)
-            clients[i]->superseded = true;
+    for (unsigned i = 0; i < nr_clients; i++) {
+        struct client *other = clients[i];
+        if (other->header.pid != c->header.pid)
+            continue;
+        bool older = other->header.created_boot_ns < c->header.created_boot_ns;
+        (older ? other : c)->superseded = true;
+    }
 }
 
 static uint32_t end_of(int fd)
@@ -356,12 +360,8 @@ static bool send_client(struct client *c, int directory, const struct exporter_o
 void clients_send(int directory, const struct exporter_ops *exporter, tell_function *say,
                   struct round *round)
 {
-    bool more = true;
-    while (more && !round->failed) {
-        more = false;
-        for (unsigned i = 0; i < nr_clients && !round->failed; i++)
-            if (!clients[i]->done)
-                more |= send_client(clients[i], directory, exporter, say, round);
-        remove_done();
-    }
+    for (unsigned i = 0; i < nr_clients && !round->failed; i++)
+        if (!clients[i]->done)
+            round->more |= send_client(clients[i], directory, exporter, say, round);
+    remove_done();
 }

@@ -21,12 +21,13 @@ struct round {
     bool sent;     /* something was delivered, or refused for good */
     bool failed;   /* something could not be sent: it stays where it is */
     bool deaths;   /* a program was killed: its file is a leftover now */
+    bool more;     /* some programs have more than a batch */
     bool overflow; /* there are more files than CLIENTS_MAX */
 };
 
 /* Looks into the directory for files of programs that are not known yet. */
 void clients_scan(int directory, const struct exporter_ops *exporter, struct round *round);
-/* Sends what waits in each program's rings; removes the files of those that have ended. */
+/* Sends a batch of what waits in each program's rings; removes the files of those that have ended. */
 void clients_send(int directory, const struct exporter_ops *exporter, tell_function *say,
                   struct round *round);
 

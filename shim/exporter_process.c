@@ -309,14 +309,14 @@ static void identify(struct spool_header *h)
 }
 
 /* As the worker does (journal.c). */
-static void say_place(struct spool_header *h, ino_t namespace)
+static void say_place(struct spool_header *h, ino_t pid_namespace)
 {
     char boot_id[SPOOL_BOOT_ID_BYTES + 1];
     if (read_text("/proc/sys/kernel/random/boot_id", boot_id, sizeof boot_id) !=
         SPOOL_BOOT_ID_BYTES)
         return;
     memcpy(h->boot_id, boot_id, sizeof boot_id);
-    h->pid_namespace = namespace;
+    h->pid_namespace = pid_namespace;
     atomic_store_explicit(&h->placed, 1, memory_order_release);
 }
 
@@ -349,10 +349,14 @@ static const char *why_not(const struct spool *spool)
     return NULL;
 }
 
-static bool find_bell(const struct spool *spool, ino_t namespace)
+/* Processes are looked for in our pid namespace, collectors in our network. */
+static bool find_bell(const struct spool *spool, ino_t pids)
 {
+    struct stat network = { 0 };
     const char *slash = strrchr(spool->path, '/');
-    uint64_t key = made.key ^ (uint64_t) namespace * 0x9e3779b97f4a7c15u;
+    syscall(SYS_newfstatat, AT_FDCWD, "/proc/self/ns/net", &network, 0);
+    uint64_t key = made.key ^ (uint64_t)pids * 0x9e3779b97f4a7c15u ^
+                   (uint64_t)network.st_ino * 0xbf58476d1ce4e5b9u;
     snprintf(remote.name, sizeof remote.name, BELL_NAME, (unsigned long long)key);
     int n = snprintf(remote.path, sizeof remote.path, "%.*s/%s", (int)(slash - spool->path),
                      spool->path, remote.name);
@@ -361,14 +365,14 @@ static bool find_bell(const struct spool *spool, ino_t namespace)
 
 bool remote_begin(void)
 {
-    struct stat namespace = { 0 };
+    struct stat pids = { 0 };
     if (config->exporter_runs != EXPORTER_IS_PROCESS)
         return false;
     struct spool *spool = ring_spool();
     const char *why = why_not(spool);
     if (why == NULL && atomic_load(&remote.bell) == NULL &&
-        (syscall(SYS_newfstatat, AT_FDCWD, "/proc/self/ns/pid", &namespace, 0) != 0 ||
-         !find_bell(spool, namespace.st_ino)))
+        (syscall(SYS_newfstatat, AT_FDCWD, "/proc/self/ns/pid", &pids, 0) != 0 ||
+         !find_bell(spool, pids.st_ino)))
         why = "its file cannot be made";
     if (why != NULL) {
         diag_log(LOG_INFO, "the exporter is a thread of this program, not a process: %s", why);
@@ -377,7 +381,7 @@ bool remote_begin(void)
     struct spool_header *h = spool->header;
     if (atomic_load(&h->reader) == SPOOL_READ_BY_WORKER) {
         identify(h);
-        say_place(h, namespace.st_ino);
+        say_place(h, pids.st_ino);
         /* The last word: a reader does not look at the file before it. */
         atomic_store_explicit(&h->reader, SPOOL_READ_BY_PROCESS, memory_order_release);
     }

@@ -132,3 +132,105 @@ thread("relative_path", STATEMENTS, {"OTEL_EXPORTER_OTLP_CERTIFICATE": "ca.pem"}
 thread("is_for_the_network", STATEMENTS, {"OTEL_TRACES_EXPORTER": "otlp,otlp_file"}, "this program's own")
 REAPER = "import ctypes; ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)\n" + STATEMENT
 thread("in_a_reaper_of_orphans", ["$PYTHON", "-c", REAPER], {}, "children of others")
+
+
+# ---------------------------------------------------------------- many programs, and exporters that are killed
+CROWD = "for i in $$(seq 50); do sqlite3 :memory: 'select 1' & done; wait"
+
+
+def crowd(run):
+    pids = {s["resource"]["process.pid"] for s in run.spans if s["name"] == "sqlite3"}
+    expect(len(pids) == 50, f"spans of {len(pids)} programs")
+    expect(len({s["resource"]["service.instance.id"] for s in run.spans}) >= 50, "programs share a service.instance.id")
+
+
+process("works_for_fifty_programs", ["bash", "-c", CROWD], golden=None, parallel=True, early_children=True, check=crowd,
+        filter=lambda out: b"\n".join(sorted(out.split(b"\n"))))
+
+# The exporter process is killed, again and again, while programs work. The driver is not traced.
+KILLED = """
+import os, signal, subprocess, sys, time
+shim = os.environ.get("SPOOL_PRELOAD", "")
+env = dict(os.environ, LD_PRELOAD=shim)
+def exporters():
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline") as f:
+                argv = f.read().split(chr(0))
+            with open(f"/proc/{pid}/environ") as f:
+                if argv[1:2] == ["export"] and os.environ["OTEL_SHIM_SPOOL_DIR"] in f.read():
+                    found.append(int(pid))
+        except OSError:
+            pass
+    return found
+programs = [subprocess.Popen([os.environ["PROGRAMS"] + "/spool_load", f"counts{n}", f"p{n}", "2", "4000"], env=env) for n in range(3)]
+kills = 0
+while shim and any(p.poll() is None for p in programs):
+    for pid in exporters():
+        try:
+            os.kill(pid, signal.SIGKILL)
+            kills += 1
+        except ProcessLookupError:
+            pass
+    time.sleep(0.1)
+for p in programs:
+    p.wait()
+if shim:
+    # What the last killed one had not sent the next program's exporter does, if it is not too soon after a start.
+    for n in range(20):
+        subprocess.run(["sqlite3", ":memory:", "select 7"], env=env, check=True, stdout=subprocess.DEVNULL)
+        time.sleep(0.5)
+        if not any(name.endswith(".spool") for name in os.listdir(os.environ["OTEL_SHIM_SPOOL_DIR"])):
+            break
+print("done", [p.returncode for p in programs])
+with open("kills", "w") as f:
+    print(kills, file=f)
+"""
+COUNTED = re.compile(r"^select \? as (p\d)_(\d)_(\d+)$")
+
+
+def kills_lose_nothing(run):
+    found = {COUNTED.match(s["attributes"].get("db.query.text", "")) for s in run.spans} - {None}
+    kills = int(open(os.path.join(run.tmp, "kills")).read())
+    twice = sum(run.twice.values())
+    run.notes.append(f"{kills} exporters killed, {len(found)} statements arrived, {twice} twice")
+    expect(len({m[0] for m in found}) == 24000, f"{len({m[0] for m in found})} of 24,000 statements arrived")
+    expect(kills >= 2, f"only {kills} exporters were killed")
+    expect(twice <= 512 * kills, f"{twice} spans came twice, {kills} kills")
+    left = os.listdir(os.path.join(run.tmp, "spool"))
+    expect(not left, f"left in the spool: {left}")
+
+
+case("exporter_process_kill_9_loses_nothing", ["$PYTHON", "-c", KILLED], golden=None, preload=False, lost=None, orphans=True,
+     twice=True, run_ids=1000, env={"PROGRAMS": "$PROGRAMS"}, sanitized=False, timeout=60, slack=30.0, check=kills_lose_nothing,
+     shim_env=PROCESS | {"OTEL_SHIM_SPOOL_DIR": "$TMP/spool", "SPOOL_PRELOAD": "$SHIM", "OTEL_SHIM_EXPORTER_IDLE_TIMEOUT": "1000"},
+     expect_drops=True)
+
+# ---------------------------------------------------------------- programs that are killed, that hand on, that are confined
+SH = "sqlite3 :memory: 'select 1'; exec sqlite3 :memory: 'select 2'"
+process("exec_hands_its_file_on", ["sh", "-c", SH], golden=None, check=lambda run: expect(
+    len([s for s in run.spans if s["name"] == "select"]) == 2, f"{len(run.spans)} spans"))
+KILLS_ITSELF = STATEMENT * 3 + "import os, time; os.kill(os.getpid(), 9)"
+process("killed_program_loses_nothing", ["$PYTHON", "-c", KILLS_ITSELF], golden=None, exit=-9, lost=None, orphans=True, check=lambda run: expect(
+    len([s for s in run.spans if s["name"] == "select"]) == 3, f"{len(run.spans)} spans"))
+FORKS = STATEMENT + """
+import os
+for n in range(3):
+    if os.fork() == 0:
+        sqlite3.connect(':memory:').execute('select 2').fetchall()
+        os._exit(0)
+for n in range(3):
+    os.wait()
+try:
+    os.wait()
+except ChildProcessError:
+    print("no child")
+"""
+process("forked_children_have_files_of_their_own", ["$PYTHON", "-c", FORKS], golden=None, stdout="no child", parallel=True,
+        early_children=True, check=lambda run: expect(
+            len({s["resource"]["process.pid"] for s in run.spans}) == 4, f"{run.spans}"))
+
+# ---------------------------------------------------------------- a collector that is away
+process("collector_comes_back", ["$PYTHON", "-c", STATEMENT], golden=None, sink="status:503:1;status:503:1;ok",
+        check=lambda run: expect(len(run.spans) == 2 and any("attempt 2 failed" in line for line in run.log_lines), f"{len(run.spans)} spans"))
