@@ -385,6 +385,7 @@ bool remote_begin(void)
         /* The last word: a reader does not look at the file before it. */
         atomic_store_explicit(&h->reader, SPOOL_READ_BY_PROCESS, memory_order_release);
     }
+    atomic_store(&h->ended, 0);
     atomic_store(&h->end, SPOOL_GOES_ON);
     atomic_fetch_or(&atomic_load(&remote.bell)->asked, ASK_JOINED);
     return true;
@@ -419,6 +420,7 @@ bool remote_end(bool for_good)
     for (int i = 0; i < DROP_COUNT; i++)
         h->drops[i] = diag_dropped((enum drop_reason)i);
     bool delivered = all_is_delivered();
+    atomic_store(&h->ended, 1); /* for others than the exporter process: nothing was cut off */
     atomic_store_explicit(&h->end, for_good ? SPOOL_ENDED : SPOOL_HANDED_ON, memory_order_release);
     if (delivered && !bell_has_owner(atomic_load(&remote.bell)))
         return true; /* none is started for an empty file */

@@ -337,6 +337,12 @@ static void kick(void)
 
 void worker_has_reaped(void)
 {
+    /* What the child has left the exporter process was told of by the child. */
+    if (config->exporter_runs == EXPORTER_IS_PROCESS && !worker_is_running()) {
+        if (worker_is_remote())
+            remote_hurry();
+        return;
+    }
     if (!start(NONE))
         kick();
 }
