@@ -240,3 +240,10 @@ process("forked_children_have_files_of_their_own", ["$PYTHON", "-c", FORKS], gol
 # ---------------------------------------------------------------- a collector that is away
 process("collector_comes_back", ["$PYTHON", "-c", STATEMENT], golden=None, sink="status:503:1;status:503:1;ok",
         check=lambda run: expect(len(run.spans) == 2 and any("attempt 2 failed" in line for line in run.log_lines), f"{len(run.spans)} spans"))
+REAPS = "import os, time\npid = os.fork()\nif pid == 0:\n    " + STATEMENT.replace("\n", "; ") + "os.kill(os.getpid(), 9)\n" + """
+os.waitpid(pid, 0)
+time.sleep(0.3)
+print("threads", len(os.listdir("/proc/self/task")))
+"""
+process("reaping_a_killed_child_starts_no_thread", ["$PYTHON", "-c", REAPS], golden=None, stdout="threads 1", lost=None, orphans=True,
+        check=lambda run: expect("select" in {s["name"] for s in run.spans}, f"{run.spans}"))
