@@ -19,4 +19,12 @@ struct fork_lock {
 void fork_lock_acquire(struct fork_lock *lock);
 void fork_lock_release(struct fork_lock *lock);
 
+/*
+ * Around a hold on one of the program's threads: a handler may leave by siglongjmp, or come to
+ * the lock itself. Returns what was blocked before, for the release. Any thread, also in a
+ * handler, and in a forked child; errno may change.
+ */
+uint64_t fork_lock_hold_signals(void);
+void fork_lock_release_signals(uint64_t before);
+
 #endif

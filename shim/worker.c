@@ -432,9 +432,11 @@ void worker_before_leaving(void)
         remote_end(false);
         return;
     }
+    uint64_t signals = fork_lock_hold_signals();
     fork_lock_acquire(&lock);
     worker_leave_spool();
     fork_lock_release(&lock);
+    fork_lock_release_signals(signals);
 }
 
 void worker_before_exec(void)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define HEAD_BYTES (TARGET_SCRATCH_BYTES - PATH_MAX) /* of the file looked at */
@@ -109,14 +110,17 @@ enum elf_verdict elf_verdict(unsigned char *head, size_t len, const char **inter
     return ELF_SCRIPT;
 }
 
+/* Raw system calls: neither exec nor posix_spawn is a cancellation point. */
 static ssize_t read_head(int dir, const char *path, unsigned char *head)
 {
-    int fd = path[0] != 0 ? openat(dir, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : dir;
+    int fd = dir;
+    if (path[0] != 0)
+        fd = (int)syscall(SYS_openat, dir, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return -1;
-    ssize_t n = pread(fd, head, HEAD_BYTES, 0);
+    ssize_t n = syscall(SYS_pread64, fd, head, HEAD_BYTES, 0);
     if (path[0] != 0)
-        close(fd);
+        syscall(SYS_close, fd);
     return n;
 }
 

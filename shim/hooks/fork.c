@@ -9,6 +9,7 @@
 
 #include "config.h"
 #include "conn/conn.h"
+#include "fork_lock.h"
 #include "hooks/core.h"
 #include "hooks/process.h"
 #include "layout.h"
@@ -36,6 +37,7 @@ AT_START bool core_is_on(const struct instrumentation *instr)
 /* What one fork needs from before it to after it. */
 struct fork_call {
     struct span_context parent; /* of what the child does */
+    uint64_t signals;           /* the program's mask, while `locked` */
     bool on, locked;
 };
 
@@ -45,7 +47,10 @@ static void before_fork(struct fork_call *f)
     f->on = core_is_on(&instr_fork);
     if (f->on) {
         process_span_before_fork(&f->parent);
+        f->signals = fork_lock_hold_signals();
         f->locked = worker_lock_for_fork();
+        if (!f->locked)
+            fork_lock_release_signals(f->signals);
     }
     errno = saved_errno;
 }
@@ -66,6 +71,8 @@ static void after_fork(struct fork_call *f, pid_t pid)
             conn_forked();
         }
     }
+    if (f->locked)
+        fork_lock_release_signals(f->signals);
     errno = saved_errno;
 }
 

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdio_ext.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -121,12 +122,15 @@ static int spawn_for_system(struct system_call *s, const char *command, const si
     return r;
 }
 
-static int wait_for_system(struct system_call *s)
+/* `cancel`: what the program has set; only here is somebody to tidy up. */
+static int wait_for_system(struct system_call *s, int cancel)
 {
     int status = -1;
     pthread_cleanup_push(system_cancelled, s);
+    pthread_setcancelstate(cancel, NULL);
     if (wait_for(s->pid, &status) != s->pid)
         status = -1;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
     pthread_cleanup_pop(0);
     return status;
 }
@@ -136,13 +140,15 @@ static int run_system(struct system_call *s, const char *command)
     span_start(&s->span, &instr_process, SPAN_CLIENT, &s->call);
     span_mark_open(&s->span, SHELL_NAME, SHELL_NAME_LEN);
     sigset_t block, old_mask;
+    int cancel;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
     ignore_signals();
     sigemptyset(&block);
     sigaddset(&block, SIGCHLD);
     pthread_sigmask(SIG_BLOCK, &block, &old_mask);
 
     int error = spawn_for_system(s, command, &old_mask);
-    int status = error == 0 ? wait_for_system(s) : W_EXITCODE(127, 0);
+    int status = error == 0 ? wait_for_system(s, cancel) : W_EXITCODE(127, 0);
     int saved_errno = errno;
     /* Before SIGCHLD comes: its handler may reap and would find our record half made. */
     if (error == 0)
@@ -152,6 +158,7 @@ static int run_system(struct system_call *s, const char *command)
 
     restore_signals();
     pthread_sigmask(SIG_SETMASK, &old_mask, NULL);
+    pthread_setcancelstate(cancel, NULL);
     errno = error != 0 ? error : saved_errno;
     call_returned(&s->call);
     return status;
@@ -256,6 +263,13 @@ static int popen_child(FILE *stream, int child_end, int child_fd, const char *co
     return error;
 }
 
+/* close(2) without its being a cancellation point: popen is none. */
+static void close_end(int fd)
+{
+    socket_closing(fd);
+    syscall(SYS_close, fd);
+}
+
 /*
  * The child's end must not lie where it will be wanted, or its close-on-exec flag
  * would stay on. False: no descriptor left.
@@ -267,7 +281,7 @@ static bool move_away(int *child_end, int child_fd)
     int moved = fcntl(child_fd, F_DUPFD_CLOEXEC, 0);
     if (moved < 0)
         return false;
-    close(*child_end);
+    close_end(*child_end);
     *child_end = moved;
     return true;
 }
@@ -288,12 +302,12 @@ static FILE *open_stream(const char *command, const struct popen_mode *mode,
     spawn_begins();
     if (stream != NULL && move_away(&child_end, child_fd))
         error = popen_child(stream, child_end, child_fd, command, span, entry);
-    close(child_end);
+    close_end(child_end);
     if (error != 0) {
         if (stream != NULL)
             REAL(fclose)(stream);
         else
-            close(our_end);
+            close_end(our_end);
         spawn_ends();
         spawn_failed(span, SHELL_NAME, SHELL_NAME_LEN, error);
         errno = ENOMEM; /* whatever it was: as glibc */

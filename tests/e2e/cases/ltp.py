@@ -40,4 +40,10 @@ for name, spans, least_lines in (("ltp_connect", 28, 600), ("ltp_wait", 1, 220))
     for base in BASES:
         program(name, str(base), spans=spans, least_lines=least_lines, skip=descriptors_up_to(base + 1024))
 # Some hundred short processes: with a collector there each would wait for it.
-program("ltp_process", spans=200, least_lines=700, sink="refused", lost=None, expect_drops=True, log_any=["."])
+program("ltp_process", spans=200, least_lines=700, sink="refused", lost=None, expect_drops=True, log_any=["."],
+        slack=8.0)
+
+for what, spans, least_lines in (("cancel", 60, 108), ("pending", 4, 18), ("jumps", 150, 64), ("stacks", 24, 14)):
+    program("ltp_threads", what, spans=spans, least_lines=least_lines)
+# What is left in the middle of our own work is lost, counted or not.
+program("ltp_threads", "storm", spans=40, least_lines=5, expect_drops=True, lost=None, slack=8.0)
