@@ -27,11 +27,10 @@ struct instrumentation instr_loader = {
 };
 
 /* Ours only when the hook's instrumentation is on and the thread is not our own. */
-static struct hook *hook_for(const char *name)
+static struct hook *hook_for(const char *name, struct instrumentation **owner)
 {
-    struct instrumentation *owner;
-    struct hook *hook = name != NULL ? registry_find_hook(name, &owner) : NULL;
-    if (hook == NULL || !(call_enabled_mask & owner->bit) ||
+    struct hook *hook = name != NULL ? registry_find_hook(name, owner) : NULL;
+    if (hook == NULL || !(call_enabled_mask & (*owner)->bit) ||
         thread_state.suppressed == THREAD_IS_OURS)
         return NULL;
     return hook;
@@ -55,15 +54,15 @@ void *loader_dlsym(void *handle, const char *name, void *unused, void **jump)
     int saved_errno = errno;
     void *result = NULL;
     void *(*real)(void *, const char *) = REAL(dlsym);
-    struct hook *hook = hook_for(name);
+    struct instrumentation *owner;
+    struct hook *hook = hook_for(name, &owner);
     *jump = (void *)real;
-    if (hook != NULL && handle == RTLD_DEFAULT) {
-        /* The loader would find our hook even where no library is behind it. */
-        if (!real_exists(hook)) {
-            result = real(real_libc_handle(), name); /* NULL, and dlerror() says so */
-            *jump = NULL;
-        }
-    } else if (hook != NULL && handle != RTLD_NEXT) {
+    if (hook != NULL && (handle == RTLD_DEFAULT || owner->sonames != NULL) && !real_exists(hook)) {
+        /* The loader would find our hook, though no library is behind it: by RTLD_DEFAULT, by
+         * RTLD_NEXT, by the program's own handle. */
+        result = real(real_libc_handle(), name); /* NULL, and dlerror() says so */
+        *jump = NULL;
+    } else if (hook != NULL && handle != RTLD_NEXT && handle != RTLD_DEFAULT) {
         result = wrapper_for(hook, real(handle, name));
         *jump = NULL;
     }
@@ -76,7 +75,8 @@ void *loader_dlvsym(void *handle, const char *name, const char *version, void **
     int saved_errno = errno;
     void *result = NULL;
     void *(*real)(void *, const char *, const char *) = REAL(dlvsym);
-    struct hook *hook = hook_for(name);
+    struct instrumentation *owner;
+    struct hook *hook = hook_for(name, &owner);
     *jump = (void *)real;
     if (hook != NULL && handle != RTLD_NEXT && handle != RTLD_DEFAULT) {
         result = wrapper_for(hook, real(handle, name, version));

@@ -2,12 +2,13 @@
 Calls in every condition that can be brought about (programs/ltp_*.c): each check is a line of output, with result,
 errno and what came out, and the lines are the same bare and under the shim, in number and order.
 """
+import os
 import resource
 
 from harness import Failure, case
 
 
-def program(name, *args, spans=1, least_lines=100, **options):
+def program(name, *args, spans=1, least_lines=100, case_name=None, **options):
     """`spans`: that many at least, or the shim has not been there."""
     def check(run):
         made = run.made if run.case.sink == "refused" else len(run.spans)
@@ -18,7 +19,8 @@ def program(name, *args, spans=1, least_lines=100, **options):
             raise Failure(f"{lines} lines of output, must be {least_lines} at least")
 
     options.setdefault("golden", None)
-    case("_".join([name, *args]), ["$PROGRAMS/" + name, *args], check=check, stdout=r"\bend\n$", **options)
+    options.setdefault("stdout", r"\bend\n$")
+    case(case_name or "_".join([name, *args]), ["$PROGRAMS/" + name, *args], check=check, **options)
 
 
 def descriptors_up_to(number):
@@ -41,9 +43,54 @@ for name, spans, least_lines in (("ltp_connect", 28, 600), ("ltp_wait", 1, 220))
         program(name, str(base), spans=spans, least_lines=least_lines, skip=descriptors_up_to(base + 1024))
 # Some hundred short processes: with a collector there each would wait for it.
 program("ltp_process", spans=200, least_lines=700, sink="refused", lost=None, expect_drops=True, log_any=["."],
-        slack=8.0)
+        slack=8.0, sanitized=False)
 
 for what, spans, least_lines in (("cancel", 60, 108), ("pending", 4, 18), ("jumps", 150, 64), ("stacks", 24, 14)):
-    program("ltp_threads", what, spans=spans, least_lines=least_lines)
+    program("ltp_threads", what, spans=spans, least_lines=least_lines, sanitized=False)
 # What is left in the middle of our own work is lost, counted or not.
-program("ltp_threads", "storm", spans=40, least_lines=5, expect_drops=True, lost=None, slack=8.0)
+program("ltp_threads", "storm", spans=40, least_lines=5, expect_drops=True, lost=None, orphans=True,
+        slack=8.0, sanitized=False)
+
+program("ltp_fds", spans=30, least_lines=200)
+for base in BASES:
+    program("ltp_fds", str(base), spans=30, least_lines=200, skip=descriptors_up_to(base + 1024))
+
+# The same calls, bound late by a table of jumps, and early without one.
+LOADERS = ("ltp_loader", "ltp_loader_noplt")
+AT_ITS_END = r"\nend\n(.*\n)*destructor 101: talk 7, lookup 0, thread 7\n"
+ENDS = {"exit": 31, "return": 35, "quick_exit": 32, "_exit": 33, "_Exit": 255, "thread": 49, "last": 0, "handler": 36,
+        "nested": 34}
+for name in LOADERS:
+    program(name, "functions", spans=20, least_lines=150, stdout=AT_ITS_END)
+    program(name, "libraries", spans=40, least_lines=40, stdout=AT_ITS_END)
+for how, status in ENDS.items():
+    # After _exit's kin nothing runs, and what the last handlers do may come too late to be sent.
+    program("ltp_loader", how, spans=4, least_lines=2, exit=status, stdout="main: talk 7, lookup 0, thread 7",
+            lost=None, expect_drops=True)
+
+# Other objects in LD_PRELOAD, before and behind ours: as with them alone.
+LIBRARIES = "/usr/lib/x86_64-linux-gnu/"
+NEIGHBOURS = {"jemalloc": "libjemalloc.so.2", "mimalloc": "libmimalloc.so.2.0", "faketime": "faketime/libfaketime.so.1",
+              "asan": "libasan.so.8"}
+BESIDE = (("ltp_loader", "functions"), ("ltp_loader", "return"), ("ltp_threads", "cancel"), ("ltp_threads", "jumps"))
+
+
+def beside(neighbour, order, name, what):
+    path = LIBRARIES + NEIGHBOURS[neighbour]
+    # ASan wants to be the first, and refuses to run elsewhere unless it is told not to.
+    env = {"ASAN_OPTIONS": "detect_leaks=0" + (":verify_asan_link_order=0" if order == "behind" else "")}
+    preload = f"{path}:$SHIM" if order == "before" else f"$SHIM:{path}"
+    program(name, what, case_name="_".join((name, what, order, neighbour)), spans=4, least_lines=6,
+            env={"LD_PRELOAD": path, **env}, shim_env={"LD_PRELOAD": preload}, sanitized=False,
+            exit=ENDS.get(what, 0), stdout="talk 7" if name == "ltp_loader" else r"\bend\n$", lost=None,
+            skip=lambda: None if os.path.exists(path) else f"no {path}")
+
+
+for neighbour in NEIGHBOURS:
+    for order in ("before", "behind"):
+        for name, what in BESIDE:
+            beside(neighbour, order, name, what)
+# Built with it: its run-time is there before main, and has to be before us, too.
+program("ltp_loader_asan", "functions", spans=20, least_lines=150, stdout=AT_ITS_END, sanitized=False,
+        env={"LD_PRELOAD": LIBRARIES + NEIGHBOURS["asan"]},
+        shim_env={"LD_PRELOAD": LIBRARIES + NEIGHBOURS["asan"] + ":$SHIM"})
