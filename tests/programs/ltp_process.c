@@ -247,6 +247,37 @@ static void executed(void)
              "execveat, a script, gone by then");
 }
 
+/* The child runs in its parent's memory: what it does there is to leave nothing behind. */
+static void in_vfork(void)
+{
+    static const char *const paths[] = { "/bin/sh", "/nowhere/sh", "/etc", "sh", "ltp-nowhere" };
+    int pair[2], status;
+    NEED(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+    for (int i = 0; execs[i].name != NULL; i++) {
+        if (strncmp(execs[i].name, "posix", 5) == 0)
+            continue;
+        for (size_t k = 0; k < sizeof paths / sizeof paths[0]; k++) {
+            char **old = environ;
+            pid_t child = vfork();
+            if (child == 0) {
+                dup2(pair[0], 77);
+                close(77);
+                close(pair[0]);
+                close(pair[1]);
+                execs[i].call(paths[k], good_argv, good_env);
+                _exit(errno);
+            }
+            environ = old;
+            NEED(child > 0 && waitpid(child, &status, 0) == child);
+            printf("%s, %s in a vforked child, ", execs[i].name, paths[k]);
+            end_of("it", status);
+        }
+        CHECK(write(pair[0], "x", 1), "write, by what its children have closed");
+    }
+    close(pair[0]);
+    close(pair[1]);
+}
+
 static void spawn_actions(void)
 {
     posix_spawn_file_actions_t actions;
@@ -532,6 +563,7 @@ int main(void)
     make_files();
     setenv("LTP", "outer", 1);
     executed();
+    in_vfork();
     spawn_actions();
     waited();
     by_shell();

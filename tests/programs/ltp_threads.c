@@ -5,6 +5,7 @@
  *     pending    calls that are no cancellation points, with a cancellation pending
  *     jumps      siglongjmp out of a handler that has interrupted a call
  *     storm      the same at any instruction of calls that handlers may interrupt
+ *     forks      handlers that fork, at any instruction of a fork
  *     stacks     handlers on a small stack of their own, small threads
  *
  * See ltp.h.
@@ -433,6 +434,47 @@ static void storm(void)
     CHECK(system("exit 3"), "system, after the storm");
 }
 
+static volatile sig_atomic_t inner_forks, inner_failed;
+
+static void fork_there(int signo)
+{
+    int saved = errno, status = -1;
+    (void)signo;
+    pid_t child = fork();
+    if (child == 0)
+        _exit(5);
+    if (child > 0 && waitpid(child, &status, 0) == child && status == 5 << 8)
+        inner_forks++;
+    else
+        inner_failed++;
+    errno = saved;
+}
+
+/* The mask of signals is the same in parent and child, before and behind. */
+static void forks(void)
+{
+    struct sigaction action = { .sa_handler = fork_there, .sa_flags = SA_RESTART };
+    NEED(sigaction(SIGALRM, &action, NULL) == 0);
+    int good = 0;
+    for (int turn = 0; turn < 150; turn++) {
+        struct itimerval soon = { .it_value = { 0, 10 + turn * 37 % 300 } };
+        setitimer(ITIMER_REAL, &soon, NULL);
+        pid_t child = fork();
+        sigset_t mask;
+        NEED(pthread_sigmask(SIG_BLOCK, NULL, &mask) == 0);
+        bool open = sigisemptyset(&mask);
+        if (child == 0)
+            _exit(open ? 6 : 7);
+        int status = -1;
+        waitpid(child, &status, 0);
+        good += open && status == 6 << 8;
+        soon = (struct itimerval){ 0 };
+        setitimer(ITIMER_REAL, &soon, NULL);
+    }
+    printf("%d good, some in handlers %d, failed there %d\n", good, inner_forks > 0,
+           (int)inner_failed);
+}
+
 /* ---- stacks ---- */
 
 static volatile sig_atomic_t on_stack;
@@ -517,6 +559,8 @@ int main(int argc, char **argv)
         pending();
     } else if (strcmp(what, "storm") == 0) {
         storm();
+    } else if (strcmp(what, "forks") == 0) {
+        forks();
     } else {
         set_up();
         if (strcmp(what, "cancel") == 0)

@@ -47,9 +47,17 @@ program("ltp_process", spans=200, least_lines=700, sink="refused", lost=None, ex
 
 for what, spans, least_lines in (("cancel", 60, 108), ("pending", 4, 18), ("jumps", 150, 64), ("stacks", 24, 14)):
     program("ltp_threads", what, spans=spans, least_lines=least_lines, sanitized=False)
+program("ltp_threads", "forks", spans=1, least_lines=2, stdout="^150 good, some in handlers 1, failed there 0")
 # What is left in the middle of our own work is lost, counted or not.
 program("ltp_threads", "storm", spans=40, least_lines=5, expect_drops=True, lost=None, orphans=True,
         slack=8.0, sanitized=False)
+
+program("ltp_process", case_name="ltp_process_disabled", spans=0, least_lines=700,
+        shim_env={"OTEL_SDK_DISABLED": "true"})
+program("ltp_wait", case_name="ltp_wait_inline_dispatch", spans=1, least_lines=220,
+        shim_env={"OTEL_SHIM_INLINE_DISPATCH": "true"})
+program("ltp_names", "dns", spans=20, least_lines=120)
+program("ltp_names", "confine", spans=60, least_lines=60)
 
 program("ltp_fds", spans=30, least_lines=200)
 for base in BASES:
@@ -63,6 +71,8 @@ ENDS = {"exit": 31, "return": 35, "quick_exit": 32, "_exit": 33, "_Exit": 255, "
 for name in LOADERS:
     program(name, "functions", spans=20, least_lines=150, stdout=AT_ITS_END)
     program(name, "libraries", spans=40, least_lines=40, stdout=AT_ITS_END)
+program("ltp_loader", "libraries", case_name="ltp_loader_libraries_keep_deepbind", spans=40, least_lines=40,
+        stdout=AT_ITS_END, shim_env={"OTEL_SHIM_KEEP_DEEPBIND": "true"})
 for how, status in ENDS.items():
     # After _exit's kin nothing runs, and what the last handlers do may come too late to be sent.
     program("ltp_loader", how, spans=4, least_lines=2, exit=status, stdout="main: talk 7, lookup 0, thread 7",
