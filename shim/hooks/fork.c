@@ -4,6 +4,7 @@
  * its child runs on the caller's stack, so no frame of ours may lie there.
  */
 #include <pty.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -55,14 +56,24 @@ static void before_fork(struct fork_call *f)
     errno = saved_errno;
 }
 
+static bool is_adopted(void)
+{
+    return atomic_load_explicit(&process_state->mine, memory_order_acquire) != 0 &&
+           process_state->pid == (int)syscall(SYS_getpid);
+}
+
 static void after_fork(struct fork_call *f, pid_t pid)
 {
     int saved_errno = errno;
     if (!f->on)
         return;
     if (pid == 0) {
-        process_adopt();
-        process_span_fork_child(&f->parent);
+        /* Handlers of pthread_atfork have run, and may have used the network: then the state
+         * is this process's already, and so are the spans that they made. */
+        if (!is_adopted()) {
+            process_adopt();
+            process_span_fork_child(&f->parent);
+        }
     } else {
         if (f->locked)
             worker_unlock_after_fork();

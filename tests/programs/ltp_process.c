@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 pid_t _Fork(void);
+pid_t __vfork(void);
 
 static char directory[] = "/tmp/ltp.XXXXXX", script[64], bad_script[64], plain[64], text_file[64],
             busy[64];
@@ -258,7 +259,7 @@ static void in_vfork(void)
             continue;
         for (size_t k = 0; k < sizeof paths / sizeof paths[0]; k++) {
             char **old = environ;
-            pid_t child = vfork();
+            pid_t child = k % 2 ? __vfork() : vfork();
             if (child == 0) {
                 dup2(pair[0], 77);
                 close(77);

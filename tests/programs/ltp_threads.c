@@ -6,6 +6,8 @@
  *     jumps      siglongjmp out of a handler that has interrupted a call
  *     storm      the same at any instruction of calls that handlers may interrupt
  *     forks      handlers that fork, at any instruction of a fork
+ *     atfork     the network, and further processes, in handlers of pthread_atfork
+ *     longjmp    calls left by each of longjmp's names
  *     stacks     handlers on a small stack of their own, small threads
  *
  * See ltp.h.
@@ -475,6 +477,86 @@ static void forks(void)
            (int)inner_failed);
 }
 
+static int in_prepare, in_parent, in_child;
+
+static int all_there(void)
+{
+    void *result = NULL;
+    pthread_t thread;
+    int good = talks() + (spawned() == 0);
+    good += pthread_create(&thread, NULL, returns, &in_child) == 0 &&
+            pthread_join(thread, &result) == 0 && result == &in_child;
+    return good + (system("exit 3") == 3 << 8);
+}
+
+static void at_prepare(void)
+{
+    in_prepare += all_there();
+}
+static void at_parent(void)
+{
+    in_parent += all_there();
+}
+static void at_child(void)
+{
+    in_child = all_there();
+}
+
+static void atfork(void)
+{
+    set_up();
+    NEED(pthread_atfork(at_prepare, at_parent, at_child) == 0);
+    for (int i = 0; i < 3; i++) {
+        pid_t child = fork();
+        if (child == 0)
+            _exit(in_child * 10 + all_there());
+        int status = -1;
+        NEED(waitpid(child, &status, 0) == child);
+        printf("%d before, %d in the parent, child %d\n", in_prepare, in_parent,
+               WEXITSTATUS(status));
+    }
+}
+
+void __longjmp_chk(sigjmp_buf, int) __attribute__((noreturn));
+
+static void (*volatile leave)(struct __jmp_buf_tag *, int);
+
+static void leave_there(int signo)
+{
+    (void)signo;
+    leave(back, 1);
+}
+
+static void jump_by_each(void)
+{
+    static const struct {
+        const char *name;
+        void (*call)(struct __jmp_buf_tag *, int);
+    } jumps[] = { { "longjmp", longjmp },
+                  { "_longjmp", _longjmp },
+                  { "siglongjmp", siglongjmp },
+                  { "__longjmp_chk", __longjmp_chk } };
+    set_up();
+    for (volatile size_t i = 0; i < sizeof jumps / sizeof jumps[0]; i++) {
+        struct sigaction action = { .sa_handler = leave_there };
+        leave = jumps[i].call;
+        NEED(sigaction(SIGALRM, &action, NULL) == 0);
+        for (volatile int turn = 0; turn < 3; turn++) {
+            if (sigsetjmp(back, 1) == 0) {
+                ltp_alarm_in(2);
+                if (turn == 0)
+                    NEED(read(quiet[0], bytes, 10) < 0);
+                else if (turn == 1)
+                    waitpid(sleeper, NULL, 0);
+                else
+                    poll(NULL, 0, -1);
+                printf("not left\n");
+            }
+            printf("%s, %d: works %d, spawns %d\n", jumps[i].name, turn, talks(), spawned() == 0);
+        }
+    }
+}
+
 /* ---- stacks ---- */
 
 static volatile sig_atomic_t on_stack;
@@ -561,6 +643,10 @@ int main(int argc, char **argv)
         storm();
     } else if (strcmp(what, "forks") == 0) {
         forks();
+    } else if (strcmp(what, "atfork") == 0) {
+        atfork();
+    } else if (strcmp(what, "longjmp") == 0) {
+        jump_by_each();
     } else {
         set_up();
         if (strcmp(what, "cancel") == 0)
@@ -572,8 +658,10 @@ int main(int argc, char **argv)
             on_small_stack(8192);
             on_small_stack(4096);
             on_small_stack(2048);
-        } else
+        } else {
+            kill(sleeper, SIGKILL);
             return 2;
+        }
     }
     if (sleeper > 0)
         kill(sleeper, SIGKILL);

@@ -48,6 +48,9 @@ program("ltp_process", spans=200, least_lines=700, sink="refused", lost=None, ex
 for what, spans, least_lines in (("cancel", 60, 108), ("pending", 4, 18), ("jumps", 150, 64), ("stacks", 24, 14)):
     program("ltp_threads", what, spans=spans, least_lines=least_lines, sanitized=False)
 program("ltp_threads", "forks", spans=1, least_lines=2, stdout="^150 good, some in handlers 1, failed there 0")
+program("ltp_threads", "atfork", spans=60, least_lines=4, stdout="^4 before, 4 in the parent, child 44\n", slack=8.0,
+        sanitized=False)
+program("ltp_threads", "longjmp", spans=30, least_lines=12, sanitized=False)
 # What is left in the middle of our own work is lost, counted or not.
 program("ltp_threads", "storm", spans=40, least_lines=5, expect_drops=True, lost=None, orphans=True,
         slack=8.0, sanitized=False)
