@@ -7,13 +7,10 @@
  */
 #include "worker_thread.h"
 
-#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/close_range.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,9 +42,6 @@
  * ring wakes it, and looks at the network this often. */
 #define BUSY_RECORDS 128u
 #define BUSY_SLICE_NS 1000000ull
-/* Two clocks are of one moment when they are read within so many ns; tries to get there. */
-#define CLOCK_NEAR_NS 1000
-#define CLOCK_TRIES 8u
 /* How often leftovers of other processes are looked for, where spans are being delivered; how
  * long an exit goes on with those that there are. */
 #define RECOVERY_LOOK_NS 10000000000ull
@@ -158,36 +152,6 @@ static const struct exporter_host *host(void)
     return &h;
 }
 
-/* Whether the user sends spans to the program's stdout. */
-static bool exports_to_stdout(void)
-{
-    return (config->exporters & EXPORTER_OTLP_STDOUT) ||
-           ((config->exporters & EXPORTER_OTLP_FILE) && strcmp(config->file.path, "-") == 0);
-}
-
-/* What we need of the program's fds: stderr for the console and our log, stdout where
- * the user says so. False: the table is the program's still. */
-static bool leave_fds(void)
-{
-    bool kept[3] = { false, exports_to_stdout(),
-                     (config->exporters & EXPORTER_CONSOLE) ||
-                         (config->log_level_set && config->log_file == NULL) };
-    bool none = !kept[1] && !kept[2];
-    if (none && syscall(SYS_close_range, 0u, ~0u, CLOSE_RANGE_UNSHARE) == 0)
-        return true;
-    if (unshare(CLONE_FILES) != 0)
-        return false; /* a sandbox: then our fds are the program's, as few as we can */
-    for (int fd = 0; fd < 3; fd++)
-        if (!kept[fd])
-            syscall(SYS_close, fd);
-    if (syscall(SYS_close_range, 3u, ~0u, 0) == 0)
-        return true;
-    long max = sysconf(_SC_OPEN_MAX);
-    for (int fd = 3; fd < (max > 0 && max < 65536 ? (int)max : 65536); fd++)
-        syscall(SYS_close, fd);
-    return true;
-}
-
 /* The exporter object: named by the user, else beside us. */
 static bool exporter_file(char path[static 4096])
 {
@@ -267,32 +231,6 @@ bool worker_is_behind(void)
     return false;
 }
 
-static int64_t ns_of(clockid_t id)
-{
-    struct timespec t;
-    clock_gettime(id, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-/*
- * What turns our times into Unix time. Whoever loses the processor between two clocks has
- * times that are off by as long, and parents in one process that start after their children
- * in another: one clock is read on both sides of the other, and again if that took too long.
- */
-static int64_t real_minus_mono_ns(void)
-{
-    int64_t best_ns = 0, best_took_ns = INT64_MAX;
-    for (unsigned i = 0; i < CLOCK_TRIES && best_took_ns > CLOCK_NEAR_NS; i++) {
-        int64_t before = ns_of(CLOCK_MONOTONIC), real = ns_of(CLOCK_REALTIME);
-        int64_t took_ns = ns_of(CLOCK_MONOTONIC) - before;
-        if (took_ns < best_took_ns) {
-            best_took_ns = took_ns;
-            best_ns = real - before - took_ns / 2;
-        }
-    }
-    return best_ns;
-}
-
 /* The exporter has a record of ours from now on, and the journal until it is delivered. */
 static bool hand_over(const struct record *r, int64_t offset_ns)
 {
@@ -361,7 +299,7 @@ static uint64_t drain(void)
 {
     static unsigned first; /* the worker's; harmless in a child */
     uint64_t moved = 0;
-    int64_t offset_ns = real_minus_mono_ns();
+    int64_t offset_ns = worker_real_minus_mono_ns();
     spool_seen(ring_spool(), offset_ns);
     first++;
     self.queue_full = false;
@@ -517,36 +455,6 @@ static void flush(void)
     worker_flush_finished(ticket);
 }
 
-static unsigned count_threads(void)
-{
-    unsigned n = 0;
-    DIR *dir = opendir("/proc/self/task");
-    if (dir == NULL)
-        return UINT_MAX; /* unknown: assume that the program lives */
-    for (struct dirent *e; (e = readdir(dir)) != NULL;)
-        n += e->d_name[0] != '.';
-    closedir(dir);
-    return n;
-}
-
-/* What the ended main thread gave to the kernel, 0 if that is not to be had: field 52
- * of its stat. */
-static int main_thread_exit_code(void)
-{
-    char text[1024], path[64];
-    snprintf(path, sizeof path, "/proc/self/task/%d/stat", process_state->pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return 0;
-    ssize_t n = read(fd, text, sizeof text - 1);
-    close(fd);
-    if (n <= 0)
-        return 0;
-    text[n] = 0;
-    const char *last = strrchr(text, ' '); /* it is the last field */
-    return last != NULL ? (int)(strtoul(last + 1, NULL, 10) >> 8 & 0xff) : 0;
-}
-
 /*
  * The main thread is gone. If ours is the only one left, the program is over and
  * must not be kept. Its status is that of the thread that ended last: the main
@@ -556,8 +464,8 @@ static void end_if_alone(void)
 {
     static bool others_lived; /* the worker's; a child's main thread is the forking one */
     worker_take_lock();
-    bool alone = count_threads() <= 2; /* ours, and the main thread's remains */
-    int code = alone && !others_lived ? main_thread_exit_code() : 0;
+    bool alone = worker_count_threads() <= 2; /* ours, and the main thread's remains */
+    int code = alone && !others_lived ? worker_main_thread_exit_code() : 0;
     worker_drop_lock();
     others_lived = !alone;
     if (!alone)
@@ -624,7 +532,7 @@ static void close_exporter(void)
 void worker_thread_run(void)
 {
     prctl(PR_SET_NAME, "otelshim");
-    self.own_fds = leave_fds();
+    self.own_fds = worker_leave_fds();
     self.has_spool = worker_begin_spool(self.own_fds);
     uint64_t slice_ns = NETWORK_SLICE_MIN_NS, moved = 0;
     self.wanted_ns = UINT64_MAX;

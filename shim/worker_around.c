@@ -1,0 +1,109 @@
+/*
+ * What the background thread asks of the process around it: its descriptors, its threads, how
+ * its clocks stand to each other.
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/close_range.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "process_state.h"
+#include "worker_thread.h"
+
+/* Two clocks are of one moment when they are read within so many ns; tries to get there. */
+#define CLOCK_NEAR_NS 1000
+#define CLOCK_TRIES 8u
+
+/* Whether the user sends spans to the program's stdout. */
+static bool exports_to_stdout(void)
+{
+    return (config->exporters & EXPORTER_OTLP_STDOUT) ||
+           ((config->exporters & EXPORTER_OTLP_FILE) && strcmp(config->file.path, "-") == 0);
+}
+
+/* What we need of the program's fds: stderr for the console and our log, stdout where
+ * the user says so. False: the table is the program's still. */
+bool worker_leave_fds(void)
+{
+    bool kept[3] = { false, exports_to_stdout(),
+                     (config->exporters & EXPORTER_CONSOLE) ||
+                         (config->log_level_set && config->log_file == NULL) };
+    bool none = !kept[1] && !kept[2];
+    if (none && syscall(SYS_close_range, 0u, ~0u, CLOSE_RANGE_UNSHARE) == 0)
+        return true;
+    if (unshare(CLONE_FILES) != 0)
+        return false; /* a sandbox: then our fds are the program's, as few as we can */
+    for (int fd = 0; fd < 3; fd++)
+        if (!kept[fd])
+            syscall(SYS_close, fd);
+    if (syscall(SYS_close_range, 3u, ~0u, 0) == 0)
+        return true;
+    long max = sysconf(_SC_OPEN_MAX);
+    for (int fd = 3; fd < (max > 0 && max < 65536 ? (int)max : 65536); fd++)
+        syscall(SYS_close, fd);
+    return true;
+}
+
+static int64_t ns_of(clockid_t id)
+{
+    struct timespec t;
+    clock_gettime(id, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/*
+ * What turns our times into Unix time. Whoever loses the processor between two clocks has
+ * times that are off by as long, and parents in one process that start after their children
+ * in another: one clock is read on both sides of the other, and again if that took too long.
+ */
+int64_t worker_real_minus_mono_ns(void)
+{
+    int64_t best_ns = 0, best_took_ns = INT64_MAX;
+    for (unsigned i = 0; i < CLOCK_TRIES && best_took_ns > CLOCK_NEAR_NS; i++) {
+        int64_t before = ns_of(CLOCK_MONOTONIC), real = ns_of(CLOCK_REALTIME);
+        int64_t took_ns = ns_of(CLOCK_MONOTONIC) - before;
+        if (took_ns < best_took_ns) {
+            best_took_ns = took_ns;
+            best_ns = real - before - took_ns / 2;
+        }
+    }
+    return best_ns;
+}
+
+unsigned worker_count_threads(void)
+{
+    unsigned n = 0;
+    DIR *dir = opendir("/proc/self/task");
+    if (dir == NULL)
+        return UINT_MAX; /* unknown: assume that the program lives */
+    for (struct dirent *e; (e = readdir(dir)) != NULL;)
+        n += e->d_name[0] != '.';
+    closedir(dir);
+    return n;
+}
+
+/* What the ended main thread gave to the kernel, 0 if that is not to be had: field 52
+ * of its stat. */
+int worker_main_thread_exit_code(void)
+{
+    char text[1024], path[64];
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", process_state->pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return 0;
+    ssize_t n = read(fd, text, sizeof text - 1);
+    close(fd);
+    if (n <= 0)
+        return 0;
+    text[n] = 0;
+    const char *last = strrchr(text, ' '); /* it is the last field */
+    return last != NULL ? (int)(strtoul(last + 1, NULL, 10) >> 8 & 0xff) : 0;
+}
