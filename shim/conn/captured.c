@@ -34,9 +34,9 @@ static void write_header(const struct http1_store *head, unsigned first, enum at
     span_list_end(w, &list);
 }
 
-void captured_write(const struct http1_store *head, enum attr_key prefix, struct span_writer *w)
+void captured_write_all(const struct http1_store *head, enum attr_key prefix, struct span_writer *w)
 {
-    unsigned nr = head != NULL ? head->nr_captured : 0;
+    unsigned nr = head->nr_captured;
     for (unsigned i = 0; i < nr; i++) {
         struct text name = captured_name(head, i);
         bool again = false;

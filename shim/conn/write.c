@@ -33,11 +33,9 @@ static enum proto_side side_out(const struct conn *c)
 }
 
 /* Feeds program bytes [from, to) of a write. */
-static void feed_range(struct conn *c, const struct iovec *iov, int nr_iov, size_t from, size_t to)
+static void feed_pieces(struct conn *c, const struct iovec *iov, int nr_iov, size_t from, size_t to)
 {
     size_t at = 0;
-    if (stream_skip_body(c, side_out(c), to - from))
-        return;
     for (int i = 0; i < nr_iov && at < to; i++) {
         size_t len = iov[i].iov_len;
         size_t first = from > at ? from - at : 0, last = to - at < len ? to - at : len;
@@ -45,6 +43,12 @@ static void feed_range(struct conn *c, const struct iovec *iov, int nr_iov, size
             stream_feed(c, side_out(c), (const char *)iov[i].iov_base + first, last - first);
         at += len;
     }
+}
+
+static void feed_range(struct conn *c, const struct iovec *iov, int nr_iov, size_t from, size_t to)
+{
+    if (!stream_skip_body(c, side_out(c), to - from))
+        feed_pieces(c, iov, nr_iov, from, to);
 }
 
 /* The first `len` bytes of the pieces. */
@@ -344,7 +348,7 @@ void conn_answered(const struct conn_answer *a, const struct iovec *iov, int nr_
     if (conn_generation(c) == a->generation &&
         !(n > 0 && stream_skip_body(c, PROTO_RESPONSES, (size_t)n))) {
         if (n > 0)
-            feed_range(c, iov, nr_iov, 0, (size_t)n);
+            feed_pieces(c, iov, nr_iov, 0, (size_t)n);
         else
             stream_finish(c, PROTO_RESPONSES, error);
         stream_settle(c);
