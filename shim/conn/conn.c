@@ -22,7 +22,8 @@ unsigned conn_fd_limit;
 const struct instrumentation *conn_http;
 /* Number of the connection behind each fd, 0 = none; any thread. */
 UNUSED_AT_START static _Atomic uint32_t conn_numbers[CONN_MAX_FDS];
-POOL(conn_pool, sizeof(struct conn), 1024, CONN_MAX);
+#define CONN_CHUNK 1024u /* blocks mapped at a time */
+POOL(conn_pool, sizeof(struct conn), CONN_CHUNK, CONN_MAX);
 /* One past the highest fd that ever had one: the bound of close_range. Any thread. */
 static _Atomic unsigned conn_top;
 
@@ -35,7 +36,7 @@ AT_START void conn_init(const struct instrumentation *http)
 
 static struct conn *conn_at(uint32_t number)
 {
-    return number != 0 ? pool_at(&conn_pool, number) : NULL;
+    return number != 0 ? pool_block(&conn_pool, number, CONN_CHUNK, sizeof(struct conn)) : NULL;
 }
 
 static bool is_in_table(int fd)

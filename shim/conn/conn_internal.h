@@ -33,6 +33,8 @@
 #define EXCHANGE_MAX 8192u                          /* requests that wait behind another one */
 #define STREAM_BYTES 328u
 #define EXCHANGE_BYTES 624u
+#define STREAM_CHUNK 128u /* blocks mapped at a time */
+#define EXCHANGE_CHUNK 16u
 #define HEAD_MAX 2048u /* exchanges whose head needs more room */
 #define HEAD_BYTES 4096u
 #define LARGE_HEAD_MAX 64u
@@ -154,9 +156,13 @@ extern struct pool conn_pool, stream_pool, exchange_pool;
 /* Whose spans messages become; constructor only. */
 extern const struct instrumentation *conn_http;
 
+static inline struct stream *stream_at(uint32_t number)
+{
+    return pool_block(&stream_pool, number, STREAM_CHUNK, STREAM_BYTES + EXCHANGE_BYTES);
+}
 static inline struct stream *stream_of(const struct conn *c)
 {
-    return c->stream != 0 ? pool_at(&stream_pool, c->stream) : NULL;
+    return c->stream != 0 ? stream_at(c->stream) : NULL;
 }
 /* Numbers up to STREAM_MAX are those of the streams in whose blocks they lie. */
 static inline struct exchange *exchange_at(uint32_t number)
@@ -164,8 +170,8 @@ static inline struct exchange *exchange_at(uint32_t number)
     if (number == 0)
         return NULL;
     if (number > STREAM_MAX)
-        return pool_at(&exchange_pool, number - STREAM_MAX);
-    return (struct exchange *)(void *)((char *)pool_at(&stream_pool, number) + STREAM_BYTES);
+        return pool_block(&exchange_pool, number - STREAM_MAX, EXCHANGE_CHUNK, EXCHANGE_BYTES);
+    return (struct exchange *)(void *)((char *)stream_at(number) + STREAM_BYTES);
 }
 
 /*

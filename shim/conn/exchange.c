@@ -24,7 +24,7 @@
 #include "sdk/sampler.h"
 
 /* Any thread; a forked child gives back what its copy holds. */
-POOL(exchange_pool, EXCHANGE_BYTES, 16, EXCHANGE_MAX);
+POOL(exchange_pool, EXCHANGE_BYTES, EXCHANGE_CHUNK, EXCHANGE_MAX);
 STATIC_POOL(head_pool, HEAD_BYTES, 16, HEAD_MAX);
 STATIC_POOL(large_head_pool, LARGE_HEAD_BYTES, 4, LARGE_HEAD_MAX);
 

@@ -69,6 +69,17 @@ static inline void *pool_at(const struct pool *pool, uint32_t number)
     return chunk + pool_chunk_links(pool) + (size_t)(index & pool->chunk_mask) * pool->block_bytes;
 }
 
+/* The same where the compiler knows the pool's sizes, `chunk` and `bytes` of its POOL(): half of
+ * the instructions, and a request asks some thirty times. */
+static inline __attribute__((always_inline)) void *
+pool_block(const struct pool *pool, uint32_t number, uint32_t chunk, size_t bytes)
+{
+    uint32_t index = number - 1;
+    unsigned char *memory =
+        atomic_load_explicit(&pool->chunks[index / chunk], memory_order_acquire);
+    return memory + chunk * sizeof(uint32_t) + (size_t)(index % chunk) * bytes;
+}
+
 /* One past the highest number ever given out: the bound of a search. */
 static inline uint32_t pool_end(const struct pool *pool)
 {

@@ -11,7 +11,7 @@
 #include "diag.h"
 
 /* Any thread; a forked child gives back what its copy holds. */
-POOL(stream_pool, STREAM_BYTES + EXCHANGE_BYTES, 128, STREAM_MAX);
+POOL(stream_pool, STREAM_BYTES + EXCHANGE_BYTES, STREAM_CHUNK, STREAM_MAX);
 
 struct stream *stream_get(struct conn *c)
 {
@@ -22,7 +22,7 @@ struct stream *stream_get(struct conn *c)
         diag_drop(DROP_TABLE_FULL, 1);
         return NULL;
     }
-    struct stream *s = pool_at(&stream_pool, number);
+    struct stream *s = stream_at(number);
     http1_reset(&s->requests, PROTO_REQUESTS);
     http1_reset(&s->responses, PROTO_RESPONSES);
     memset(&s->first_byte_mono_ns, 0, sizeof *s - offsetof(struct stream, first_byte_mono_ns));

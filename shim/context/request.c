@@ -14,7 +14,7 @@ _Static_assert(sizeof(struct span_context) % sizeof(uint64_t) == 0, "copied by w
 #define COUNTERS 1024u
 
 /* By slot: taken by number (pool_reach). Any thread; emptied in a forked child. */
-POOL(request_pool, sizeof(struct request), 256, REQUEST_MAX_OPEN);
+POOL(request_pool, sizeof(struct request), REQUEST_CHUNK, REQUEST_MAX_OPEN);
 /* Open requests by thread; opened by that thread, closed by any. */
 UNUSED_AT_START static _Atomic uint32_t open_of_thread[COUNTERS];
 /* The last thread id given out. */
@@ -59,7 +59,7 @@ uint32_t request_open(uint32_t slot, const struct span_context *context,
         request_unopened();
         return 0;
     }
-    struct request *r = pool_at(&request_pool, slot);
+    struct request *r = request_of_slot(slot);
     /* The handle was 0 before anything else changes. Pairs with the fences of readers. */
     atomic_thread_fence(memory_order_release);
     uint64_t words[CONTEXT_WORDS], came[3] = { 0 };
@@ -197,7 +197,7 @@ static uint32_t next_open(uint32_t *at, const struct wanted *w)
 {
     uint32_t end = pool_end(&request_pool);
     while (*at < end) {
-        struct request *r = pool_at(&request_pool, (*at)++);
+        struct request *r = request_of_slot((*at)++);
         uint32_t handle = atomic_load_explicit(&r->handle, memory_order_acquire);
         if (handle == 0 || !is_wanted(r, w))
             continue;
@@ -359,7 +359,7 @@ uint32_t request_inherited(const struct thread_state *t)
 void request_fork_child(void)
 {
     for (uint32_t number = 1; number < pool_end(&request_pool); number++) {
-        struct request *r = pool_at(&request_pool, number);
+        struct request *r = request_of_slot(number);
         if (atomic_load_explicit(&r->handle, memory_order_relaxed) != 0)
             atomic_store_explicit(&r->handle, 0, memory_order_relaxed);
     }

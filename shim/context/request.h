@@ -138,9 +138,14 @@ struct request {
 
 extern struct pool request_pool __attribute__((visibility("hidden")));
 
+#define REQUEST_CHUNK 256u /* entries mapped at a time */
+static inline struct request *request_of_slot(uint32_t slot)
+{
+    return pool_block(&request_pool, slot, REQUEST_CHUNK, sizeof(struct request));
+}
 static inline struct request *request_at(uint32_t handle)
 {
-    return pool_at(&request_pool, (handle & ((1u << REQUEST_INDEX_BITS) - 1)) + 1);
+    return request_of_slot((handle & ((1u << REQUEST_INDEX_BITS) - 1)) + 1);
 }
 
 static inline bool request_is_open(uint32_t handle)

@@ -25,7 +25,8 @@ _Static_assert(NOTES_LARGE_BYTES + sizeof(struct record) + SPAN_TAIL_ROOM <= REC
                "the largest notes fit a record");
 
 /* Any thread; emptied in a forked child. */
-STATIC_POOL(notes_pool, NOTES_BYTES, 16, NOTES_MAX);
+#define NOTES_CHUNK 16u /* blocks mapped at a time */
+STATIC_POOL(notes_pool, NOTES_BYTES, NOTES_CHUNK, NOTES_MAX);
 STATIC_POOL(medium_pool, NOTES_MEDIUM_BYTES, 4, NOTES_MEDIUM_MAX);
 STATIC_POOL(large_pool, NOTES_LARGE_BYTES, 2, NOTES_LARGE_MAX);
 
@@ -33,7 +34,7 @@ static inline struct notes *notes_at(uint32_t number)
 {
     if (number == POOL_NONE || number >= pool_end(&notes_pool))
         return NULL; /* no number of ours: a handle that the program has made up */
-    return pool_at(&notes_pool, number);
+    return pool_block(&notes_pool, number, NOTES_CHUNK, NOTES_BYTES);
 }
 
 static inline struct pool *pool_of_more(const struct notes *n)
@@ -59,7 +60,7 @@ struct notes *notes_take(void)
     uint32_t number = pool_take(&notes_pool);
     if (number == POOL_NONE)
         return NULL;
-    struct notes *n = pool_at(&notes_pool, number);
+    struct notes *n = pool_block(&notes_pool, number, NOTES_CHUNK, NOTES_BYTES);
     uint32_t generation = atomic_load_explicit(&n->state, memory_order_relaxed) & GENERATION_MASK;
     memset((unsigned char *)n + sizeof n->state, 0, offsetof(struct notes, span) - sizeof n->state);
     n->number = (uint16_t)number;
