@@ -24,7 +24,16 @@
         "getaddrinfo gethostbyname gethostbyname2 gethostbyname_r gethostbyname2_r getnameinfo " \
         "gethostbyaddr gethostbyaddr_r") \
     SIGHT("process", "programs that it starts", "", \
-        "posix_spawn posix_spawnp system popen execve execv execvp execl execlp fork vfork")
+        "posix_spawn posix_spawnp system popen execve execv execvp execl execlp fork vfork") \
+    SIGHT("manual", "what it says itself by otelshim.h", "", \
+        "otelshim_span_start_v1 otelshim_span_end_v1 otelshim_set_v1 otelshim_event_v1 " \
+        "otelshim_link_v1 otelshim_name_v1 otelshim_status_v1 otelshim_is_recorded_v1 " \
+        "otelshim_span_context_v1 otelshim_current_traceparent_v1 otelshim_context_capture_v1 " \
+        "otelshim_context_attach_v1 otelshim_context_from_traceparent_v1")
+
+/* The instrumentation whose spans these make, as far as HTTP goes through what they see. */
+#define HTTP "http"
+#define HTTP_WAYS "socket openssl gnutls"
 
 /* INSIDE(what, bytes that its code contains, library that may contain them, function that an
  * object which is linked with that library calls instead) */
@@ -172,8 +181,19 @@ static void look_at(const struct sight *s, const struct objects *objects, unsign
     elf_close(&elf);
 }
 
-static void print_sight(const struct sight *s, const struct objects *objects,
-                        const struct elf_file *shim)
+/* What is found in its favour; BY_KINDS: nothing. */
+static int find_evidence(const struct sight *s, const struct objects *objects,
+                         const struct elf_file *shim, struct evidence *e)
+{
+    int kind = 0;
+    for (unsigned i = 0; i < objects->count && e->who[BY_PROGRAM] == NULL; i++)
+        look_at(s, objects, i, shim, e);
+    while (kind < BY_KINDS && e->who[kind] == NULL)
+        kind++;
+    return kind;
+}
+
+static void print_sight(const struct sight *s, const struct evidence *e, int kind)
 {
     static const struct {
         const char *verdict, *before, *verb, *after;
@@ -181,18 +201,41 @@ static void print_sight(const struct sight *s, const struct objects *objects,
                           { "maybe", "through ", "which calls", "" },
                           { "maybe", "when it loads ", "which calls", "" },
                           { "maybe", "", "names", ", and may load it" } };
-    struct evidence e = { .who = { NULL } };
-    for (unsigned i = 0; i < objects->count && e.who[BY_PROGRAM] == NULL; i++)
-        look_at(s, objects, i, shim, &e);
-    for (int kind = 0; kind < BY_KINDS; kind++) {
-        if (e.who[kind] == NULL)
-            continue;
+    if (kind == BY_KINDS)
+        report_row(s->name, "no     %s: none of its functions is called", s->what);
+    else
         report_row(s->name, "%-6s %s: %s%s%s %s %s%s", texts[kind].verdict, s->what,
-                   texts[kind].before, file_of(e.who[kind]), *texts[kind].before != '\0' ? "," : "",
-                   texts[kind].verb, e.what[kind], texts[kind].after);
-        return;
-    }
-    report_row(s->name, "no     %s: nothing of it calls what is replaced", s->what);
+                   texts[kind].before, file_of(e->who[kind]),
+                   *texts[kind].before != '\0' ? "," : "", texts[kind].verb, e->what[kind],
+                   texts[kind].after);
+}
+
+/* The names of the ways that have evidence from `first` to `last`, after `before`. */
+static void add_ways(char text[static 128], const int kinds[], int first, int last,
+                     const char *before)
+{
+    const char *ways = HTTP_WAYS;
+    char way[128];
+    while (next_word(&ways, way))
+        for (size_t i = 0; i < COUNT(sights); i++)
+            if (strcmp(sights[i].name, way) == 0 && kinds[i] >= first && kinds[i] <= last) {
+                size_t used = strlen(text);
+                snprintf(text + used, 128 - used, "%s%s", before, way);
+                before = ", ";
+            }
+}
+
+static void print_http(const int kinds[])
+{
+    char certain[128] = "", possible[128] = "";
+    add_ways(certain, kinds, BY_PROGRAM, BY_PROGRAM, "");
+    add_ways(possible, kinds, BY_LIBRARY, BY_NAME, *certain != '\0' ? "; maybe " : "");
+    report_row(HTTP, "%-6s HTTP/1 requests, served and sent: by %s%s",
+               *certain != '\0'    ? "yes"
+               : *possible != '\0' ? "maybe"
+                                   : "no",
+               certain,
+               *certain != '\0' || *possible != '\0' ? possible : "none of the next three");
 }
 
 /* A copy of a library inside another object: its calls go past every hook. */
@@ -266,8 +309,13 @@ void doctor_sight(const struct objects *objects, const char *shim_path)
     if (shim_path != NULL)
         elf_open(&shim, shim_path);
     report_section("What will be seen");
+    struct evidence evidence[COUNT(sights)] = { 0 };
+    int kinds[COUNT(sights)];
     for (size_t i = 0; i < COUNT(sights); i++)
-        print_sight(&sights[i], objects, &shim);
+        kinds[i] = find_evidence(&sights[i], objects, &shim, &evidence[i]);
+    print_http(kinds);
+    for (size_t i = 0; i < COUNT(sights); i++)
+        print_sight(&sights[i], &evidence[i], kinds[i]);
     report_row("process", "yes    its own life, if it is a command and no server");
     report_section("What will not");
     unsigned found = 0;
@@ -282,4 +330,5 @@ void doctor_list_instrumentations(void)
 {
     for (size_t i = 0; i < COUNT(sights); i++)
         puts(sights[i].name);
+    puts(HTTP);
 }

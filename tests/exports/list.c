@@ -1,6 +1,6 @@
 /*
  * Prints the name of every function that the registry replaces, one a line; with an argument
- * the names of the instrumentations that replace some and can be disabled. Linked with all objects of the
+ * the names of the instrumentations that can be disabled. Linked with all objects of the
  * shim: the list is the one the shim itself uses. A function that dlsym would not find in it is left out.
  */
 #include <stdio.h>
@@ -11,7 +11,7 @@ int main(int argc, char *argv[])
 {
     (void)argv;
     for (unsigned i = 0; argc > 1 && i < registry_count; i++)
-        if (!registry[i]->core && registry[i]->nr_hooks > 0)
+        if (!registry[i]->core)
             puts(registry[i]->name);
     if (argc > 1)
         return 0;

@@ -23,16 +23,19 @@ def doctor(name, argv, *lines, **options):
 # ---------------------------------------------------------------- programs that can be seen
 doctor("curl", "curl", "  found at +/usr/bin/curl", "  kind +dynamically linked, loaded by glibc",
        r"  otelshim +\S+/libotelshim.so, version \d+\.\d+\.\d+", "  curl +yes +libcurl's transfers: curl calls curl_\\w+",
+       "  http +maybe +HTTP/1 requests, served and sent: by socket, gnutls", "  manual +no .*",
        "  sqlite3 +no .*", "  process +yes +its own life.*", r"  1\. +Run it as `otelshim run curl`.*")
-doctor("sqlite3", "sqlite3", "  sqlite3 +yes +SQL statements: sqlite3 calls sqlite3_\\w+", "  curl +no .*",
+doctor("sqlite3", "sqlite3", "  http +no +HTTP/1 requests, served and sent: by none of the next three", "  sqlite3 +yes +SQL statements: sqlite3 calls sqlite3_\\w+", "  curl +no .*",
        " +nothing was found that would hide from it")
 doctor("python", "/usr/bin/python3", r"  socket +yes .*calls accept\w*",
+       "  http +yes +HTTP/1 requests, served and sent: by socket; maybe openssl",
        r"  openssl +maybe .*when it loads _ssl\.\S+\.so, which calls SSL_\w+",
        r"  sqlite3 +maybe .*when it loads _sqlite3\.\S+\.so, which calls sqlite3_step")
-doctor("nginx", "/usr/sbin/nginx", r"  socket +yes .*nginx calls \w+", r"  openssl +yes .*nginx calls SSL_\w+", "  sqlite3 +no .*")
+doctor("nginx", "/usr/sbin/nginx", "  http +yes +HTTP/1 requests, served and sent: by socket, openssl", r"  socket +yes .*nginx calls \w+", r"  openssl +yes .*nginx calls SSL_\w+", "  sqlite3 +no .*")
 doctor("apache", "/usr/sbin/apache2", r"  socket +maybe .*through libapr-1\.so\S+, which calls \w+",
        r"  openssl +maybe .*when it loads mod_ssl\.so, which calls SSL_\w+")
 doctor("php", "php", "  sqlite3 +maybe .*when it loads \\w*sqlite\\w*.so, which calls sqlite3_step", "  openssl +yes .*")
+doctor("a_program_that_speaks_itself", "$PROGRAMS/handoff", "  manual +yes +what it says itself by otelshim.h: handoff calls otelshim_\\w+")
 doctor("a_script", "./script", "  script +its first line says /usr/bin/env sqlite3; the program that runs is /usr/bin/sqlite3",
        "  sqlite3 +yes .*", files={"script": "#!/usr/bin/env sqlite3\n"}, prepare=kinds.executable_script)
 doctor("a_library_that_is_opened_by_name", "./hello", "  sqlite3 +maybe +SQL statements: hello names libsqlite3.so, and may load it",
