@@ -68,6 +68,9 @@ variable("schedule_delay_sends_what_waits", SLOW, {**NOW, "OTEL_BSP_SCHEDULE_DEL
          needs=["python3"])
 variable("schedule_delay_lets_spans_wait", SLOW, {**NOW, "OTEL_BSP_SCHEDULE_DELAY": "60000"}, requests_are(1, 1),
          needs=["python3"])
+# The sink takes spans at /v1/traces only.
+variable("endpoint_gets_the_path_of_traces", LOOKUP, {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:$SINK_PORT/"},
+         requests_are(1, 1), **TREE)
 variable("batch_size_bounds_a_request", MANY, {"OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "10"}, requests_are(10, 100, spans=10))
 variable("queue_size_bounds_a_batch", MANY, {"OTEL_BSP_MAX_QUEUE_SIZE": "7"}, requests_are(15, 100, spans=7))
 
@@ -156,6 +159,21 @@ def collected(run):
 variable("console_collect", LOOKUP, {"OTEL_TRACES_EXPORTER": "console", "OTEL_SHIM_CONSOLE_COLLECT": "$TMP/collected"},
          collected, lost=None, prepare=lambda run: open(os.path.join(run.tmp, "collected"), "w").close())
 
+
+# ---------------------------------------------------------------- our log
+def levels_are(*wanted):
+    """A header that is not sent is a warning, a detector that finds nothing is for debugging."""
+    def check(run):
+        have = {level for line in run.log_lines for level in ("warn", "debug") if f": {level}: " in line}
+        if have != set(wanted):
+            raise Failure(f"lines of {have}, not of {set(wanted)}: {run.log_lines}")
+    return check
+
+
+for level, wanted in (("debug", ["warn", "debug"]), ("warn", ["warn"]), ("error", [])):
+    variable(f"log_level_{level}", LOOKUP, {"OTEL_LOG_LEVEL": level, "OTEL_EXPORTER_OTLP_HEADERS": "content-type=x"},
+             levels_are(*wanted), lost=None, log_any=["content-type"])
+
 # ---------------------------------------------------------------- the program
 # A loop that has two requests open when it looks a name up: whose lookup is it?
 INLINE = """
@@ -196,8 +214,9 @@ def lookup_is_of(path):
     return check
 
 
-for value, path in (("true", "/b"), ("false", None), ("auto", None)):
-    variable(f"inline_dispatch_{value}", ["python3", "-c", INLINE],
+# By itself nginx counts as such a loop, and python3 does not.
+for program, value, path in (("python3", "true", "/b"), ("python3", "auto", None), ("nginx", "false", None), ("nginx", "auto", "/b")):
+    variable(f"inline_dispatch_{value}_of_{program}", ["bash", "-c", f'exec -a {program} /usr/bin/python3 -c "$$0"', INLINE],
              {"OTEL_SHIM_INLINE_DISPATCH": value, "OTEL_SHIM_PROCESS_SPAN": "never"}, lookup_is_of(path), needs=["python3"])
 
 
