@@ -25,7 +25,7 @@ check() {
 
 c_files() { git ls-files '*.c' '*.h' '*.cc'; }
 
-clang_build() { make -s -j"$JOBS" CC=clang BUILD=build/clang all programs unit-programs; }
+clang_build() { make -s -j"$JOBS" CC=clang BUILD=build/clang all programs unit-programs bench-programs; }
 
 layout() { scripts/format.sh --check; }
 
