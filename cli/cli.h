@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "diag.h"
 #include "target.h"
 
 /* Exit statuses of our own, those of env(1) and the shells. */
@@ -28,6 +29,8 @@ CLI_COMMANDS(SUBCOMMAND)
 
 /* One line to stderr, "otelshim: text". */
 void cli_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The same of the exporter's code: its warnings and errors. */
+void cli_log(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* config_sections.c: the documentation below the table of variables. */
 void config_sections(void);

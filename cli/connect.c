@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -181,23 +180,9 @@ static bool run(struct probe *p, const char *what)
     return reach(p) && connect_request(p);
 }
 
-static void say_log(enum log_level level, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-static void say_log(enum log_level level, const char *format, ...)
-{
-    va_list args;
-    if (level > LOG_WARN)
-        return;
-    va_start(args, format);
-    fputs("otelshim: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
-    va_end(args);
-}
-
 static const struct curl_api *load_curl(void)
 {
-    static struct exporter_host host = { .log = say_log, .dlopen = dlopen, .dlsym = dlsym };
+    static struct exporter_host host = { .log = cli_log, .dlopen = dlopen, .dlsym = dlsym };
     return curl_open(&host);
 }
 

@@ -5,13 +5,27 @@
 
 #include "cli.h"
 
+static void __attribute__((format(printf, 1, 0))) say(const char *format, va_list args)
+{
+    fputs("otelshim: ", stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+}
+
 void cli_say(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    fputs("otelshim: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
+    say(format, args);
+    va_end(args);
+}
+
+void cli_log(enum log_level level, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    if (level <= LOG_WARN)
+        say(format, args);
     va_end(args);
 }
 

@@ -4,7 +4,6 @@
  */
 #include <dlfcn.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,18 +28,6 @@ static void help(FILE *to)
         "  --watch   goes on looking for such files until it is ended\n\n"
         "Exit status: 0 if all was sent, 1 if something stays behind, 125 if otelshim itself fails.\n",
         to);
-}
-
-static void __attribute__((format(printf, 2, 3))) say(enum log_level level, const char *format, ...)
-{
-    va_list args;
-    if (level > LOG_WARN)
-        return;
-    va_start(args, format);
-    fputs("otelshim: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
-    va_end(args);
 }
 
 /* Files that wait still. */
@@ -82,7 +69,7 @@ static int recover(bool watch)
         cli_say("this configuration has no spool");
         return CLI_FAILED;
     }
-    const struct exporter_ops *exporter = exporter_host_open(say);
+    const struct exporter_ops *exporter = exporter_host_open(cli_log);
     if (exporter == NULL)
         return CLI_FAILED;
     unsigned left = send_all(exporter);

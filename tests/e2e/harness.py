@@ -24,6 +24,7 @@ import time
 import golden
 import servers
 import zipkin_json
+from processes import children_of
 from sink import Sink
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -293,17 +294,6 @@ class Run:
 
 
 # ---------------------------------------------------------------- processes
-
-def children_of(pid):
-    out = []
-    try:
-        for task in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{task}/children") as f:
-                out += [int(p) for p in f.read().split()]
-    except OSError:
-        pass
-    return out
-
 
 def descendants(but=()):
     out, queue = [], [os.getpid()]

@@ -26,6 +26,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 BUILD = os.path.abspath(os.environ.get("OTELSHIM_BUILD", os.path.join(ROOT, "build")))
 CACHE = os.path.join(BUILD, "transparency")       # sources, unpacked and built once
 sys.path.insert(0, os.path.join(ROOT, "tests/e2e"))
+from processes import children_of  # noqa: E402
 from sink import Sink  # noqa: E402
 
 REPEATS = 3
@@ -132,17 +133,6 @@ def execute(the_suite, mode, cwd):
 
 def become_subreaper():
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-
-
-def children_of(pid):
-    out = []
-    try:
-        for task in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{task}/children") as f:
-                out += [int(p) for p in f.read().split()]
-    except OSError:
-        pass
-    return out
 
 
 def kill_descendants():

@@ -121,6 +121,18 @@ static inline void writes(struct conn *c, const char *text)
 #define GET "GET /a?b=c HTTP/1.1\r\nHost: example.test:81\r\n\r\n"
 #define OK "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
 
+/* The answer to what `client` asked for the request at `server`, and on to there. The client's
+ * span is the child of the server's; its ids go to `sent`. */
+static inline void answered(struct conn *server, struct conn *client, struct record *sent)
+{
+    reads(client, OK);
+    *sent = *next_span();
+    writes(server, OK);
+    const struct record *served = next_span();
+    cr_assert_arr_eq(sent->parent_span_id, served->span_id, 8);
+    cr_assert_arr_eq(sent->trace_id, served->trace_id, 16);
+}
+
 static inline bool has_field(const struct record *r, uint8_t key, const char *text)
 {
     struct field_view f;

@@ -1,6 +1,5 @@
 /* What a program says of the server requests that its threads are at. */
-#include <pthread.h>
-
+#include "api_case.h"
 #include "attach.h"
 #include "conn_case.h"
 #include "otelshim.h" /* weak references: instr_manual below links them in */
@@ -74,27 +73,11 @@ Test(api_request, takes_what_is_said_while_it_is_open)
     cr_expect_eq(events(r), 0);
 }
 
-static struct otelshim_context handed;
-static int taken_elsewhere[2];
-
-static void *say_elsewhere(void *unused)
-{
-    struct otelshim_context before;
-    taken_elsewhere[0] = otelshim_set(otelshim_int("unattached", 1));
-    otelshim_context_attach(&handed, &before);
-    taken_elsewhere[1] = otelshim_set(otelshim_int("elsewhere", 1));
-    otelshim_context_detach(&before);
-    return NULL;
-}
-
 Test(api_request, another_thread_says_it_of_the_request_that_it_has_attached)
 {
     struct conn *c = server();
-    pthread_t thread;
     reads(c, GET);
-    otelshim_context_capture(&handed);
-    pthread_create(&thread, NULL, say_elsewhere, NULL);
-    pthread_join(thread, NULL);
+    hand_over();
     writes(c, OK);
     const struct record *r = next_span();
     cr_assert_not_null(r);

@@ -6,6 +6,7 @@
 
 #include "otelshim.h" /* weak references: instr_manual below links them in */
 
+#include "api_case.h"
 #include "attach.h"
 #include "config.h"
 #include "context/process_context.h"
@@ -39,6 +40,14 @@ static void sample(bool all)
     c->sampler_parent_based = true;
     c->sampler = all ? SAMPLER_ALWAYS_ON : SAMPLER_ALWAYS_OFF;
     sampler_prepare(c);
+}
+
+/* A call with a span, as a hook has it. In the caller's frame: the guard remembers it. */
+static inline __attribute__((always_inline)) void begin(struct call *call, struct span *span)
+{
+    cr_assert(call_enter(call, &unit));
+    span_start(span, &unit, SPAN_CLIENT, call);
+    call_make_current(call, span);
 }
 
 TestSuite(api_span, .init = setup, .timeout = 60);
@@ -159,9 +168,7 @@ Test(api_span, one_inside_a_callback_of_one_outside_gives_it_back)
     struct call call;
     struct span span;
     strcpy(before, current());
-    cr_assert(call_enter(&call, &unit));
-    span_start(&span, &unit, SPAN_CLIENT, &call);
-    call_make_current(&call, &span);
+    begin(&call, &span);
     struct otelshim_span inner = started("inner");
     cr_expect_neq(thread_state.current, &span);
     otelshim_span_end(&inner);
@@ -182,9 +189,7 @@ Test(api_span, one_that_a_callback_leaves_open_does_not_bring_its_call_back)
     struct call call;
     struct span span;
     otelshim_span_context(&outer, &context);
-    cr_assert(call_enter(&call, &unit));
-    span_start(&span, &unit, SPAN_CLIENT, &call);
-    call_make_current(&call, &span);
+    begin(&call, &span);
     inner = started("inner");
     call_leave(&call);
     otelshim_span_end(&inner);
@@ -203,9 +208,7 @@ Test(api_span, comes_back_when_a_call_below_it_is_left_without_a_return)
     struct call call;
     struct span span;
     strcpy(before, current());
-    cr_assert(call_enter(&call, &unit));
-    span_start(&span, &unit, SPAN_CLIENT, &call);
-    call_make_current(&call, &span);
+    begin(&call, &span);
     call_unwound_to((uintptr_t)__builtin_frame_address(0) + 64); /* as longjmp tells it */
     cr_expect_str_eq(current(), before);
     otelshim_span_end(&outer);
@@ -524,9 +527,7 @@ Test(api_span, a_calls_own_attributes_give_way_to_the_programs)
     struct call call;
     struct span span;
     struct span_writer w;
-    cr_assert(call_enter(&call, &unit));
-    span_start(&span, &unit, SPAN_CLIENT, &call);
-    call_make_current(&call, &span);
+    begin(&call, &span);
     cr_expect(otelshim_is_recorded());
     cr_expect(otelshim_set(otelshim_string("url.full", "mine")));
     cr_expect(otelshim_set(otelshim_string("more", "said")));
@@ -549,9 +550,7 @@ Test(api_span, blocks_of_calls_come_back_however_they_end)
         struct call call;
         struct span span;
         struct span_writer w;
-        cr_assert(call_enter(&call, &unit));
-        span_start(&span, &unit, SPAN_CLIENT, &call);
-        call_make_current(&call, &span);
+        begin(&call, &span);
         cr_assert(otelshim_set(otelshim_int("i", i)), "%u", i);
         if (i % 3 == 0)
             span_abandon(&span);
@@ -561,30 +560,12 @@ Test(api_span, blocks_of_calls_come_back_however_they_end)
     }
 }
 
-static struct otelshim_context handed;
-static int taken_elsewhere[2];
-
-static void *say_elsewhere(void *unused)
-{
-    struct otelshim_context before;
-    taken_elsewhere[0] = otelshim_set(otelshim_int("unattached", 1));
-    otelshim_context_attach(&handed, &before);
-    taken_elsewhere[1] = otelshim_set(otelshim_int("elsewhere", 1));
-    otelshim_context_detach(&before);
-    return NULL;
-}
-
 Test(api_span, of_another_threads_call_nothing_is_taken)
 {
     struct call call;
     struct span span;
-    pthread_t thread;
-    cr_assert(call_enter(&call, &unit));
-    span_start(&span, &unit, SPAN_CLIENT, &call);
-    call_make_current(&call, &span);
-    otelshim_context_capture(&handed);
-    pthread_create(&thread, NULL, say_elsewhere, NULL);
-    pthread_join(thread, NULL);
+    begin(&call, &span);
+    hand_over();
     cr_expect_eq(taken_elsewhere[1], 0);
     cr_expect_eq(diag_details(DETAIL_OTHERS), 1);
     cr_expect_eq(span.notes, 0);
