@@ -85,7 +85,7 @@ CLI := $(BUILD)/otelshim
 all: $(SHIM) $(EXPORTER) $(CLI) ## builds the two objects and the command
 
 help: ## lists the targets
-	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
 $(SHIM): $(SHIM_OBJ) $(BUILD)/libyaml.a
 	$(CC) $(LDFLAGS_SO) $(LDFLAGS_START) -Wl,-soname,libotelshim.so -o $@ $^ -l:libpcre2-8.a
@@ -125,6 +125,9 @@ $(BUILD)/obj/%.o: %.S
 $(BUILD)/gen/%.pb-c.c: exporter/otlp/%.proto
 	@mkdir -p $(@D)
 	protoc-c --proto_path=exporter/otlp --c_out=$(BUILD)/gen $<
+
+# Make would take them for intermediate, and remove them.
+.SECONDARY: $(GEN_SRC)
 
 # Generated code is not held to our warnings.
 $(BUILD)/gen/%.o: $(BUILD)/gen/%.c

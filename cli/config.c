@@ -110,13 +110,25 @@ static int markdown(void)
     return 0;
 }
 
+static void help(FILE *to)
+{
+    fputs("usage: otelshim config --list | --markdown\n\n"
+          "  --list      lists the variables that are read, with what each takes and does\n"
+          "  --markdown  the same as docs/CONFIGURATION.md, with the tables that belong to it\n\n"
+          "Exit status: 0, or 125 if otelshim itself fails.\n",
+          to);
+}
+
 int cli_config(int argc, char *argv[])
 {
+    if (argc == 1 && (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0)) {
+        help(stdout);
+        return 0;
+    }
     if (argc == 1 && strcmp(argv[0], "--list") == 0)
         return variables_list();
     if (argc == 1 && strcmp(argv[0], "--markdown") == 0)
         return markdown();
-    fputs("usage: otelshim config --list | --markdown\n",
-          argc > 0 && strcmp(argv[0], "--help") == 0 ? stdout : stderr);
-    return argc > 0 && strcmp(argv[0], "--help") == 0 ? 0 : CLI_FAILED;
+    help(stderr);
+    return CLI_FAILED;
 }

@@ -31,7 +31,7 @@
         "always_on, always_off, traceidratio=0.1, parentbased_...") \
     OPTION("--propagators", "LIST", "OTEL_PROPAGATORS", "", "default tracecontext,baggage") \
     OPTION("--disable", "LIST", "OTEL_SHIM_DISABLED_INSTRUMENTATIONS", "", \
-        "instrumentations that are off: curl, sqlite3, dns, process, http") \
+        "instrumentations that are off: curl, sqlite3, dns, process, http, manual") \
     OPTION("--exclude", "LIST", "OTEL_SHIM_EXCLUDED_URLS", "", \
         "regular expressions of URLs without spans") \
     OPTION("--routes", "LIST", "OTEL_SHIM_HTTP_ROUTES", "", "routes of a server: /user/{id},auto") \

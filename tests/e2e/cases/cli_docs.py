@@ -30,6 +30,12 @@ def manual_is_help(run):
         manual, told = options_of_manual(command), options_of_help(command)
         if manual != told:
             raise Failure(f"{command}: --help has {sorted(told - manual)} that the manual lacks, it {sorted(manual - told)}")
+    with open(os.path.join(ROOT, "docs/man/otelshim.1")) as f:
+        synopsis = f.read().split(".Sh DESCRIPTION")[0]
+    commands = re.findall(r"^  ([a-z]+) +\S", output(os.path.join(BUILD, "otelshim"), "--help"), re.M)
+    absent = [c for c in commands if f".Cm {c}\n" not in synopsis]
+    if absent or not set(COMMANDS) < set(commands):
+        raise Failure(f"otelshim.1's synopsis lacks {absent} of {commands}")
     if not len(options_of_help("run")) > 10:
         raise Failure(f"run --help lists {options_of_help('run')}")
 
@@ -62,18 +68,21 @@ complete("a_command", "otelshim che", ["check"], exact=True)
 complete("options_of_run", "otelshim run --e", ["--endpoint", "--exporter", "--exclude", "--env"], exact=True)
 complete("protocols", "otelshim run --protocol ", ["grpc", "http/protobuf", "http/json"], exact=True)
 complete("samplers", "otelshim run --sampler traceid", ["traceidratio"], exact=True)
-complete("instrumentations", "otelshim run --disable ", ["curl", "sqlite3", "dns", "process"])
+complete("instrumentations", "otelshim run --disable ", ["curl", "sqlite3", "dns", "process", "http", "manual"])
 complete("files_of_an_option", "otelshim run --config fi", ["file.txt"])
 complete("a_program", "otelshim run --service x sqlit", ["sqlite3"])
 complete("a_program_behind_a_switch", "otelshim run --console -- sqlit", ["sqlite3"])
 complete("arguments_of_the_program", "otelshim run --service=x cat fi", ["file.txt"], exact=True)
 complete("options_of_check", "otelshim check --", ["--connect", "--list", "--help"], exact=True)
+complete("options_of_recover", "otelshim recover --", ["--watch", "--help"], exact=True)
+complete("options_of_config", "otelshim config --", ["--list", "--markdown", "--help"], exact=True)
 complete("programs_for_the_doctor", "otelshim doctor sqlit", ["sqlite3"])
 
 # ---------------------------------------------------------------- installed
 INSTALLED = ["bin/otelshim", "lib/otelshim/libotelshim-exporter.so", "lib/otelshim/libotelshim.so",
              "share/bash-completion/completions/otelshim",
-             *[f"share/man/man1/otelshim{p}.1" for p in ("", "-check", "-doctor", "-run")]]
+             *[f"share/man/man1/otelshim{p}.1" for p in ("", "-check", "-doctor", "-recover", "-run")],
+             "include/otelshim.h", "include/otelshim_exporter.h"]
 
 
 def installed(run):
