@@ -20,6 +20,7 @@ Behaviours, separated by `;`: one per request, the last one stays in force.
     partial:N             200, partial success with N spans rejected
     garbage               200 with bytes that are no protobuf
     flood                 200 with a body that never ends
+    large:BYTES           200 with a body of that size, which is told before
     redirect              307 to itself
 """
 import argparse
@@ -112,6 +113,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
         elif name == "flood":
             self.flood()
+        elif name == "large":
+            self.answer(200, bytes(int(arg)))
         elif name == "reset":
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_NOW)
             self.connection.close()
@@ -170,7 +173,7 @@ class Sink:
         self.behaviours = behaviour.split(";")
         for b in self.behaviours:
             if b.partition(":")[0] not in ("ok", "slow", "hang", "reset", "close", "status", "partial",
-                                           "garbage", "flood", "redirect"):
+                                           "garbage", "flood", "large", "redirect"):
                 raise ValueError(f"no behaviour {b}")
         self.bodies = []  # (entry of requests, raw bytes, how many are refused, accepted)
         self._spans, self._errors, self._requests = [], [], []
@@ -213,7 +216,7 @@ class Sink:
             if len(self.behaviours) > 1:
                 self.behaviours.pop(0)
             name, _, arg = behaviour.partition(":")
-            accepted = name in ("ok", "slow", "garbage", "partial", "flood")
+            accepted = name in ("ok", "slow", "garbage", "partial", "flood", "large")
             refused = int(arg) if name == "partial" else 0
             entry = {"headers": dict(handler.headers.items()), "bytes": len(raw),
                      "behaviour": behaviour, "number": len(self._requests) + 1}

@@ -45,6 +45,11 @@ collector("resets", "reset", False)
 collector("closes", "close", False)
 collector("sends_garbage", "garbage", None)
 collector("never_ends_its_answer", "flood", None, slack=2.5)
+collector("answers_with_10_mb", "large:10000000", None)
+# Certificates that are not to be trusted: nothing is sent, and nobody waits for it.
+for protocol in ("http/protobuf", "grpc"):
+    collector(f"is_not_trusted_by_{protocol[:4]}", "ok", False, sink_tls=True, sink_protocol=protocol,
+              env={"OTEL_EXPORTER_OTLP_CERTIFICATE": "/etc/ssl/certs/ca-certificates.crt"})
 collector("redirects", "redirect", False)
 collector("refuses_for_good", "status:400", False)
 collector("is_forbidden", "status:403", False)

@@ -2,6 +2,9 @@
 OTEL_CONFIG_FILE with real programs: what the file says holds, in every process of a tree;
 what is wrong with it is one line, and the program does not notice.
 """
+import os
+
+import otlp_json
 from harness import Failure, case
 
 LOOKUP = ["$PROGRAMS/exit_in_flight"]
@@ -82,14 +85,29 @@ def has_types(run):
                 raise Failure(f"resource {key}: {have!r}, must be {value!r}")
 
 
-def of_types(name, argv=LOOKUP, encoding="protobuf", **options):
+def of_types(name, argv=LOOKUP, encoding="protobuf", processors=None, check=has_types, **options):
     text = EXPORT.replace('resource: {attributes: [{name: service.name, value: "${NAME:-from file}"}]}', TYPES)
     text = text.replace("/v1/traces\"", f"/v1/traces\", encoding: {encoding}")
-    case(name, argv, files={"otel.yaml": text.replace("${", "$${")}, check=has_types, golden=None,
+    if processors:
+        text = text.rstrip().removesuffix("]") + f", {processors}]\n"
+    case(name, argv, files={"otel.yaml": text.replace("${", "$${")}, check=check, golden=None,
          shim_env={**ENV, "PROGRAMS": "$PROGRAMS", **options.pop("env", {})}, **options)
 
 
 of_types("file_attributes_have_types")
+
+
+def has_types_in_the_file(run):
+    with open(os.path.join(run.tmp, "spans.jsonl"), "rb") as f:
+        written = [span for line in f for span in otlp_json.decode_traces(line)]
+    has_types(run)
+    ours, theirs = ({s["span_id"]: repr(s["resource"]) for s in spans} for spans in (written, run.spans))
+    if ours != theirs:
+        raise Failure(f"the file has {ours}, the collector {theirs}")
+
+
+of_types("file_attributes_have_types_in_a_file", processors="simple: {exporter: {otlp_file/development: {output_stream: "
+         "file:///$TMP/spans.jsonl}}}", check=has_types_in_the_file)
 of_types("file_attributes_have_types_in_json", encoding="json", sink_protocol="http/json")
 # Nobody but the file in the spool says what a killed process was: its exporter has written that, or, where there
 # is none yet, the process itself.

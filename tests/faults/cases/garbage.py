@@ -1,4 +1,7 @@
 """Answers that make no sense."""
+import socket
+import struct
+
 from harness import Failure, account, case, collector, drive, expect, expect_between, raw_server
 
 
@@ -21,6 +24,26 @@ def an_endless_answer_is_cut_off():
 
 
 @case
+def an_answer_of_10_mb_is_cut_off():
+    """Each in a connection of its own: what is left of the answer is not waited for."""
+    with collector("large:10000000") as (sink, url):
+        result = drive(url, spans=3, batch=1)
+        account(result, sink, 3)
+        expect("requests", len(sink.requests), 3)
+        expect("connections, and a look whether somebody listens", sink.accepted, 3 + 1)
+        expect_between("rss kB", result["rss_kb"], 0, 32000)
+
+
+@case
+def an_answer_of_3_mb_is_read_and_the_connection_kept():
+    with collector("large:3000000") as (sink, url):
+        result = drive(url, spans=3, batch=1)
+        account(result, sink, 3)
+        expect("connections, and a look whether somebody listens", sink.accepted, 1 + 1)
+        expect_between("rss kB", result["rss_kb"], 0, 32000)
+
+
+@case
 def an_answer_that_is_no_http_is_tried_again_and_given_up():
     with raw_server(lambda c: (c.sendall(b"\xff\x00garbage\r\n\r\n" * 50), c.close())) as url:
         result = drive(url, spans=2, export_timeout_ms=1000)
@@ -35,6 +58,19 @@ def an_answer_that_stops_in_the_middle_is_tried_again():
     with raw_server(half) as url:
         result = drive(url, spans=2, export_timeout_ms=1000)
         account(result, None, 2, dropped=2)
+
+
+@case
+def a_reset_in_the_middle_of_an_answer_is_tried_again():
+    def half(connection):
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()
+    with raw_server(half) as url:
+        result = drive(url, spans=2, export_timeout_ms=1000)
+        account(result, None, 2, dropped=2)
+        expect("dropped after attempts", result["retries"], 2)
+        expect("the log tells of the reset", "reset" in result["log"].lower(), True)
 
 
 @case

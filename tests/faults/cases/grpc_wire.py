@@ -131,7 +131,7 @@ def grpc_trailers_only_answers_are_understood():
 
 @case
 def grpc_http_statuses_stand_in_for_a_missing_grpc_status():
-    for status, again in (("503", True), ("429", True), ("404", False), ("401", False), ("200", False)):
+    for status, again in (("503", True), ("429", True), ("404", False), ("401", False), ("307", False), ("200", False)):
         def script(c, status=status):
             return c.answer() if c.number else c.headers([(":status", status)], end=True)
         with h2_server(script) as (server, url):
