@@ -42,6 +42,12 @@ static struct head_carrier carrier_of(const struct exchange *e)
     return (struct head_carrier){ { get }, e->head };
 }
 
+/* Context fields that are in the head, of those that we look at. */
+static uint32_t seen_in(const struct exchange *e)
+{
+    return (e->head->seen >> HTTP1_TRACEPARENT) & propagation.reads;
+}
+
 bool exchange_caller(const struct exchange *e, struct span_context *out)
 {
     const struct head_carrier in = carrier_of(e);
@@ -49,7 +55,7 @@ bool exchange_caller(const struct exchange *e, struct span_context *out)
         struct field_text t = get(&in.carrier, CONTEXT_TRACEPARENT);
         return t.len > 0 && traceparent_parse(t.at, t.len, out);
     }
-    return propagation_extract(&in.carrier, out) != NULL;
+    return (seen_in(e) & propagation.context) && propagation_extract(&in.carrier, out) != NULL;
 }
 
 void exchange_carry_texts(struct exchange *e, struct span_context *caller)
@@ -70,12 +76,6 @@ void exchange_carry_texts(struct exchange *e, struct span_context *caller)
 }
 
 /* ---- what goes out: the plan ---- */
-
-/* Context fields that are in the head, of those that we look at. */
-static uint32_t seen_in(const struct exchange *e)
-{
-    return (e->head->seen >> HTTP1_TRACEPARENT) & propagation.reads;
-}
 
 static char *put(char *to, struct field_text t)
 {
