@@ -22,9 +22,10 @@
 #define CONFIG_MAX_VALUE 65536u /* bytes of one variable; longer ones are refused */
 #define CONFIG_MAX_HEADERS 64u
 #define CONFIG_MAX_RESOURCE_ATTRIBUTES 128u
-#define CONFIG_MAX_PATTERNS 128u    /* regular expressions in one excluded-URLs list */
-#define CONFIG_MAX_PROPAGATORS 8u   /* different words of OTEL_PROPAGATORS */
-#define CONFIG_MAX_FOLLOW_VARS 128u /* OTEL_* variables handed to children again */
+#define CONFIG_MAX_PATTERNS 128u       /* regular expressions in one excluded-URLs list */
+#define CONFIG_MAX_PROPAGATORS 8u      /* different words of OTEL_PROPAGATORS */
+#define CONFIG_MAX_FILE_REFERENCES 32u /* variables of the environment that a file refers to */
+#define CONFIG_MAX_FOLLOW_VARS 128u    /* OTEL_* variables handed to children again */
 
 enum exporter_kind {
     EXPORTER_OTLP = 1 << 0,
@@ -128,6 +129,9 @@ struct config {
     const char *config_file;                     /* OTEL_CONFIG_FILE, or NULL */
     const char *file_vars[CONFIG_MAX_FILE_VARS]; /* "NAME=value" of it that have no row */
     unsigned nr_file_vars;
+    /* "NAME=value" that it refers to (${NAME}), where they stood at start; OTEL_* are follow_vars. */
+    const char *file_references[CONFIG_MAX_FILE_REFERENCES];
+    unsigned nr_file_references;
     const char *include_executables, *exclude_executables; /* lists of globs, or NULL */
     bool require_service_name, require_environment;
     const char *deployment_environment;  /* DEPLOYMENT_ENVIRONMENT, or NULL */

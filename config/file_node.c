@@ -57,11 +57,26 @@ static bool is_name_byte(char c, bool first)
                                                   : !first && c >= '0' && c <= '9';
 }
 
-static const char *variable_of(char *const envp[], struct slice name)
+/* Kept for the exporter process, which reads the same file. */
+static void keep_reference(struct config *c, const char *entry)
 {
+    unsigned i = 0;
+    while (i < c->nr_file_references && c->file_references[i] != entry)
+        i++;
+    if (i < CONFIG_MAX_FILE_REFERENCES && strncmp(entry, "OTEL_", 5) != 0) {
+        c->file_references[i] = entry;
+        c->nr_file_references += i == c->nr_file_references;
+    }
+}
+
+static const char *variable_of(const struct file *f, struct slice name)
+{
+    char *const *envp = f->envp;
     for (size_t i = 0; envp != NULL && envp[i] != NULL; i++)
-        if (strncmp(envp[i], name.at, name.len) == 0 && envp[i][name.len] == '=')
+        if (strncmp(envp[i], name.at, name.len) == 0 && envp[i][name.len] == '=') {
+            keep_reference(f->config, envp[i]);
             return envp[i] + name.len + 1;
+        }
     return "";
 }
 
@@ -77,7 +92,7 @@ static bool resolve(const struct file *f, struct slice reference, struct slice *
     bool has_default = rest.len >= 2 && memcmp(rest.at, ":-", 2) == 0;
     if (n == 0 || (rest.len > 0 && !has_default) || memchr(rest.at, '\n', rest.len) != NULL)
         return false;
-    *out = slice_of(variable_of(f->envp, name));
+    *out = slice_of(variable_of(f, name));
     if (out->len == 0 && has_default)
         *out = slice_from(rest, 2);
     return true;

@@ -33,7 +33,7 @@
 #include "spool/spool_file.h"
 
 /* Bounds: variables for the exporter process, and the bytes of those that are not OTEL_*. */
-#define MAX_VARIABLES (CONFIG_MAX_FOLLOW_VARS + 40)
+#define MAX_VARIABLES (CONFIG_MAX_FOLLOW_VARS + CONFIG_MAX_FILE_REFERENCES + 40)
 #define MAX_TEXT 16384u
 
 /* What stays as the constructor made it, in forked children, too. */
@@ -154,6 +154,9 @@ AT_START void remote_init(char *const *environment)
     for (unsigned i = 0; i < config->nr_follow_vars; i++)
         if (!is_programs_own(config->follow_vars[i]))
             add(config->follow_vars[i]);
+    for (unsigned i = 0; i < config->nr_file_references; i++)
+        if (!is_needed(config->file_references[i]))
+            add_copy(config->file_references[i]);
     for (; *environment != NULL; environment++)
         if (is_needed(*environment))
             add_copy(*environment);

@@ -109,6 +109,8 @@ def has_types_in_the_file(run):
 of_types("file_attributes_have_types_in_a_file", processors="simple: {exporter: {otlp_file/development: {output_stream: "
          "file:///$TMP/spans.jsonl}}}", check=has_types_in_the_file)
 of_types("file_attributes_have_types_in_json", encoding="json", sink_protocol="http/json")
+of_types("file_attributes_have_types_from_the_exporter_process",
+         env={"OTEL_SHIM_EXPORTER": "process", "OTEL_SHIM_EXPORTER_IDLE_TIMEOUT": "300"})
 # Nobody but the file in the spool says what a killed process was: its exporter has written that, or, where there
 # is none yet, the process itself.
 for moment, env in (("", {}), ("_before_its_exporter", {"OTEL_SHIM_EXPORTER_PATH": "/nowhere"})):
