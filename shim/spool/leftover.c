@@ -96,7 +96,8 @@ static void load_journal(struct leftover *l)
     }
     /* How far the end reaches is known by the file's own end. */
     off_t end = lseek(l->fd, 0, SEEK_END);
-    if (end <= (off_t)(SPOOL_JOURNAL_AT + tail) || end > (off_t)SPOOL_MAX_BYTES) {
+    if (end <= (off_t)(SPOOL_JOURNAL_AT + tail) || end > (off_t)SPOOL_MAX_BYTES ||
+        end % RECORD_ALIGN != 0) { /* cut: what stands behind the sign would be out of step */
         l->corrupt++;
         return;
     }
