@@ -24,8 +24,8 @@ test='g++ libcriterion-dev protobuf-compiler curl sqlite3 python3 python3-grpcio
     findutils util-linux procps gdb strace faketime binutils musl-tools fzf mandoc
     libjemalloc2 libmimalloc2.0 libfaketime clang libclang-rt-14-dev' # clang's: programs with its sanitizers
 # Other people's test suites, and what fetches and builds their sources; the first line is what make test runs.
-suites='libpython3.11-testsuite bash dpkg-dev ca-certificates debian-archive-keyring'
-transparency='autoconf automake libtool pkg-config bison perl tcl'
+suites='libpython3.11-testsuite bash dpkg-dev ca-certificates debian-archive-keyring tcl redis-server redis-tools'
+transparency='autoconf automake libtool pkg-config bison perl tcl-dev zlib1g-dev gcc make sqlite3 curl stunnel4'
 lint='clang clang-format clang-tidy cppcheck shellcheck'
 fuzz='clang libclang-rt-14-dev' # what Debian 12's clang links for sanitizers and libFuzzer
 coverage='clang libclang-rt-14-dev llvm-14' # one version: the profile's form changes with it
