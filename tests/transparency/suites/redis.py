@@ -4,7 +4,6 @@ Lua, crash reports; the driver and its clients are Tcl. Left out, for their time
 those of data types and of replication that wait for timeouts or for megabytes. Of the
 commands that the driver starts by the thousand (cat, ps, grep) only redis's own are traced.
 """
-import os
 import re
 
 from harness import FAIL, PASS, SKIP, suite
@@ -14,10 +13,10 @@ COMMANDS = ("redis-server", "redis-cli", "redis-benchmark", "redis-check-aof", "
 QUICK = ("auth", "info-command", "protocol", "pubsub", "quit")
 UNITS = ("acl acl-v2 aofrw client-eviction cluster cluster/links cluster/misc cluster-scripting expire functions info "
          "introspection introspection-2 keyspace latency-monitor lazyfree limits multi networking obuf-limits "
-         "oom-score-adj other pause printver pubsubshard querybuf replybufsize scan scripting shutdown slowlog tracking "
-         "type/hash type/incr type/list-2 type/set type/string violations wait").split()
-INTEGRATION = ("aof aof-multi-part convert-ziplist-hash-on-load convert-zipmap-hash-on-load failover logging psync2-reg "
-               "rdb redis-benchmark redis-cli replication-2 replication-3 shutdown").split()
+         "oom-score-adj other pause printver pubsubshard querybuf replybufsize scan scripting shutdown slowlog "
+         "tracking type/hash type/incr type/list-2 type/set type/string violations wait").split()
+INTEGRATION = ("aof aof-multi-part convert-ziplist-hash-on-load convert-zipmap-hash-on-load failover logging "
+               "psync2-reg rdb redis-benchmark redis-cli replication-2 replication-3 shutdown").split()
 WORST = (PASS, SKIP, FAIL)
 
 
