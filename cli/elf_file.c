@@ -17,9 +17,10 @@ static const unsigned char *piece(const struct elf_file *elf, Elf64_Xword offset
 /* A text that ends within the file, or NULL. */
 static const char *text_at(const struct elf_file *elf, Elf64_Xword offset)
 {
-    if (offset >= elf->size || memchr(elf->at + offset, '\0', elf->size - offset) == NULL)
+    if (offset >= elf->size)
         return NULL;
-    return (const char *)elf->at + offset;
+    size_t rest = elf->size - offset, most = rest < ELF_MAX_TEXT ? rest : ELF_MAX_TEXT;
+    return memchr(elf->at + offset, '\0', most) != NULL ? (const char *)elf->at + offset : NULL;
 }
 
 static bool segment_at(const struct elf_file *elf, unsigned i, Elf64_Phdr *out)
@@ -64,21 +65,28 @@ static bool own_machine(const Elf64_Ehdr *head)
            head->e_phentsize == sizeof(Elf64_Phdr);
 }
 
-bool elf_open(struct elf_file *elf, const char *path)
+/* What is mapped has the size of a head at least. */
+static bool read_head(struct elf_file *elf)
 {
     Elf64_Phdr interpreter;
-    *elf = (struct elf_file){ .at = NULL };
-    if (!map(elf, path))
+    if (memcmp(elf->at, ELFMAG, SELFMAG) != 0)
         return false;
-    if (memcmp(elf->at, ELFMAG, SELFMAG) != 0) {
-        elf_close(elf);
-        return false;
-    }
     memcpy(&elf->head, elf->at, sizeof elf->head);
     elf->same_machine = own_machine(&elf->head);
     if (segment_of_type(elf, PT_INTERP, &interpreter))
         elf->interpreter = text_at(elf, interpreter.p_offset);
     return true;
+}
+
+bool elf_open(struct elf_file *elf, const char *path)
+{
+    *elf = (struct elf_file){ .at = NULL };
+    if (!map(elf, path))
+        return false;
+    bool is_elf = read_head(elf);
+    if (!is_elf)
+        elf_close(elf);
+    return is_elf;
 }
 
 void elf_close(struct elf_file *elf)
@@ -219,16 +227,22 @@ static enum elf_symbol find_in(const struct elf_file *elf, const Elf64_Shdr *tab
     return ELF_ABSENT;
 }
 
+/* The first table of a kind: an object has one of each, and a hostile file could have 65,535 long ones. */
+static bool table_of_type(const struct elf_file *elf, Elf64_Word type, Elf64_Shdr *out)
+{
+    for (unsigned i = 0; section_at(elf, i, out); i++)
+        if (out->sh_type == type)
+            return true;
+    return false;
+}
+
 enum elf_symbol elf_symbol(const struct elf_file *elf, const char *name)
 {
     static const Elf64_Word tables[] = { SHT_DYNSYM, SHT_SYMTAB };
-    Elf64_Shdr s;
-    for (size_t t = 0; t < 2; t++) {
-        for (unsigned i = 0; section_at(elf, i, &s); i++) {
-            enum elf_symbol found = s.sh_type == tables[t] ? find_in(elf, &s, name) : ELF_ABSENT;
-            if (found != ELF_ABSENT)
-                return found;
-        }
-    }
-    return ELF_ABSENT;
+    Elf64_Shdr table;
+    enum elf_symbol found = ELF_ABSENT;
+    for (size_t t = 0; t < 2 && found == ELF_ABSENT; t++)
+        if (table_of_type(elf, tables[t], &table))
+            found = find_in(elf, &table, name);
+    return found;
 }

@@ -16,6 +16,7 @@
 #endif
 
 #define ELF_MAX_SEGMENTS 128u /* program headers that are looked at */
+#define ELF_MAX_TEXT 4096u    /* bytes of a name; a longer one is none */
 
 struct elf_file {
     const unsigned char *at;
