@@ -230,11 +230,16 @@ asan: ## runs units and end-to-end tests under AddressSanitizer and UBSan
 
 # ThreadSanitizer does not know fences (gcc says so at each, hence -Wno-tsan): what one thread hands to
 # another by a fence alone would be reported. Nothing here is, they stand between atomics.
-tsan: ## runs the units under ThreadSanitizer
+# End to end those programs that have threads, or change what the shim does with its own, and that the
+# run-time's own thread does not keep alive. Its functions stand between ours and libc's (harness.py).
+TSAN_CASES := ^(sqlite_(many|connections|forms|shell)|curl_multi_.*|api_spans.*|threads_come_and_go|dns_every_function|ends_by_(exit|return|_exit|_Exit))$$
+tsan: ## runs the units, and programs with threads, under ThreadSanitizer
 	@scripts/deps.sh test
 	@$(MAKE) --no-print-directory -s -j$(JOBS) BUILD=build/tsan CFLAGS='-O1 -g' \
-	    SAN='-fsanitize=thread -Wno-tsan' unit-programs
+	    SAN='-fsanitize=thread -Wno-tsan' all programs unit-programs
 	@BUILD=build/tsan scripts/test.sh unit
+	@OTELSHIM_BUILD=build/tsan OTELSHIM_SANITIZED=1 OTELSHIM_TSAN=$$($(CC) -print-file-name=libtsan.so.2) \
+	    tests/e2e/run -k '$(TSAN_CASES)'
 
 # The counters lie in files mapped by every process that runs our code (%c): there they are safe from
 # kill, _exit and exec, nothing is written at an end, and no process leaves a file of its own (%m).

@@ -29,6 +29,18 @@ static bool exports_to_stdout(void)
            ((config->exporters & EXPORTER_OTLP_FILE) && strcmp(config->file.path, "-") == 0);
 }
 
+/* ThreadSanitizer knows one table of descriptors for all threads, and would take ours for the program's
+ * of the same number: with it (make tsan) ours begin above. */
+static bool begin_above(void)
+{
+#ifdef __SANITIZE_THREAD__
+    int null = (int)syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDONLY);
+    for (int fd = 3; fd < 256; fd++)
+        syscall(SYS_dup2, null, fd);
+#endif
+    return true;
+}
+
 /* What we need of the program's fds: stderr for the console and our log, stdout where
  * the user says so. False: the table is the program's still. */
 bool worker_leave_fds(void)
@@ -38,18 +50,18 @@ bool worker_leave_fds(void)
                          (config->log_level_set && config->log_file == NULL) };
     bool none = !kept[1] && !kept[2];
     if (none && syscall(SYS_close_range, 0u, ~0u, CLOSE_RANGE_UNSHARE) == 0)
-        return true;
+        return begin_above();
     if (unshare(CLONE_FILES) != 0)
         return false; /* a sandbox: then our fds are the program's, as few as we can */
     for (int fd = 0; fd < 3; fd++)
         if (!kept[fd])
             syscall(SYS_close, fd);
     if (syscall(SYS_close_range, 3u, ~0u, 0) == 0)
-        return true;
+        return begin_above();
     long max = sysconf(_SC_OPEN_MAX);
     for (int fd = 3; fd < (max > 0 && max < 65536 ? (int)max : 65536); fd++)
         syscall(SYS_close, fd);
-    return true;
+    return begin_above();
 }
 
 static int64_t ns_of(clockid_t id)

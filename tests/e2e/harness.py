@@ -32,6 +32,9 @@ BUILD = os.path.abspath(os.environ.get("OTELSHIM_BUILD", os.path.join(ROOT, "bui
 # The objects are built with sanitizers (make asan). Their run-time comes along as a need of
 # the shim, behind libc: our own stack and globals are checked, the program's heap is left alone.
 SANITIZED = bool(os.environ.get("OTELSHIM_SANITIZED"))
+# With ThreadSanitizer (make tsan): the path of its run-time, which has to come before libc and so is
+# preloaded, too, behind the shim: hooks call its functions, these libc's.
+TSAN = os.environ.get("OTELSHIM_TSAN")
 # Large numbers, in the cases that have them (`long`); `run --long`, before cases are loaded.
 FULL = False
 PR_SET_CHILD_SUBREAPER = 36
@@ -183,6 +186,9 @@ class Run:
             env["OTEL_EXPORTER_OTLP_CERTIFICATE"] = self.shared["ca"]
         if self.case.preload:
             env["LD_PRELOAD"] = f"{self.build}/libotelshim.so"
+        if TSAN:
+            env["LD_PRELOAD"] = f"{self.build}/libotelshim.so {TSAN}"
+            env["TSAN_OPTIONS"] = f"log_path={self.dir}/tsan"
         return env
 
     def fresh_files(self):
@@ -276,6 +282,13 @@ class Run:
             self.dropped += dropped
             for reason, count in re.findall(r"(\w+)=(\d+)", m[6]):
                 self.reasons[reason] = self.reasons.get(reason, 0) + int(count)
+
+    def read_reports(self):
+        """What ThreadSanitizer has to say of any process of the run under the shim."""
+        for name in sorted(os.listdir(self.dir)):
+            if name.startswith("tsan."):
+                with open(os.path.join(self.dir, name), errors="replace") as f:
+                    raise Failure(f.read()[:6000])
 
     def received_nothing(self):
         if self.spans:
@@ -550,6 +563,7 @@ def perform(run):
             run.sink = open_sink(run)
         run.shim = run.execute(True)
         run.read_log()
+        run.read_reports()
         run.spans = run.sink.accepted_spans() if run.sink else []
         if the_case.twice:
             take_twice(run)
