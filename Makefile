@@ -222,11 +222,14 @@ transparency: ## other people's test suites, bare and under the shim, compared t
 
 # Units have the whole of AddressSanitizer. End to end the programs stay as they are: there the
 # shim's and exporter's own stack, globals and arithmetic are checked, see tests/e2e/harness.py.
-asan: ## runs units and end-to-end tests under AddressSanitizer and UBSan
+# CPython's tests have all of it: the run-time comes before libc, and what malloc gives is watched.
+asan: ## runs units, end-to-end tests and some of CPython's under AddressSanitizer and UBSan
 	@scripts/deps.sh test
 	@$(MAKE) --no-print-directory -s -j$(JOBS) BUILD=build/asan CFLAGS='-O1 -g' \
 	    SAN='-fsanitize=address,undefined -fno-sanitize-recover=undefined -Wno-restrict' all programs unit-programs
 	@BUILD=build/asan OTELSHIM_SANITIZED=1 scripts/test.sh unit e2e
+	@OTELSHIM_BUILD=build/asan OTELSHIM_ASAN=$$($(CC) -print-file-name=libasan.so) \
+	    tests/transparency/run --short -k '^cpython'
 
 # ThreadSanitizer does not know fences (gcc says so at each, hence -Wno-tsan): what one thread hands to
 # another by a fence alone would be reported. Nothing here is, they stand between atomics.

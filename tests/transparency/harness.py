@@ -24,6 +24,8 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 BUILD = os.path.abspath(os.environ.get("OTELSHIM_BUILD", os.path.join(ROOT, "build")))
+# AddressSanitizer's run-time (make asan), before libc: the program's own heap is watched, too.
+ASAN = os.environ.get("OTELSHIM_ASAN")
 CACHE = os.path.join(BUILD, "transparency")       # sources, unpacked and built once
 sys.path.insert(0, os.path.join(ROOT, "tests/e2e"))
 from processes import children_of  # noqa: E402
@@ -92,6 +94,8 @@ def environment(the_suite, tmp, port, preload):
            "OTEL_SHIM_LOG_FILE": os.path.join(os.path.dirname(tmp), "shim.log"), **ENABLED, **the_suite.env}
     if preload:
         env["LD_PRELOAD"] = os.path.join(BUILD, "libotelshim.so")
+        if ASAN:
+            env["LD_PRELOAD"] += " " + ASAN
     return env
 
 
