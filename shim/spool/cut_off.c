@@ -56,7 +56,7 @@ static void put(struct record *r, uint8_t type, uint8_t key, const void *data, s
 
 static struct record *make(struct leftover *l, const struct open_mark *m)
 {
-    struct record *r = &l->cut.record;
+    struct record *r = (struct record *)(void *)l->cut.span;
     char number[PROCESS_CODE_TEXT];
     const char *type = NO_SIGNAL_TYPE;
     if (l->header.signal > 0)

@@ -28,12 +28,8 @@ struct leftover {
         unsigned ring, mark; /* that is looked at next */
         uint64_t last_mono_ns;
         struct open_mark marks[RING_MARKS];
-        /* The span given last; its fields lie behind it. */
-        union {
-            struct record record;
-            unsigned char bytes[256];
-        };
-    } cut; /* cut_off.c */
+        _Alignas(struct record) unsigned char span[256]; /* the one given last, a struct record */
+    } cut;                                               /* cut_off.c */
 };
 
 /* Opens a file of the directory that is ours alone; -1: it is not. */
