@@ -265,8 +265,9 @@ static const char *json_scope(unsigned scope)
 Test(console, a_json_line_is_otlp_json_with_scope_and_resource)
 {
     static const char *const answers[] = { "::1", NULL };
-    static const struct resource resource = { .nr = 1,
-                                              .attributes = { { "service.name", "a\"b", 0 } } };
+    static const struct resource resource = {
+        .nr = 1, .attributes = { { .key = "service.name", .text = "a\"b" } }
+    };
     static const struct exporter_host host = { .scope_name = json_scope, .version = "1.2.3" };
     static struct span_view view;
     struct text_buffer out = { 0 };

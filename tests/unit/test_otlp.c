@@ -18,7 +18,8 @@ static const char *scope_name(unsigned scope)
 
 static const struct resource resource = {
     .nr = 2,
-    .attributes = { { "service.name", "shop", 0 }, { "process.pid", NULL, 42 } },
+    .attributes = { { .key = "service.name", .text = "shop" },
+                    { .key = "process.pid", .number = 42 } },
 };
 
 #define MAX_SPANS 16u
