@@ -110,8 +110,11 @@ fi
 for unit in $units; do
     case " $missing " in
     *" ${unit%.service} "* | *" ${unit%.service}-light "*)
+        # Without systemd (containers) apt has set the links all the same, for whoever installs it.
         if command -v systemctl >/dev/null; then
             systemctl disable --quiet "$unit" >/dev/null 2>&1 || true
+        else
+            rm -f /etc/systemd/system/*.wants/"$unit"
         fi ;;
     esac
 done
