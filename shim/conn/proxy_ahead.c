@@ -95,6 +95,8 @@ static size_t first_bytes(const struct iovec *iov, int nr, char out[static PROXY
     size_t n = 0;
     for (int i = 0; i < nr && n < PROXY_DETECT_MAX; i++) {
         size_t len = iov[i].iov_len < PROXY_DETECT_MAX - n ? iov[i].iov_len : PROXY_DETECT_MAX - n;
+        if (len == 0)
+            continue; /* its address may be anything */
         if (!mem_is_readable(iov[i].iov_base, len))
             break;
         memcpy(out + n, iov[i].iov_base, len);
