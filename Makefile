@@ -51,7 +51,7 @@ TREE_SRC := exporter/record.c exporter/utf8.c exporter/transport/text_buffer.c \
 CHECK_SRC := $(wildcard config/*.c) $(addprefix shim/,sdk/sampler.c sdk/rules.c proto/http_attrs.c proto/routes.c) \
             $(addprefix exporter/transport/,curl.c aws.c)
 # And it reads the spool.
-SPOOL_SRC := $(addprefix shim/spool/,directory.c leftover.c cut_off.c liveness.c recovery.c) shim/sdk/process_names.c
+SPOOL_SRC := $(addprefix shim/spool/,directory.c leftover.c cut_off.c liveness.c place.c recovery.c) shim/sdk/process_names.c
 CLI_OBJ  := $(call obj,$(CLI_SRC) $(TREE_SRC) $(CHECK_SRC) $(SPOOL_SRC))
 # Units link what they use out of an archive; hooks would replace the test's own libc.
 UNIT_OBJ := $(filter-out $(BUILD)/obj/shim/hooks/% $(SHIM_ASM:%.S=$(BUILD)/obj/%.o) $(BUILD)/obj/shim/init.o $(BUILD)/obj/shim/registry.o,$(SHIM_OBJ))

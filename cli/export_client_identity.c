@@ -9,11 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "config.h"
+#include "resource/uuid.h"
+#include "sdk/clocks.h"
 #include "spool/identity.h"
 
 #define INSTANCE_ID "service.instance.id"
@@ -41,25 +42,12 @@ static void put(struct identity_writer *w, const struct identity_pair *pair)
     identity_put(w, key, pair->kind, value);
 }
 
-/* Another one than ours, as exporter/resource/service.c makes it. */
+/* Another one than ours. */
 static void put_instance_id(struct identity_writer *w)
 {
-    unsigned char b[16];
-    char text[40], *at = text;
-    if (getrandom(b, sizeof b, GRND_NONBLOCK) != sizeof b)
-        return;
-    b[6] = (unsigned char)((b[6] & 0x0F) | 0x40);
-    b[8] = (unsigned char)((b[8] & 0x3F) | 0x80);
-    for (unsigned i = 0; i < sizeof b; i++)
-        at += sprintf(at, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", b[i]);
-    identity_put(w, INSTANCE_ID, IDENTITY_TEXT, text);
-}
-
-static int64_t ms_of(clockid_t clock)
-{
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+    char text[UUID_BYTES + 1];
+    if (uuid_make(text))
+        identity_put(w, INSTANCE_ID, IDENTITY_TEXT, text);
 }
 
 static void put_creation_time(struct identity_writer *w, const struct identity_pair *started)
@@ -71,7 +59,8 @@ static void put_creation_time(struct identity_writer *w, const struct identity_p
     memcpy(text, started->value, len);
     text[len] = '\0';
     int64_t since_boot_ms = strtoll(text, NULL, 10) * 1000 / (ticks > 0 ? ticks : 100);
-    int64_t unix_ms = ms_of(CLOCK_REALTIME) - ms_of(CLOCK_BOOTTIME) + since_boot_ms;
+    int64_t unix_ms =
+        (clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_BOOTTIME)) / 1000000 + since_boot_ms;
     time_t seconds = (time_t)(unix_ms / 1000);
     if (gmtime_r(&seconds, &tm) == NULL)
         return;

@@ -14,10 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "export_client_identity.h"
+#include "sdk/clocks.h"
 #include "spool/liveness.h"
 #include "spool/recovery.h"
 #include "spool/spool.h"
@@ -195,16 +195,12 @@ static bool feed_ring(const struct client *c, unsigned index, const struct expor
 static bool feed(const struct client *c, const struct exporter_ops *exporter, unsigned *handed,
                  bool *more)
 {
-    struct timespec real, mono;
     bool any = false, full = false;
     unsigned room = config->bsp.max_export_batch_size < CLIENTS_CHUNK
                         ? config->bsp.max_export_batch_size
                         : CLIENTS_CHUNK;
     unsigned most = room;
-    clock_gettime(CLOCK_REALTIME, &real);
-    clock_gettime(CLOCK_MONOTONIC, &mono);
-    int64_t offset_ns =
-        (int64_t)(real.tv_sec - mono.tv_sec) * 1000000000 + real.tv_nsec - mono.tv_nsec;
+    int64_t offset_ns = clock_real_minus_mono_ns();
     memset(moved, 0, sizeof moved);
     for (unsigned i = 0; i < RING_COUNT && room > 0 && !full; i++)
         full = !feed_ring(c, i, exporter, offset_ns, &room);

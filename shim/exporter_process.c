@@ -15,10 +15,8 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "call.h"
@@ -26,9 +24,12 @@
 #include "diag.h"
 #include "hook.h"
 #include "layout.h"
+#include "proc_stat.h"
 #include "ring.h"
+#include "sdk/clocks.h"
 #include "spool/bell.h"
 #include "spool/identity.h"
+#include "spool/place.h"
 #include "spool/spool.h"
 #include "spool/spool_file.h"
 
@@ -165,29 +166,17 @@ AT_START void remote_init(char *const *environment)
 
 /* ---- the bell ---- */
 
-static int64_t ns_of(clockid_t clock)
-{
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 /* It is written to by whoever runs as this user: theirs alone, and as long as it must be. */
 static int open_bell(struct stat *is)
 {
     int fd = (int)syscall(SYS_openat, AT_FDCWD, remote.path,
                           O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
-    struct rlimit limit;
     if (fd < 0)
         return -1;
     bool there = syscall(SYS_newfstatat, fd, "", is, AT_EMPTY_PATH) == 0 && S_ISREG(is->st_mode) &&
                  is->st_uid == (uid_t)syscall(SYS_geteuid) && (is->st_mode & 077) == 0;
-    bool fits =
-        there &&
-        (is->st_size == BELL_BYTES ||
-         (is->st_size == 0 && syscall(SYS_prlimit64, 0, RLIMIT_FSIZE, NULL, &limit) == 0 &&
-          limit.rlim_cur >= BELL_BYTES && syscall(SYS_fallocate, fd, 0, 0, BELL_BYTES) == 0));
-    if (fits)
+    if (there &&
+        (is->st_size == BELL_BYTES || (is->st_size == 0 && place_allocate(fd, 0, BELL_BYTES))))
         return fd;
     syscall(SYS_close, fd);
     return -1;
@@ -230,7 +219,7 @@ static bool attach(void)
 
 static void start(struct bell *bell)
 {
-    uint32_t now_s = (uint32_t)(ns_of(CLOCK_BOOTTIME) / 1000000000) + 1;
+    uint32_t now_s = (uint32_t)(clock_ns(CLOCK_BOOTTIME) / 1000000000) + 1;
     uint32_t started_s = atomic_load(&bell->starting_s);
     if ((started_s != 0 && now_s - started_s < BELL_START_AGAIN_S) ||
         !atomic_compare_exchange_strong(&bell->starting_s, &started_s, now_s))
@@ -252,7 +241,7 @@ static void ask(uint32_t what, enum bell_state until)
     if (unlikely(!bell_has_owner(bell))) {
         uint32_t started_s = atomic_load(&bell->starting_s);
         if (started_s != 0 &&
-            (uint32_t)(ns_of(CLOCK_BOOTTIME) / 1000000000) + 1 - started_s < BELL_START_AGAIN_S)
+            (uint32_t)(clock_ns(CLOCK_BOOTTIME) / 1000000000) + 1 - started_s < BELL_START_AGAIN_S)
             return;
         if (!attach())
             return;
@@ -270,28 +259,16 @@ static void ask(uint32_t what, enum bell_state until)
 
 /* ---- what the file says of this process ---- */
 
-static ssize_t read_text(const char *path, char *text, size_t size)
-{
-    int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
-    ssize_t n = fd >= 0 ? syscall(SYS_read, fd, text, size - 1) : -1;
-    if (fd >= 0)
-        syscall(SYS_close, fd);
-    text[n > 0 ? n : 0] = '\0';
-    return n;
-}
-
-/* Field 22 of its stat: what its name holds, in brackets, may be anything. */
 static void put_start(struct identity_writer *w)
 {
-    char text[1024];
-    char *at = read_text("/proc/self/stat", text, sizeof text) > 0 ? strrchr(text, ')') : NULL;
-    for (int field = 2; at != NULL && field < 22; field++)
-        at = strchr(at + 1, ' ');
-    char *end = at != NULL ? strchr(at + 1, ' ') : NULL;
-    if (end == NULL)
+    char text[1024], *end;
+    const char *at = place_read_text("/proc/self/stat", text, sizeof text) > 0
+                         ? proc_stat_field(text, STAT_STARTED)
+                         : NULL;
+    if (at == NULL || (end = strchr(at, ' ')) == NULL)
         return;
     *end = '\0';
-    identity_put(w, IDENTITY_STARTED, IDENTITY_TEXT, at + 1);
+    identity_put(w, IDENTITY_STARTED, IDENTITY_TEXT, at);
 }
 
 /* What only the process itself can say for sure: it may be gone when it is asked for. */
@@ -309,18 +286,6 @@ static void identify(struct spool_header *h)
     identity_put(&w, "process.parent_pid", IDENTITY_NUMBER, text);
     put_start(&w);
     h->identity_bytes[0] = (uint32_t)(w.at - out);
-}
-
-/* As the worker does (journal.c). */
-static void say_place(struct spool_header *h, ino_t pid_namespace)
-{
-    char boot_id[SPOOL_BOOT_ID_BYTES + 1];
-    if (read_text("/proc/sys/kernel/random/boot_id", boot_id, sizeof boot_id) !=
-        SPOOL_BOOT_ID_BYTES)
-        return;
-    memcpy(h->boot_id, boot_id, sizeof boot_id);
-    h->pid_namespace = pid_namespace;
-    atomic_store_explicit(&h->placed, 1, memory_order_release);
 }
 
 /* ---- for worker.c ---- */
@@ -353,8 +318,9 @@ static const char *why_not(const struct spool *spool)
 }
 
 /* Processes are looked for in our pid namespace, collectors in our network. */
-static bool find_bell(const struct spool *spool, ino_t pids)
+static bool find_bell(const struct spool *spool)
 {
+    ino_t pids = place_pid_namespace();
     struct stat network = { 0 };
     const char *slash = strrchr(spool->path, '/');
     syscall(SYS_newfstatat, AT_FDCWD, "/proc/self/ns/net", &network, 0);
@@ -363,19 +329,16 @@ static bool find_bell(const struct spool *spool, ino_t pids)
     snprintf(remote.name, sizeof remote.name, BELL_NAME, (unsigned long long)key);
     int n = snprintf(remote.path, sizeof remote.path, "%.*s/%s", (int)(slash - spool->path),
                      spool->path, remote.name);
-    return n > 0 && (size_t)n < sizeof remote.path && attach();
+    return pids != 0 && n > 0 && (size_t)n < sizeof remote.path && attach();
 }
 
 bool remote_begin(void)
 {
-    struct stat pids = { 0 };
     if (config->exporter_runs != EXPORTER_IS_PROCESS)
         return false;
     struct spool *spool = ring_spool();
     const char *why = why_not(spool);
-    if (why == NULL && atomic_load(&remote.bell) == NULL &&
-        (syscall(SYS_newfstatat, AT_FDCWD, "/proc/self/ns/pid", &pids, 0) != 0 ||
-         !find_bell(spool, pids.st_ino)))
+    if (why == NULL && atomic_load(&remote.bell) == NULL && !find_bell(spool))
         why = "its file cannot be made";
     if (why != NULL) {
         diag_log(LOG_INFO, "the exporter is a thread of this program, not a process: %s", why);
@@ -384,7 +347,7 @@ bool remote_begin(void)
     struct spool_header *h = spool->header;
     if (atomic_load(&h->reader) == SPOOL_READ_BY_WORKER) {
         identify(h);
-        say_place(h, pids.st_ino);
+        place_say(h);
         /* The last word: a reader does not look at the file before it. */
         atomic_store_explicit(&h->reader, SPOOL_READ_BY_PROCESS, memory_order_release);
     }

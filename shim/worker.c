@@ -134,8 +134,6 @@ static void *thread_main(void *unused)
     return NULL;
 }
 
-/* Creates the thread with all signals blocked: it must never run a handler of the
- * program's. errno is the caller's business. */
 /* What the loader puts on every thread's stack: thread-local variables of all objects. */
 static int add_tls(struct dl_phdr_info *info, size_t size, void *bytes)
 {
@@ -153,6 +151,8 @@ static size_t stack_bytes(void)
     return STACK_BYTES + (tls + 4095) / 4096 * 4096;
 }
 
+/* Creates the thread with all signals blocked: it must never run a handler of the
+ * program's. errno is the caller's business. */
 static int create_thread(void)
 {
     sigset_t all, before;

@@ -1,6 +1,5 @@
 /*
- * What the background thread asks of the process around it: its descriptors, its threads, how
- * its clocks stand to each other.
+ * What the background thread asks of the process around it: its descriptors, its threads.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -11,16 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "config.h"
 #include "process_state.h"
 #include "worker_thread.h"
-
-/* Two clocks are of one moment when they are read within so many ns; tries to get there. */
-#define CLOCK_NEAR_NS 1000
-#define CLOCK_TRIES 8u
 
 /* Whether the user sends spans to the program's stdout. */
 static bool exports_to_stdout(void)
@@ -62,32 +56,6 @@ bool worker_leave_fds(void)
     for (int fd = 3; fd < (max > 0 && max < 65536 ? (int)max : 65536); fd++)
         syscall(SYS_close, fd);
     return begin_above();
-}
-
-static int64_t ns_of(clockid_t id)
-{
-    struct timespec t;
-    clock_gettime(id, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-/*
- * What turns our times into Unix time. Whoever loses the processor between two clocks has
- * times that are off by as long, and parents in one process that start after their children
- * in another: one clock is read on both sides of the other, and again if that took too long.
- */
-int64_t worker_real_minus_mono_ns(void)
-{
-    int64_t best_ns = 0, best_took_ns = INT64_MAX;
-    for (unsigned i = 0; i < CLOCK_TRIES && best_took_ns > CLOCK_NEAR_NS; i++) {
-        int64_t before = ns_of(CLOCK_MONOTONIC), real = ns_of(CLOCK_REALTIME);
-        int64_t took_ns = ns_of(CLOCK_MONOTONIC) - before;
-        if (took_ns < best_took_ns) {
-            best_took_ns = took_ns;
-            best_ns = real - before - took_ns / 2;
-        }
-    }
-    return best_ns;
 }
 
 unsigned worker_count_threads(void)

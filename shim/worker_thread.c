@@ -26,6 +26,7 @@
 #include "layout.h"
 #include "process_state.h"
 #include "ring.h"
+#include "sdk/clocks.h"
 #include "spool/deferred.h"
 #include "spool/reaped.h"
 #include "spool/recovery.h"
@@ -299,7 +300,7 @@ static uint64_t drain(void)
 {
     static unsigned first; /* the worker's; harmless in a child */
     uint64_t moved = 0;
-    int64_t offset_ns = worker_real_minus_mono_ns();
+    int64_t offset_ns = clock_real_minus_mono_ns();
     spool_seen(ring_spool(), offset_ns);
     first++;
     self.queue_full = false;

@@ -18,8 +18,6 @@ bool worker_is_behind(void);    /* a ring is half full; the worker */
 /* Gives the thread a descriptor table of its own, with what we need of the program's: stderr for the
  * console and our log, stdout where the user says so. False: the table is the program's still. */
 bool worker_leave_fds(void);
-/* Unix time in ns less CLOCK_MONOTONIC's. */
-int64_t worker_real_minus_mono_ns(void);
 unsigned worker_count_threads(void);
 /* What the ended main thread gave to the kernel, 0 if that is not to be had. */
 int worker_main_thread_exit_code(void);

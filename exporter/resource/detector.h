@@ -7,10 +7,10 @@
 #define OTELSHIM_DETECTOR_H
 
 #include "resource.h"
+#include "uuid.h"
 
 #define DETECTOR_MAX_FILE ((size_t)64 * 1024) /* bound: bytes of a file that are looked at */
 #define CONTAINER_ID_BYTES 64u
-#define UUID_BYTES 36u
 
 struct detection {
     struct resource *resource;

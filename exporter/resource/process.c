@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "detector.h"
+#include "proc_stat.h"
 
 #define SECONDS_PER_DAY 86400
-#define STARTTIME_FIELD 22 /* of /proc/self/stat, in clock ticks since boot */
 
 /* gmtime without glibc's lock: the Gregorian date of a day since 1970-01-01. */
 static void put_date(int64_t day, int *year, int *month, int *day_of_month)
@@ -52,15 +52,12 @@ static int64_t boot_unix_ms(void)
     return ms_of(now) - ms_of(since_boot);
 }
 
-/* The name of the program, in brackets, may hold anything: fields are counted behind it. */
 static void find_creation_time(const struct detection *d)
 {
     size_t len;
     long ticks = sysconf(_SC_CLK_TCK);
     char *stat = detection_read(d, "/proc/self/stat", &len);
-    char *at = stat ? strrchr(stat, ')') : NULL;
-    for (int field = 2; at && field < STARTTIME_FIELD; field++)
-        at = strchr(at + 1, ' ');
+    const char *at = stat ? proc_stat_field(stat, STAT_STARTED) : NULL;
     if (at && ticks > 0) {
         int64_t since_boot_ms = strtoll(at, NULL, 10) * 1000 / ticks;
         put_time(d, boot_unix_ms() + since_boot_ms);

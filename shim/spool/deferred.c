@@ -11,12 +11,12 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "place.h"
 #include "recovery.h"
+#include "sdk/clocks.h"
 #include "spool_file.h"
 
 /* The worker's alone; zeroed in a forked child. */
@@ -32,14 +32,6 @@ void deferred_fork_child(void)
 {
     memset(&deferred, 0, sizeof deferred);
     deferred.fd = -1;
-}
-
-/* As in file.c: beyond the limit there would be a signal, without blocks a SIGBUS. */
-static bool allocate(int fd, uint64_t at, uint64_t bytes)
-{
-    struct rlimit limit;
-    return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur >= at + bytes &&
-           fallocate(fd, 0, (off_t)at, (off_t)bytes) == 0;
 }
 
 static bool map(int fd)
@@ -77,18 +69,16 @@ static bool begin(const struct config *c, const struct spool_header *own)
 {
     char path[SPOOL_PATH_MAX];
     const char *fault;
-    struct timespec t;
     int directory = spool_open_directory(c, path, &fault);
     if (directory < 0)
         return false;
-    clock_gettime(CLOCK_BOOTTIME, &t);
-    uint64_t boot_ns = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+    uint64_t boot_ns = (uint64_t)clock_ns(CLOCK_BOOTTIME);
     snprintf(path, sizeof path, SPOOL_NAME, own->pid, (unsigned long long)boot_ns,
              (unsigned long long)own->destination);
     int fd = openat(directory, path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     bool made = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 &&
-                allocate(fd, 0, SPOOL_HEADER_BYTES) &&
-                allocate(fd, SPOOL_JOURNAL_AT, DEFERRED_FILE_BYTES) && map(fd);
+                place_allocate(fd, 0, SPOOL_HEADER_BYTES) &&
+                place_allocate(fd, SPOOL_JOURNAL_AT, DEFERRED_FILE_BYTES) && map(fd);
     if (made) {
         fill(own, boot_ns);
         deferred.fd = fd;

@@ -7,39 +7,20 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "call.h"
 #include "context/process_context.h"
 #include "identity.h"
+#include "place.h"
+#include "sdk/clocks.h"
 #include "spool_file.h"
 #include "spool.h"
 
 /* Names that are tried: more than there are processors that can be at it at once. */
 #define NAME_TRIES 64u
-
-static int64_t ns_of(clockid_t clock)
-{
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-/* Real blocks for a part of the file. The limit is looked at first: beyond it the kernel
- * would send SIGXFSZ. */
-static bool allocate(int fd, uint64_t at, uint64_t bytes)
-{
-    struct rlimit limit;
-    if (syscall(SYS_prlimit64, 0, RLIMIT_FSIZE, NULL, &limit) != 0 || limit.rlim_cur < at + bytes) {
-        errno = EFBIG;
-        return false;
-    }
-    return syscall(SYS_fallocate, fd, 0, at, bytes) == 0;
-}
 
 /* Over memory that is there already, and not for forked children. */
 static bool map_over(int fd, uint64_t at, size_t bytes, void *memory)
@@ -110,8 +91,8 @@ static void fill(struct spool_header *h, const struct config *c, int pid, uint64
     h->pid = pid;
     h->created_boot_ns = boot_ns;
     h->destination = spool_destination(c);
-    h->real_minus_mono_ns = ns_of(CLOCK_REALTIME) - ns_of(CLOCK_MONOTONIC);
-    h->seen_mono_ns = (uint64_t)ns_of(CLOCK_MONOTONIC);
+    h->real_minus_mono_ns = clock_real_minus_mono_ns();
+    h->seen_mono_ns = (uint64_t)clock_ns(CLOCK_MONOTONIC);
     h->identity_bytes[0] = identify((unsigned char *)h + SPOOL_IDENTITY_AT, c, pid);
     fill_process(h);
 }
@@ -125,7 +106,7 @@ static int make_file(struct spool *spool, int directory, const char *name)
     spool->fault = "its file cannot be made";
     if (fd < 0)
         return -1;
-    if (allocate(fd, 0, SPOOL_RINGS_AT + SPOOL_RING_BYTES) &&
+    if (place_allocate(fd, 0, SPOOL_RINGS_AT + SPOOL_RING_BYTES) &&
         syscall(SYS_newfstatat, fd, "", &is, AT_EMPTY_PATH) == 0) {
         spool->device = is.st_dev;
         spool->inode = is.st_ino;
@@ -156,7 +137,7 @@ bool spool_create(struct spool *spool, const struct config *c, void *header, voi
         return false;
     int directory = spool_open_directory(c, path, &spool->fault);
     int pid = (int)syscall(SYS_getpid), fd = -1;
-    uint64_t boot_ns = (uint64_t)ns_of(CLOCK_BOOTTIME), latest = boot_ns + NAME_TRIES;
+    uint64_t boot_ns = (uint64_t)clock_ns(CLOCK_BOOTTIME), latest = boot_ns + NAME_TRIES;
     size_t at = strlen(path);
     if (directory >= 0) {
         /* Two threads that record first may do so in the same nanosecond, one of which wins. */
@@ -199,7 +180,7 @@ bool spool_map_ring(const struct spool *spool, unsigned index, void *ring)
     bool ours = syscall(SYS_newfstatat, fd, "", &is, AT_EMPTY_PATH) == 0 &&
                 is.st_dev == spool->device && is.st_ino == spool->inode;
     bool mapped = false;
-    if (ours && allocate(fd, at, SPOOL_RING_BYTES)) {
+    if (ours && place_allocate(fd, at, SPOOL_RING_BYTES)) {
         mapped = map_over(fd, at, SPOOL_RING_BYTES, ring);
         if (!mapped)
             map_nothing(ring, SPOOL_RING_BYTES, PROT_READ | PROT_WRITE);

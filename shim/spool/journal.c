@@ -11,12 +11,12 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "diag.h"
+#include "place.h"
 #include "spool_file.h"
 #include "spool.h"
 
@@ -44,28 +44,10 @@ static void publish(void)
 
 static bool allocate(uint32_t capacity)
 {
-    struct rlimit limit;
-    uint64_t end = (uint64_t)SPOOL_JOURNAL_AT + capacity;
-    if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur < end)
-        return false;
-    if (fallocate(journal.fd, 0, SPOOL_JOURNAL_AT, capacity) != 0)
+    if (!place_allocate(journal.fd, SPOOL_JOURNAL_AT, capacity))
         return false;
     journal.capacity = capacity;
     return true;
-}
-
-/* Where the process runs: what its number means, and until when. */
-static void say_place(struct spool_header *h)
-{
-    struct stat is;
-    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd >= 0 ? read(fd, h->boot_id, SPOOL_BOOT_ID_BYTES) : -1;
-    if (fd >= 0)
-        close(fd);
-    if (n != SPOOL_BOOT_ID_BYTES || stat("/proc/self/ns/pid", &is) != 0)
-        return;
-    h->pid_namespace = is.st_ino;
-    atomic_store_explicit(&h->placed, 1, memory_order_release);
 }
 
 /* What an earlier worker of this process had given to its exporter is lost with that one's
@@ -87,7 +69,7 @@ void spool_begin(struct spool *spool, bool own_fds)
                      strerrordesc_np(spool->error));
         return;
     }
-    say_place(spool->header);
+    place_say(spool->header);
     journal.fd = open(spool->path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
     if (journal.fd < 0)
         return;

@@ -8,18 +8,9 @@ import os
 import re
 
 from harness import Failure, case
+from sqlite_work import PYTHON, SHELL
 
 PROCESS = {"OTEL_SHIM_EXPORTER": "process", "OTEL_SHIM_EXPORTER_IDLE_TIMEOUT": "300", "OTEL_BSP_SCHEDULE_DELAY": "100"}
-# As in sqlite_languages.py.
-SHELL = "CREATE TABLE t(a, b); INSERT INTO t VALUES(1, 'hunter2'), (2, 'other'); SELECT a FROM t WHERE b <> 'x';"
-PYTHON = """
-import sqlite3
-db = sqlite3.connect(":memory:")
-db.execute("CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT)")
-db.executemany("INSERT INTO t(b) VALUES (?)", [("hunter2",), ("x",), ("y",)])
-db.commit()
-print(db.execute("SELECT a, b FROM t ORDER BY a").fetchall())
-"""
 # In python: a statement by the language's own module, which makes a span.
 STATEMENT = "import sqlite3; sqlite3.connect(':memory:').execute('select 1').fetchall()\n"
 
@@ -30,7 +21,7 @@ def expect(holds, text):
 
 
 def exporters(run):
-    """The exporter processes that there were, by their number; and where they are now."""
+    """The exporter processes that there were, by their number."""
     return [re.match(r"otelshim\[(\d+)\]", line)[1] for line in run.log_lines if line.endswith("exporter process begins")]
 
 

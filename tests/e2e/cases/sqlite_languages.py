@@ -1,21 +1,13 @@
 """SQLite under the shell, CPython, ctypes, PHP, Perl, and left by longjmp or an exception."""
 from harness import case
+from sqlite_work import PYTHON, SHELL
 
-SHELL = "CREATE TABLE t(a, b); INSERT INTO t VALUES(1, 'hunter2'), (2, 'other'); SELECT a FROM t WHERE b <> 'x';"
 case("sqlite_shell", ["sqlite3", ":memory:", SHELL], stdout="1\n2", secrets=["hunter2"], needs=["sqlite3"])
 case("sqlite_shell_constraint", ["sqlite3", "$TMP/x.db",
                                  "CREATE TABLE t(a UNIQUE); INSERT INTO t VALUES('hunter2'); "
                                  "INSERT INTO t VALUES('hunter2');"],
      exit=19, stderr="UNIQUE constraint failed", secrets=["hunter2"], needs=["sqlite3"])
 
-PYTHON = """
-import sqlite3
-db = sqlite3.connect(":memory:")
-db.execute("CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT)")
-db.executemany("INSERT INTO t(b) VALUES (?)", [("hunter2",), ("x",), ("y",)])
-db.commit()
-print(db.execute("SELECT a, b FROM t ORDER BY a").fetchall())
-"""
 case("python_sqlite", ["$PYTHON", "-c", PYTHON], stdout="hunter2", secrets=["hunter2"])
 
 CTYPES = """
