@@ -60,6 +60,7 @@ static struct {
     _Atomic uint32_t flush_wanted; /* raised by who flushes */
     _Atomic uint32_t flush_done;   /* raised by the worker up to flush_wanted */
     atomic_bool stop;              /* the thread shall end */
+    _Atomic uint32_t stopping;     /* 1: a thread of the program sees to that; futex */
     atomic_bool on_network;        /* the worker waits for the collector */
     atomic_uint waiters;           /* threads in worker_flush: progress must wake */
     _Atomic uint32_t stalled_at;   /* progress at which a flush gave up, 0 = none did */
@@ -476,10 +477,8 @@ bool worker_opens_late(void)
     return atomic_load(&worker.late);
 }
 
-void worker_stop(void)
+static void stop_and_join(void)
 {
-    if (!process_enter() || !worker_is_running() || atomic_load(&worker.ending))
-        return;
     worker_flush();
     atomic_store(&worker.stop, true);
     kick();
@@ -493,6 +492,32 @@ void worker_stop(void)
     atomic_store(&worker.stop, false);
     if (error == 0)
         atomic_store(&worker_state, NONE);
+}
+
+/* One at a time: when threads end together, the second one would wait for a worker that the
+ * first has joined. A signal handler that comes here inside of it waits no longer than that. */
+static bool begin_to_stop(void)
+{
+    uint64_t until = clock_mono_ns() + (1000u + config->exit_timeout_ms) * UINT64_C(1000000);
+    for (;;) {
+        uint32_t nobody = 0;
+        if (atomic_compare_exchange_strong(&worker.stopping, &nobody, 1))
+            return true;
+        uint64_t now = clock_mono_ns();
+        if (now >= until)
+            return false;
+        futex_wait(&worker.stopping, 1, until - now);
+    }
+}
+
+void worker_stop(void)
+{
+    if (!process_enter() || !worker_is_running() || atomic_load(&worker.ending) || !begin_to_stop())
+        return;
+    if (worker_is_running())
+        stop_and_join();
+    atomic_store(&worker.stopping, 0);
+    futex_wake(&worker.stopping);
 }
 
 void worker_seal(void)

@@ -562,6 +562,7 @@ void worker_thread_run(void)
         }
     }
     close_exporter();
+    worker_flush_finished(worker_flush_ticket()); /* whoever waits for one waits for nobody */
 }
 
 void worker_thread_fork_child(void)
