@@ -11,6 +11,7 @@
 #include "call.h"
 #include "config.h"
 #include "diag.h"
+#include "fork_lock.h"
 #include "layout.h"
 #include "process_state.h"
 #include "spool/spool_file.h"
@@ -83,6 +84,7 @@ static unsigned char *region_get(void)
     unsigned char *r = atomic_load_explicit(&region, memory_order_acquire);
     if (r == NULL) {
         int saved_errno = errno;
+        uint64_t signals = fork_lock_hold_signals(); /* a jump out of a handler would lose it */
         unsigned char *made = ring_memory_reserve();
         unsigned char *wanted = made != NULL ? made : REGION_FAILED;
         if (atomic_compare_exchange_strong(&region, &r, wanted)) {
@@ -91,6 +93,7 @@ static unsigned char *region_get(void)
         } else if (made != NULL) {
             ring_memory_give_back(made);
         }
+        fork_lock_release_signals(signals);
         errno = saved_errno;
     }
     return r == REGION_FAILED ? NULL : r;
@@ -134,16 +137,28 @@ static bool slot_make(unsigned char *base, unsigned index)
     return in_file || !worker_is_remote();
 }
 
+/* Makes a slot that was never used. False: it was, or it cannot be made. No handler of the
+ * program's may leave it half made by siglongjmp. */
+static bool slot_begin(unsigned char *base, unsigned index, enum slot_state then)
+{
+    uint32_t state = SLOT_FREE;
+    uint64_t signals = fork_lock_hold_signals();
+    bool usable = false;
+    if (atomic_compare_exchange_strong(&slots[index], &state, SLOT_CLAIMED)) {
+        usable = slot_make(base, index);
+        atomic_store_explicit(&slots[index], usable ? then : SLOT_FREE, memory_order_release);
+    }
+    fork_lock_release_signals(signals);
+    return usable;
+}
+
 /* Takes slot `index` if it was never used, or its thread ended and it is drained. */
 static struct ring *claim_slot(unsigned char *base, unsigned index)
 {
     uint32_t state = atomic_load_explicit(&slots[index], memory_order_acquire);
     struct ring *ring = ring_of_slot(base, index);
-    if (state == SLOT_FREE && atomic_compare_exchange_strong(&slots[index], &state, SLOT_CLAIMED)) {
-        bool usable = slot_make(base, index);
-        atomic_store_explicit(&slots[index], usable ? SLOT_OWNED : SLOT_FREE, memory_order_release);
-        return usable ? ring : NULL;
-    }
+    if (state == SLOT_FREE)
+        return slot_begin(base, index, SLOT_OWNED) ? ring : NULL;
     if (state == SLOT_ORPHANED && is_drained(ring) &&
         atomic_compare_exchange_strong(&slots[index], &state, SLOT_OWNED))
         return ring;
@@ -181,12 +196,9 @@ static void own(struct ring *ring, unsigned slot, uint32_t tid)
  */
 static void make_common(unsigned char *base, unsigned n)
 {
-    uint32_t state = SLOT_FREE;
-    _Atomic uint32_t *slot = &slots[RING_THREAD_COUNT + n];
-    if (!atomic_compare_exchange_strong(slot, &state, SLOT_CLAIMED))
-        return;
-    bool usable = slot_make(base, RING_THREAD_COUNT + n);
-    atomic_store_explicit(slot, usable ? SLOT_ORPHANED : SLOT_FREE, memory_order_release);
+    unsigned index = RING_THREAD_COUNT + n;
+    if (atomic_load_explicit(&slots[index], memory_order_relaxed) == SLOT_FREE)
+        slot_begin(base, index, SLOT_ORPHANED);
 }
 
 struct ring *ring_of_thread_slow(void)

@@ -170,15 +170,12 @@ static int create_thread(void)
     return error;
 }
 
-static bool start(uint32_t from)
+static bool start_now(uint32_t from)
 {
-    if (atomic_load(&worker.ending) ||
-        !atomic_compare_exchange_strong(&worker_state, &from, STARTING))
+    if (!atomic_compare_exchange_strong(&worker_state, &from, STARTING))
         return false;
-    int saved_errno = errno;
     if (remote_begin()) {
         atomic_store(&worker_state, REMOTE);
-        errno = saved_errno;
         return true;
     }
     worker.on_valgrind = real_object_is_loaded("vgpreload_");
@@ -191,8 +188,21 @@ static bool start(uint32_t from)
                      "process are lost",
                      strerrordesc_np(error));
     }
-    errno = saved_errno;
     return error == 0;
+}
+
+/* No handler of the program's may leave it by siglongjmp: the loader's lock would stay taken, for a
+ * forked child to wait for, or the state STARTING. */
+static bool start(uint32_t from)
+{
+    if (atomic_load(&worker.ending) || atomic_load(&worker_state) != from)
+        return false;
+    int saved_errno = errno;
+    uint64_t signals = fork_lock_hold_signals();
+    bool started = start_now(from);
+    fork_lock_release_signals(signals);
+    errno = saved_errno;
+    return started;
 }
 
 void worker_notify_slow(uint32_t state, bool urgent)
