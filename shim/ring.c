@@ -361,8 +361,8 @@ void *ring_reserve_spill(struct ring **ring, uint32_t max)
     if (room == NULL) {
         unsigned char *base = region_get();
         release_spill(home);
-        for (unsigned i = RING_THREAD_COUNT - RING_SPILL_COUNT;
-             i < RING_THREAD_COUNT && room == NULL; i++) {
+        unsigned first = RING_THREAD_COUNT - RING_SPILL_COUNT;
+        for (unsigned i = first; base != NULL && i < RING_THREAD_COUNT && room == NULL; i++) {
             struct ring *spill = claim_slot(base, i);
             if (spill == NULL)
                 continue;
