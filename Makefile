@@ -286,13 +286,13 @@ bench-peers: ## beside OpenTelemetry's own instrumentations (from PyPI, npm, Mav
 
 bench-programs: $(BENCH_BIN)
 
-# SECONDS for each target; what is found lies in build/fuzz, the corpus stays as it is.
+# SECONDS of CPU for each of TARGETS; what is found lies in build/fuzz, the corpus stays as it is.
 fuzz: SECONDS = 60
-fuzz: ## runs every fuzz target under ASan and UBSan for SECONDS (60)
+fuzz: ## runs fuzz targets (TARGETS, all) under ASan and UBSan for SECONDS (60) of CPU each
 	@scripts/deps.sh fuzz
 	@$(MAKE) --no-print-directory -s -j$(JOBS) BUILD=build/fuzz CC=clang CFLAGS='-O1 -g' \
 	    SAN='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined' libfuzzer-programs
-	@BUILD=build/fuzz scripts/fuzz.sh $(SECONDS)
+	@BUILD=build/fuzz scripts/fuzz.sh $(SECONDS) $(TARGETS)
 
 install: all ## copies objects to LIBDIR, command to BINDIR, manual and completion
 	install -d $(DESTDIR)$(LIBDIR) $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR) $(DESTDIR)$(COMPDIR)
