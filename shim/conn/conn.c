@@ -34,7 +34,7 @@ AT_START void conn_init(const struct instrumentation *http)
     conn_fd_limit = CONN_MAX_FDS;
 }
 
-static struct conn *conn_at(uint32_t number)
+static inline struct conn *conn_at(uint32_t number)
 {
     return number != 0 ? pool_block(&conn_pool, number, CONN_CHUNK, sizeof(struct conn)) : NULL;
 }
@@ -44,7 +44,7 @@ static bool is_in_table(int fd)
     return (unsigned)fd < conn_fd_limit;
 }
 
-static struct conn *conn_behind(int fd)
+static inline __attribute__((always_inline)) struct conn *conn_behind(int fd)
 {
     return conn_at(atomic_load_explicit(&conn_numbers[fd], memory_order_acquire));
 }
@@ -53,6 +53,8 @@ struct conn *conn_known(int fd)
 {
     return is_in_table(fd) ? conn_behind(fd) : NULL;
 }
+
+static struct conn *classify(int fd);
 
 /* ---- one thread at a time ---- */
 
@@ -65,7 +67,7 @@ static void relax(void)
 
 enum hold { HELD, GIVEN_UP, BUSY };
 
-static enum hold try_hold(struct conn *c)
+static inline enum hold try_hold(struct conn *c)
 {
     for (unsigned i = 0; i < CONN_HOLD_TRIES; i++) {
         unsigned char nobody = 0;
@@ -143,7 +145,7 @@ void conn_let_go(struct conn *c)
     atomic_store_explicit(&c->held, 0, memory_order_release);
 }
 
-static struct conn *still_behind(int fd, struct conn *held)
+static inline struct conn *still_behind(int fd, struct conn *held)
 {
     if (likely(conn_behind(fd) == held))
         return held;
@@ -151,9 +153,16 @@ static struct conn *still_behind(int fd, struct conn *held)
     return NULL;
 }
 
+/* As conn_of_fd, of what is watched. */
+static inline struct conn *of_watched(int fd)
+{
+    struct conn *c = conn_behind(fd);
+    return likely(c != NULL) ? c : classify(fd);
+}
+
 struct conn *conn_hold_fd(int fd)
 {
-    struct conn *c = conn_of_fd(fd);
+    struct conn *c = conn_is_watched(fd) ? of_watched(fd) : NULL;
     return c != NULL && conn_hold(c) ? still_behind(fd, c) : NULL;
 }
 
@@ -427,7 +436,7 @@ static int twin_of(int fd, uint64_t cookie)
 }
 
 /* An fd that came from somewhere else is looked at for the first time. */
-static struct conn *classify(int fd)
+static __attribute__((noinline)) struct conn *classify(int fd)
 {
     int type = conn_socket_option(fd, SO_TYPE);
     if (type != SOCK_STREAM || !is_stream_family(conn_socket_option(fd, SO_DOMAIN)) ||
@@ -449,10 +458,7 @@ static struct conn *classify(int fd)
 
 struct conn *conn_of_fd(int fd)
 {
-    if (!conn_is_watched(fd))
-        return NULL;
-    struct conn *c = conn_behind(fd);
-    return likely(c != NULL) ? c : classify(fd);
+    return conn_is_watched(fd) ? of_watched(fd) : NULL;
 }
 
 bool conn_answers_on(struct conn_answer *a, struct conn *c)

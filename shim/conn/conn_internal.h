@@ -164,14 +164,14 @@ static inline struct stream *stream_of(const struct conn *c)
 {
     return c->stream != 0 ? stream_at(c->stream) : NULL;
 }
-/* Numbers up to STREAM_MAX are those of the streams in whose blocks they lie. */
-static inline struct exchange *exchange_at(uint32_t number)
+/* One of this stream's, 0: NULL. Numbers up to STREAM_MAX say that it is the one in its block. */
+static inline struct exchange *exchange_of(const struct stream *s, uint32_t number)
 {
     if (number == 0)
         return NULL;
-    if (number > STREAM_MAX)
+    if (unlikely(number > STREAM_MAX))
         return pool_block(&exchange_pool, number - STREAM_MAX, EXCHANGE_CHUNK, EXCHANGE_BYTES);
-    return (struct exchange *)(void *)((char *)stream_at(number) + STREAM_BYTES);
+    return (struct exchange *)((uintptr_t)s + STREAM_BYTES);
 }
 
 /*

@@ -77,7 +77,7 @@ struct exchange *exchange_take(struct stream *s, uint32_t stream_number, bool se
     if (number == 0)
         return NULL;
     s->has_own = true;
-    struct exchange *e = exchange_at(number);
+    struct exchange *e = exchange_of(s, number);
     clear_bytes(e, offsetof(struct exchange, memory));
     e->number = number;
     e->flags = server ? EXCHANGE_SERVER : 0;
@@ -86,14 +86,15 @@ struct exchange *exchange_take(struct stream *s, uint32_t stream_number, bool se
     return e;
 }
 
-static void give_large(struct exchange *e)
+static inline void give_large(struct exchange *e)
 {
-    if (e->large != 0)
+    if (unlikely(e->large != 0))
         pool_give(e->is_large ? &large_head_pool : &head_pool, e->large);
     e->large = 0;
 }
 
-void exchange_give(struct stream *s, struct exchange *e)
+/* Blocks that few requests need. */
+static __attribute__((noinline)) void give_blocks(struct exchange *e)
 {
     give_large(e);
     if (e->answer != 0)
@@ -101,6 +102,12 @@ void exchange_give(struct stream *s, struct exchange *e)
     carried_give(&e->tracestate);
     carried_give(&e->baggage);
     carried_give(&e->edit_text);
+}
+
+void exchange_give(struct stream *s, struct exchange *e)
+{
+    if (unlikely((e->large | e->answer | e->tracestate | e->baggage | e->edit_text) != 0))
+        give_blocks(e);
     if (e->number <= STREAM_MAX)
         s->has_own = false;
     else

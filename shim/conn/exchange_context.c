@@ -50,6 +50,8 @@ static uint32_t seen_in(const struct exchange *e)
 
 bool exchange_caller(const struct exchange *e, struct span_context *out)
 {
+    if (propagation.only_w3c && e->head->nr_traceparent != 1)
+        return false; /* most heads */
     const struct head_carrier in = carrier_of(e);
     if (likely(propagation.only_w3c)) {
         struct field_text t = get(&in.carrier, CONTEXT_TRACEPARENT);

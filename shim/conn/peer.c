@@ -124,11 +124,15 @@ void peer_proxied(struct peer *p, const struct proxy *header)
 /* Writes the digits of a byte; behind them. */
 static char *put_byte(char *out, unsigned value)
 {
+    if (value < 10) { /* a third of all */
+        *out++ = (char)('0' + value);
+        return out;
+    }
     if (value >= 100) {
         *out++ = (char)('0' + value / 100);
         value %= 100;
         *out++ = (char)('0' + value / 10);
-    } else if (value >= 10) {
+    } else {
         *out++ = (char)('0' + value / 10);
     }
     *out++ = (char)('0' + value % 10);

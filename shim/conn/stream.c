@@ -13,10 +13,9 @@
 /* Any thread; a forked child gives back what its copy holds. */
 POOL(stream_pool, STREAM_BYTES + EXCHANGE_BYTES, STREAM_CHUNK, STREAM_MAX);
 
-struct stream *stream_get(struct conn *c)
+/* Out of line: once in a request. */
+static __attribute__((noinline)) struct stream *stream_new(struct conn *c)
 {
-    if (c->stream != 0)
-        return stream_of(c);
     uint32_t number = pool_take(&stream_pool);
     if (number == POOL_NONE) {
         diag_drop(DROP_TABLE_FULL, 1);
@@ -28,6 +27,17 @@ struct stream *stream_get(struct conn *c)
     memset(&s->first_byte_mono_ns, 0, sizeof *s - offsetof(struct stream, first_byte_mono_ns));
     c->stream = number;
     return s;
+}
+
+static inline struct stream *get(struct conn *c)
+{
+    struct stream *s = stream_of(c);
+    return s != NULL ? s : stream_new(c);
+}
+
+struct stream *stream_get(struct conn *c)
+{
+    return get(c);
 }
 
 static void give_stream(struct conn *c)
@@ -51,7 +61,7 @@ static void push(struct stream *s, struct exchange *e)
 {
     e->next = 0;
     if (s->newest != 0)
-        exchange_at(s->newest)->next = e->number;
+        exchange_of(s, s->newest)->next = e->number;
     else
         s->oldest = e->number;
     s->newest = e->number;
@@ -60,7 +70,7 @@ static void push(struct stream *s, struct exchange *e)
 
 static struct exchange *pop(struct stream *s)
 {
-    struct exchange *e = exchange_at(s->oldest);
+    struct exchange *e = exchange_of(s, s->oldest);
     if (s->newest == e->number) {
         s->newest = 0;
         s->requests.store = NULL; /* its body may still be coming */
@@ -76,10 +86,10 @@ static struct exchange *pop(struct stream *s)
 static void pop_newest(struct stream *s)
 {
     uint32_t before = 0;
-    for (uint32_t n = s->oldest; n != s->newest; n = exchange_at(n)->next)
+    for (uint32_t n = s->oldest; n != s->newest; n = exchange_of(s, n)->next)
         before = n;
     if (before != 0)
-        exchange_at(before)->next = 0;
+        exchange_of(s, before)->next = 0;
     else
         s->oldest = 0;
     s->newest = before;
@@ -93,7 +103,7 @@ static void complete(struct conn *c, struct stream *s, const char *error)
     exchange_end(c, e, error);
     exchange_give(s, e);
     if (s->oldest != 0)
-        exchange_becomes_parent(c, exchange_at(s->oldest));
+        exchange_becomes_parent(c, exchange_of(s, s->oldest));
 }
 
 void stream_drop(struct conn *c)
@@ -112,8 +122,8 @@ void stream_drop(struct conn *c)
         exchange_give(s, e);
     }
     if (s->prepared != 0) {
-        exchange_abandon(exchange_at(s->prepared));
-        exchange_give(s, exchange_at(s->prepared));
+        exchange_abandon(exchange_of(s, s->prepared));
+        exchange_give(s, exchange_of(s, s->prepared));
     }
     give_stream(c);
 }
@@ -128,7 +138,7 @@ static void end_all(struct conn *c, struct stream *s, const char *error)
 
 static bool request_begins(struct conn *c, struct stream *s)
 {
-    struct exchange *e = exchange_at(s->prepared);
+    struct exchange *e = exchange_of(s, s->prepared);
     if (e == NULL && s->nr_exchanges < CONN_MAX_PIPELINED)
         e = exchange_take(s, c->stream, c->role == CONN_SERVER);
     if (e == NULL)
@@ -140,66 +150,85 @@ static bool request_begins(struct conn *c, struct stream *s)
     return true;
 }
 
-static bool request_event(struct conn *c, struct stream *s, enum proto_event event)
+static bool request_head(struct conn *c, struct stream *s)
 {
-    struct exchange *e = exchange_at(s->newest);
-    switch (event) {
-    case PROTO_BEGIN: return request_begins(c, s);
-    case PROTO_HEAD:
-        if (!(e->flags & EXCHANGE_STARTED)) {
-            exchange_start(c, e, &s->requests);
-            if (s->first_byte_mono_ns != 0)
-                span_set_start(&e->span, s->first_byte_mono_ns);
-            if (s->oldest == e->number)
-                exchange_becomes_parent(c, e);
-            else if (e->flags & EXCHANGE_SERVER)
-                request_unopened();
-        }
+    struct exchange *e = exchange_of(s, s->newest);
+    if (e->flags & EXCHANGE_STARTED)
         return true;
-    case PROTO_END:
-        if (e != NULL && !(e->flags & EXCHANGE_REQUEST_DONE)) {
-            e->flags |= EXCHANGE_REQUEST_DONE;
-            e->request_body_bytes = s->requests.body_bytes;
-        }
-        s->requests.store = NULL;
-        return true;
-    default: return false;
-    }
+    exchange_start(c, e, &s->requests);
+    if (s->first_byte_mono_ns != 0)
+        span_set_start(&e->span, s->first_byte_mono_ns);
+    if (s->oldest == e->number)
+        exchange_becomes_parent(c, e);
+    else if (e->flags & EXCHANGE_SERVER)
+        request_unopened();
+    return true;
 }
 
-static bool response_event(struct conn *c, struct stream *s, enum proto_event event)
+static inline bool request_ended(struct stream *s)
 {
-    struct exchange *e = exchange_at(s->oldest);
+    struct exchange *e = exchange_of(s, s->newest);
+    if (e != NULL && !(e->flags & EXCHANGE_REQUEST_DONE)) {
+        e->flags |= EXCHANGE_REQUEST_DONE;
+        e->request_body_bytes = s->requests.body_bytes;
+    }
+    s->requests.store = NULL;
+    return true;
+}
+
+/* An answer that nobody asked for: the oldest exchange is NULL, here and below. */
+static inline bool response_begins(struct stream *s)
+{
+    struct exchange *e = exchange_of(s, s->oldest);
     if (e == NULL)
-        return false; /* an answer that nobody asked for */
-    switch (event) {
-    case PROTO_BEGIN:
-        http1_answers(&s->responses, e->method);
-        exchange_lend_answer(e, &s->responses);
-        return e->flags & EXCHANGE_STARTED;
-    case PROTO_INTERIM: return true;
-    case PROTO_HEAD:
-        e->flags |= EXCHANGE_ANSWERED;
-        e->status = s->responses.status;
-        e->response_minor = s->responses.minor;
-        return true;
-    case PROTO_END:
-    case PROTO_TUNNEL:
-        if (!(e->flags & EXCHANGE_REQUEST_DONE))
-            e->request_body_bytes = s->requests.body_bytes;
-        e->response_body_bytes = s->responses.body_bytes;
-        e->status = s->responses.status;
-        if (e->method == HTTP_CONNECT && event == PROTO_END)
-            http1_tunnel_refused(&s->requests);
-        complete(c, s, NULL);
-        return event == PROTO_END;
-    default: return false;
-    }
+        return false;
+    http1_answers(&s->responses, e->method);
+    exchange_lend_answer(e, &s->responses);
+    return e->flags & EXCHANGE_STARTED;
 }
 
-static bool happened(struct conn *c, struct stream *s, enum proto_side side, enum proto_event event)
+static inline bool response_head(struct stream *s)
 {
-    return side == PROTO_REQUESTS ? request_event(c, s, event) : response_event(c, s, event);
+    struct exchange *e = exchange_of(s, s->oldest);
+    if (e == NULL)
+        return false;
+    e->flags |= EXCHANGE_ANSWERED;
+    e->status = s->responses.status;
+    e->response_minor = s->responses.minor;
+    return true;
+}
+
+static bool response_ended(struct conn *c, struct stream *s, bool tunnel)
+{
+    struct exchange *e = exchange_of(s, s->oldest);
+    if (e == NULL)
+        return false;
+    if (!(e->flags & EXCHANGE_REQUEST_DONE))
+        e->request_body_bytes = s->requests.body_bytes;
+    e->response_body_bytes = s->responses.body_bytes;
+    e->status = s->responses.status;
+    if (e->method == HTTP_CONNECT && !tunnel)
+        http1_tunnel_refused(&s->requests);
+    complete(c, s, NULL);
+    return !tunnel;
+}
+
+/* All events of a parser. `side` is a constant wherever bytes come in: each direction has its
+ * own code then. */
+static inline __attribute__((always_inline)) bool
+happened(struct conn *c, struct stream *s, enum proto_side side, enum proto_event event)
+{
+    bool request = side == PROTO_REQUESTS;
+    if (event == PROTO_HEAD)
+        return request ? request_head(c, s) : response_head(s);
+    if (event == PROTO_END)
+        return request ? request_ended(s) : response_ended(c, s, false);
+    if (event == PROTO_BEGIN)
+        return request ? request_begins(c, s) : response_begins(s);
+    if (request)
+        return false;
+    return event == PROTO_TUNNEL ? response_ended(c, s, true)
+                                 : event == PROTO_INTERIM && s->oldest != 0;
 }
 
 /* Bytes that nobody has seen. */
@@ -213,43 +242,62 @@ static bool unseen(struct conn *c, struct stream *s, enum proto_side side, size_
 /* Inside a head, of which the time of its first byte is wanted. */
 static bool wants_first_byte(const struct stream *s)
 {
-    const struct exchange *e = exchange_at(s->newest);
+    const struct exchange *e = exchange_of(s, s->newest);
     return e != NULL && !(e->flags & EXCHANGE_STARTED) && (e->wants & WANT_RECORD);
+}
+
+/* Bytes that are here. False: they cannot be understood. */
+static inline __attribute__((always_inline)) bool
+feed_seen(struct conn *c, struct stream *s, enum proto_side side, const char *bytes, size_t len)
+{
+    struct http1 *p = side == PROTO_REQUESTS ? &s->requests : &s->responses;
+    for (;;) {
+        enum proto_event event;
+        size_t n;
+        if (http1_at_message_start(p)) {
+            if (len == 0)
+                return true; /* nothing is under way */
+            if (http1_begin(p, *bytes) && !happened(c, s, side, PROTO_BEGIN))
+                return false;
+        }
+        if (http1_take_end(p, len, &n))
+            event = PROTO_END;
+        else if (len == 0 && http1_awaits_body(p))
+            return true;
+        else
+            n = http1_feed(p, bytes, len, &event);
+        if (event == PROTO_MORE)
+            return true;
+        bytes += n;
+        len -= n;
+        if (!happened(c, s, side, event))
+            return false;
+    }
+}
+
+static bool feed_requests(struct conn *c, struct stream *s, const char *bytes, size_t len)
+{
+    if (!feed_seen(c, s, PROTO_REQUESTS, bytes, len))
+        return false;
+    /* The rest of the head comes later: now was its first byte. */
+    if (s->first_byte_mono_ns == 0 && wants_first_byte(s))
+        s->first_byte_mono_ns = clock_mono_ns();
+    return true;
+}
+
+static bool feed_responses(struct conn *c, struct stream *s, const char *bytes, size_t len)
+{
+    return feed_seen(c, s, PROTO_RESPONSES, bytes, len);
 }
 
 void stream_feed_http1(struct conn *c, enum proto_side side, const char *bytes, size_t len)
 {
-    struct stream *s = stream_get(c);
-    struct http1 *p = s == NULL ? NULL : side == PROTO_REQUESTS ? &s->requests : &s->responses;
-    bool ok = s != NULL && (bytes != NULL || unseen(c, s, side, len));
-    while (ok && bytes != NULL) {
-        enum proto_event event;
-        if (http1_at_message_start(p)) {
-            if (len == 0)
-                break; /* nothing is under way */
-            if (http1_begin(p, *bytes) && !happened(c, s, side, PROTO_BEGIN)) {
-                ok = false;
-                break;
-            }
-        }
-        size_t n;
-        if (http1_take_end(p, len, &n))
-            event = PROTO_END;
-        else
-            n = http1_feed(p, bytes, len, &event);
-        bytes += n;
-        len -= n;
-        if (event == PROTO_MORE)
-            break;
-        ok = happened(c, s, side, event);
-    }
-    if (!ok) {
+    struct stream *s = get(c);
+    bool ok = s != NULL && (bytes == NULL            ? unseen(c, s, side, len)
+                            : side == PROTO_REQUESTS ? feed_requests(c, s, bytes, len)
+                                                     : feed_responses(c, s, bytes, len));
+    if (!ok)
         conn_give_up(c);
-        return;
-    }
-    /* The rest of the head comes later: now was its first byte. */
-    if (side == PROTO_REQUESTS && s->first_byte_mono_ns == 0 && wants_first_byte(s))
-        s->first_byte_mono_ns = clock_mono_ns();
 }
 
 void stream_feed(struct conn *c, enum proto_side side, const char *bytes, size_t len)
@@ -284,7 +332,7 @@ void stream_finish(struct conn *c, enum proto_side side, int error)
     if (side == PROTO_REQUESTS)
         return; /* a server may answer still, a client will read */
     if (s->oldest != 0 && http1_finish(&s->responses) == PROTO_END)
-        response_event(c, s, PROTO_END);
+        response_ended(c, s, false);
     if (!is_server)
         end_all(c, s, EXCHANGE_NO_ANSWER);
     stream_settle(c);
@@ -298,8 +346,8 @@ void stream_end(struct conn *c, int error)
     if (c->role == CONN_SERVER) {
         stream_finish(c, PROTO_RESPONSES, error);
         s = stream_of(c);
-        if (s != NULL &&
-            !(exchange_at(s->oldest) != NULL && exchange_at(s->oldest)->forks != exchange_forks()))
+        if (s != NULL && !(exchange_of(s, s->oldest) != NULL &&
+                           exchange_of(s, s->oldest)->forks != exchange_forks()))
             end_all(c, s, EXCHANGE_ABORTED);
     }
     /* Of a client: given up by its caller, which is no error. */
@@ -320,7 +368,7 @@ void stream_tell_open(struct conn *c)
         return;
     answer = s->responses;
     bool ends_with_close = http1_finish(&answer) == PROTO_END;
-    for (struct exchange *e = exchange_at(s->oldest); e != NULL; e = exchange_at(e->next)) {
+    for (struct exchange *e = exchange_of(s, s->oldest); e != NULL; e = exchange_of(s, e->next)) {
         bool oldest = e->number == s->oldest;
         bool aborted = c->role == CONN_SERVER && e->forks == forks && !(oldest && ends_with_close);
         if (oldest)
@@ -344,7 +392,7 @@ size_t stream_feed_head(struct conn *c, const char *bytes, size_t len, bool *com
         taken += n;
         if (event == PROTO_MORE)
             return taken;
-        if (!request_event(c, s, event)) {
+        if (!happened(c, s, PROTO_REQUESTS, event)) {
             conn_give_up(c);
             return taken;
         }
@@ -359,7 +407,7 @@ void stream_unread_head(struct conn *c, bool keep)
 {
     struct stream *s = stream_of(c);
     uint32_t number = s->newest;
-    struct exchange *e = exchange_at(number);
+    struct exchange *e = exchange_of(s, number);
     if (e != NULL) {
         pop_newest(s);
         if (keep) {
@@ -379,7 +427,7 @@ static void turn_to(const struct conn *c, uint32_t owner)
 {
     const struct stream *s = stream_of(c);
     if (c->role == CONN_SERVER)
-        owner = s != NULL && s->oldest != 0 ? exchange_at(s->oldest)->request : 0;
+        owner = s != NULL && s->oldest != 0 ? exchange_of(s, s->oldest)->request : 0;
     request_turn(&thread_state, owner);
 }
 
@@ -415,7 +463,7 @@ static void feed_pieces(struct conn *c, const struct iovec *iov, int nr_iov, siz
 static void read_some(struct conn *c, const struct iovec *iov, int nr_iov, size_t n)
 {
     const struct stream *s = stream_of(c);
-    uint32_t owner = s != NULL && s->oldest != 0 ? exchange_at(s->oldest)->request : 0;
+    uint32_t owner = s != NULL && s->oldest != 0 ? exchange_of(s, s->oldest)->request : 0;
     enum proto_side side = c->role == CONN_SERVER ? PROTO_REQUESTS : PROTO_RESPONSES;
     bool skipped = stream_skip_body(c, side, n);
     if (!skipped)

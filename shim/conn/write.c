@@ -68,8 +68,8 @@ static void take_edit(struct conn_write *w, struct stream *s)
 {
     if (s->edit.kind == EDIT_NONE || s->edit.at >= w->total)
         return;
-    w->nr_pieces =
-        (uint8_t)exchange_edit_pieces(exchange_at(s->edit.exchange), &s->edit, w->pieces, w->text);
+    w->nr_pieces = (uint8_t)exchange_edit_pieces(exchange_of(s, s->edit.exchange), &s->edit,
+                                                 w->pieces, w->text);
     w->at = s->edit.at;
     w->skip = s->edit.skip < w->total - w->at ? s->edit.skip : w->total - w->at;
     if (w->skip < s->edit.skip)
@@ -118,8 +118,8 @@ static void prepare_head(struct conn_write *w, struct conn *c, bool may_inject)
         !((c->flags & CONN_TLS_ABOVE) || conn_is_same_socket(c)))
         return;
     /* A PROXY header and empty lines may stand before it. */
-    exchange_plan_edit(exchange_at(s->newest), w->iov, w->nr_iov, w->fed - s->requests.head_bytes,
-                       &s->edit);
+    exchange_plan_edit(exchange_of(s, s->newest), w->iov, w->nr_iov,
+                       w->fed - s->requests.head_bytes, &s->edit);
 }
 
 /* Whether the first bytes of an unknown connection are ours to follow. */

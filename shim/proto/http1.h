@@ -221,13 +221,19 @@ static inline bool http1_begin(struct http1 *p, char next)
     p->state = HTTP1_AT_BEGIN;
     return true;
 }
+/* Whether bytes of a body, or of a chunk's data, are missing: without any there is nothing to
+ * tell. */
+static inline bool http1_awaits_body(const struct http1 *p)
+{
+    return p->state == HTTP1_IN_BODY || p->state == HTTP1_IN_CHUNK;
+}
 /*
  * Instead of http1_feed, for bytes in the middle of a body or chunk: counted, without a look
  * at them. False: they are not, or are its last ones, which tell something.
  */
 static inline bool http1_skip_body(struct http1 *p, size_t len)
 {
-    if ((p->state != HTTP1_IN_BODY && p->state != HTTP1_IN_CHUNK) || len >= p->left)
+    if (!http1_awaits_body(p) || len >= p->left)
         return false;
     p->left -= len;
     p->body_bytes += len;
