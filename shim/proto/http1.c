@@ -334,7 +334,7 @@ static bool read_whole_lines(struct http1 *p, struct cursor *c)
     while (line_is_whole(at, end, &line)) {
         if (captures || http1_may_be_header(at, (size_t)(line.colon - at))) {
             c->at = at;
-            if (!http1_field_read(p, at, &line, http1_offset(c)))
+            if (!http1_field_read(p, at, line, http1_offset(c)))
                 return false;
         }
         at = line.next;
@@ -462,12 +462,21 @@ static int step(struct http1 *p, struct cursor *c)
     }
 }
 
+/* Out of line: a head that came whole needs none of it. */
+static __attribute__((noinline)) int steps(struct http1 *p, struct cursor *c)
+{
+    int told = GO_ON;
+    while (told == GO_ON)
+        told = step(p, c);
+    return told;
+}
+
 size_t http1_feed(struct http1 *p, const char *bytes, size_t len, enum proto_event *event)
 {
     struct cursor c = { bytes, bytes + len, bytes, 0 };
-    int told = GO_ON;
-    while (told == GO_ON)
-        told = step(p, &c);
+    int told = p->state == BEGUN && len > 0 ? begin_head(p, &c) : GO_ON;
+    if (told == GO_ON)
+        told = steps(p, &c);
     *event = (enum proto_event)told;
     return (size_t)(c.at - bytes);
 }

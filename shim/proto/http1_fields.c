@@ -9,6 +9,7 @@
 #include "http1_internal.h"
 
 #include "mem/clear.h"
+#include "mem/copy_text.h"
 
 /* RFC 9110: ! # $ % & ' * + - . ^ _ ` | ~, digits and letters. */
 const uint8_t http1_token[256] = {
@@ -76,8 +77,6 @@ static inline __attribute__((always_inline)) bool same_name(const char *name, co
 
 unsigned http1_header_of(const char *name, size_t len)
 {
-    if (!http1_may_be_header(name, len))
-        return HEADER_OTHER;
     switch (len) {
     case 2: return NAME_IS("b3") ? HTTP1_B3 : HEADER_OTHER;
     case 4: return NAME_IS("host") ? HTTP1_HOST : HEADER_OTHER;
@@ -197,7 +196,7 @@ void http1_text_open(struct http1 *p, enum http1_field field)
 }
 
 /* The common case of a text that is kept: it is the first of its kind and finds room. */
-static bool keep_at_once(struct http1 *p, unsigned field, const char *text, size_t len)
+static inline bool keep_at_once(struct http1 *p, unsigned field, const char *text, size_t len)
 {
     struct http1_store *store = p->store;
     unsigned bit = HTTP1_FIELD_BIT(field);
@@ -205,12 +204,13 @@ static bool keep_at_once(struct http1 *p, unsigned field, const char *text, size
         return false;
     store->seen |= bit;
     store->fields[field] = (struct http1_text){ store->used, (uint16_t)len };
-    memcpy(store->text + store->used, text, len);
+    copy_text(store->text + store->used, text, len);
     store->used = (uint16_t)(store->used + len);
     return true;
 }
 
-static void text_read(struct http1 *p, enum http1_field field, const char *text, size_t len)
+static inline __attribute__((always_inline)) void text_read(struct http1 *p, enum http1_field field,
+                                                            const char *text, size_t len)
 {
     if (p->store == NULL || p->env == NULL || keep_at_once(p, field, text, len))
         return;
@@ -495,9 +495,9 @@ static bool content_length_read(struct http1 *p, const char *at, const char *sto
     return true;
 }
 
-bool http1_field_read(struct http1 *p, const char *name, const struct line *line, uint32_t base)
+bool http1_field_read(struct http1 *p, const char *name, struct line line, uint32_t base)
 {
-    size_t name_len = (size_t)(line->colon - name);
+    size_t name_len = (size_t)(line.colon - name);
     unsigned header = http1_header_of(name, name_len);
     const struct http1_env *env = p->store != NULL ? p->env : NULL;
     if (p->seen & SEEN_TRAILER)
@@ -511,7 +511,7 @@ bool http1_field_read(struct http1 *p, const char *name, const struct line *line
         p->store->seen |= HTTP1_FIELD_BIT(header);
         return true;
     }
-    const char *value = skip_blanks(line->colon + 1, line->stop), *stop = line->stop;
+    const char *value = skip_blanks(line.colon + 1, line.stop), *stop = line.stop;
     while (stop > value && is_blank(stop[-1]))
         stop--;
     uint32_t offset = base + (uint32_t)(value - name);
@@ -528,9 +528,9 @@ bool http1_field_read(struct http1 *p, const char *name, const struct line *line
         content_length_read(p, value, stop))
         return true;
     http1_field_open(p, name, name_len);
-    if (line->stop > value) {
+    if (line.stop > value) {
         http1_value_begin(p, offset);
-        http1_value_put(p, value, (size_t)(line->stop - value));
+        http1_value_put(p, value, (size_t)(line.stop - value));
     }
     return http1_field_close(p);
 }

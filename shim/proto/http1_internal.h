@@ -244,7 +244,7 @@ void http1_method_read(struct http1 *p, const char *method, size_t len);
 void http1_target_read(struct http1 *p, const char *target, size_t len);
 /* A whole header, its name `base` bytes behind the message's first: the same as
  * the steps below, which a header takes that comes in pieces. False: bad. */
-bool http1_field_read(struct http1 *p, const char *name, const struct line *line, uint32_t base);
+bool http1_field_read(struct http1 *p, const char *name, struct line line, uint32_t base);
 /* Next comes the value of `field`, by http1_value_put. */
 void http1_text_open(struct http1 *p, enum http1_field field);
 void http1_text_close(struct http1 *p);

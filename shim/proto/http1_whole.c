@@ -52,19 +52,17 @@ static inline struct marks marks_of(__m128i bytes)
 /*
  * As line_is_whole, for the plainest of lines: its colon is among its first 32 bytes, and it
  * ends with CR LF. One look for both, in half of the instructions. Close to the head's end
- * the look begins before the line, so that it never goes beyond; `base` is the head's first
- * byte. Whether the next line folds it is for the caller to see.
+ * the look begins before the line, so that it never goes beyond: the head must have as many
+ * bytes. Whether the next line folds it is for the caller to see.
  */
-static inline bool line_is_plain(const char *base, const char *at, const char *end,
-                                 struct line *line)
+static inline bool line_is_plain(const char *at, const char *end, struct line *line)
 {
-    const char *from = end - at >= LOOK_BYTES ? at : end - LOOK_BYTES;
-    if (end - base < LOOK_BYTES)
-        return false;
+    unsigned before = end - at >= LOOK_BYTES ? 0 : (unsigned)(LOOK_BYTES - (end - at));
+    const char *from = at - before;
     struct marks low = marks_of(_mm_loadu_si128((const __m128i_u *)from));
     struct marks high = marks_of(_mm_loadu_si128((const __m128i_u *)(from + 16)));
-    unsigned ends = (low.ends | high.ends << 16) >> (at - from);
-    unsigned controls = (low.controls | high.controls << 16) >> (at - from);
+    unsigned ends = (low.ends | high.ends << 16) >> before;
+    unsigned controls = (low.controls | high.controls << 16) >> before;
     if (ends == 0)
         return false;
     line->colon = at + __builtin_ctz(ends);
@@ -72,13 +70,12 @@ static inline bool line_is_plain(const char *base, const char *at, const char *e
         controls != 0 ? at + __builtin_ctz(controls) : find_below(from + LOOK_BYTES, end, ' ');
     line->next = line->stop + 2;
     return *line->colon == ':' && line->colon != at && end - line->stop >= 3 &&
-           line->stop[0] == '\r' && line->stop[1] == '\n';
+           memcmp(line->stop, "\r\n", 2) == 0;
 }
 #else
-static inline bool line_is_plain(const char *base, const char *at, const char *end,
-                                 struct line *line)
+#define LOOK_BYTES 0
+static inline bool line_is_plain(const char *at, const char *end, struct line *line)
 {
-    (void)base;
     return line_is_whole(at, end, line);
 }
 #endif
@@ -87,19 +84,19 @@ static inline bool line_is_plain(const char *base, const char *at, const char *e
 static const char *headers_read(struct http1 *p, const char *at, const char *end, const char *base)
 {
     bool captures = p->store != NULL && p->env != NULL && p->env->capture != NULL;
+    bool looks = end - base >= LOOK_BYTES;
     struct line line;
-    while (at < end && *at != '\r') {
-        if (!line_is_plain(base, at, end, &line) && !line_is_whole(at, end, &line))
+    /* No name begins with a blank or a control byte: the blank line, a fold, or what is bad. */
+    while (at < end && (unsigned char)*at > ' ') {
+        if (!(looks && line_is_plain(at, end, &line)) && !line_is_whole(at, end, &line))
             return NULL;
         const char *name = at;
         at = line.next;
-        if (*at == ' ' || *at == '\t')
-            return NULL;
         if ((captures || http1_may_be_header(name, (size_t)(line.colon - name))) &&
-            !http1_field_read(p, name, &line, (uint32_t)(name - base)))
+            !http1_field_read(p, name, line, (uint32_t)(name - base)))
             return NULL;
     }
-    return end - at >= 2 && at[1] == '\n' ? at + 2 : NULL;
+    return end - at >= 2 && memcmp(at, "\r\n", 2) == 0 ? at + 2 : NULL;
 }
 
 int http1_head_read(struct http1 *p, struct cursor *c)
