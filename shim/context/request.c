@@ -4,6 +4,7 @@
  */
 #include "context/request.h"
 #include "layout.h"
+#include "proto/http_method.h"
 
 _Static_assert(REQUEST_MAX_OPEN == 1u << REQUEST_INDEX_BITS, "an index fits its bits");
 _Static_assert(sizeof(struct span_context) % sizeof(uint64_t) == 0, "copied by words");
@@ -68,8 +69,10 @@ uint32_t request_open(uint32_t slot, const struct span_context *context,
         memcpy(came, caller->trace_id, 16);
         memcpy(&came[2], caller->span_id, 8);
     }
+#pragma GCC unroll 8
     for (unsigned i = 0; i < CONTEXT_WORDS; i++)
         atomic_store_explicit(&r->words[i], words[i], memory_order_relaxed);
+#pragma GCC unroll 3
     for (unsigned i = 0; i < 3; i++)
         atomic_store_explicit(&r->caller[i], came[i], memory_order_relaxed);
     atomic_store_explicit(&r->target, target, memory_order_relaxed);
@@ -121,7 +124,7 @@ bool request_context(uint32_t handle, struct span_context *out)
 }
 
 /* Eight bytes at a time, as FNV mixes one; 64 bits: a collision is no concern. */
-static uint64_t mix(uint64_t h, const char *text, size_t len)
+static inline uint64_t mix(uint64_t h, const char *text, size_t len)
 {
     const uint64_t prime = 1099511628211ull;
     uint64_t word = 0;
@@ -130,8 +133,7 @@ static uint64_t mix(uint64_t h, const char *text, size_t len)
         h = (h ^ word) * prime;
         h ^= h >> 32; /* a product's upper bits know of all that went in */
     }
-    for (word = len; len > 0; len--)
-        word = word << 8 | (unsigned char)text[len - 1];
+    word = http_method_word(text, len) | (uint64_t)len << 56; /* at most seven bytes */
     h = (h ^ word) * prime;
     return h ^ h >> 32;
 }
