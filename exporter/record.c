@@ -521,6 +521,10 @@ bool span_view_of(const struct record *record, int64_t real_minus_mono_ns, struc
          fields_next(record->fields, bytes, &pos, &field);) {
         if (take_plain(view, field, slots))
             continue;
+        if (field.type == FIELD_NAME && utf8_is_ascii(field.data, field.len)) {
+            view->name = (struct text){ field.data, field.len };
+            continue;
+        }
         struct field_view other = field; /* a copy: the one of the loop stays in registers */
         take_field(view, &other, real_minus_mono_ns, slots);
     }

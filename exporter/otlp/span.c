@@ -12,6 +12,7 @@
 #include <endian.h>
 #include <string.h>
 
+#include "mem/copy_text.h"
 #include "otlp.h"
 
 #define X(id, text) static_assert(sizeof(text) - 1 <= OTLP_MAX_KEY, "OTLP_MAX_KEY: " text);
@@ -61,26 +62,6 @@ static unsigned char *put_length(unsigned char *at, unsigned char tag, size_t le
 {
     *at++ = tag;
     return put_varint(at, len);
-}
-
-/* memcpy for texts that are short as a rule: from both ends, overlapping. */
-static inline void copy_text(unsigned char *to, const unsigned char *from, size_t len)
-{
-    if (len > 32) {
-        memcpy(to, from, len);
-    } else if (len >= 16) {
-        memcpy(to, from, 16);
-        memcpy(to + len - 16, from + len - 16, 16);
-    } else if (len >= 8) {
-        memcpy(to, from, 8);
-        memcpy(to + len - 8, from + len - 8, 8);
-    } else if (len >= 4) {
-        memcpy(to, from, 4);
-        memcpy(to + len - 4, from + len - 4, 4);
-    } else {
-        for (size_t i = 0; i < len; i++)
-            to[i] = from[i];
-    }
 }
 
 static unsigned char *put_bytes(unsigned char *at, unsigned char tag, const void *data, size_t len)
@@ -303,8 +284,9 @@ size_t otlp_encode_span(const struct span_view *view, unsigned char out[static O
     *at++ = span_view_kind(view);
     at = put_fixed64(at, TAG(7, FIXED64), view->start_unix_ns);
     at = put_fixed64(at, TAG(8, FIXED64), view->end_unix_ns);
-    for (unsigned i = 0; i < view->nr_attributes; i++)
-        at = put_attribute(at, TAG(9, LENGTH), &view->attributes[i]);
+    const struct field_view *attribute = view->attributes, *last = attribute + view->nr_attributes;
+    for (; attribute < last; attribute++)
+        at = put_attribute(at, TAG(9, LENGTH), attribute);
     at = put_count(at, TAG(10, VARINT), view->dropped_attributes);
     for (unsigned i = 0; i < view->nr_events; i++)
         at = put_event(at, &view->events[i]);

@@ -118,29 +118,32 @@ struct record_link {
     uint8_t remote; /* 1: the linked context came from outside */
 };
 
-/* A field seen by a reader; `data` points into the record. */
+/* A field seen by a reader: its head, and where in the record its payload lies. */
 struct field_view {
     uint8_t type;
     uint8_t key;
     uint16_t len;
     const unsigned char *data;
 };
+_Static_assert(offsetof(struct field_view, len) == offsetof(struct field, len) &&
+                   offsetof(struct field_view, key) == offsetof(struct field, key),
+               "a head is read in one move");
 
 /*
- * Steps through a run of fields: *pos starts at 0. True with *out filled, or false at
+ * Steps through a run of fields: *pos starts at 0, and is moved by this alone. True with *out filled, or false at
  * the end or at the first field that does not fit in the run.
  */
 static inline bool fields_next(const unsigned char *fields, size_t bytes, size_t *pos,
                                struct field_view *out)
 {
-    struct field head;
-    if (*pos + sizeof head > bytes)
+    const size_t head = sizeof(struct field);
+    if (bytes - *pos < head)
         return false;
-    memcpy(&head, fields + *pos, sizeof head);
-    if (head.len > bytes - *pos - sizeof head)
+    memcpy(out, fields + *pos, head);
+    if (out->len > bytes - *pos - head)
         return false;
-    *out = (struct field_view){ head.type, head.key, head.len, fields + *pos + sizeof head };
-    *pos += sizeof head + head.len;
+    out->data = fields + *pos + head;
+    *pos += head + out->len;
     return true;
 }
 

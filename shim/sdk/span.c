@@ -10,6 +10,7 @@
 #include "context/process_context.h"
 #include "diag.h"
 #include "layout.h"
+#include "mem/copy_text.h"
 #include "open_mark.h"
 #include "ring.h"
 #include "sdk/id.h"
@@ -347,28 +348,9 @@ size_t span_cut(const char *text, size_t len, size_t max)
     return n;
 }
 
-/* From both ends, overlapping. */
 void span_copy_text(unsigned char *to, const char *from, size_t len)
 {
-    if (len < 8) {
-        if (len >= 4) {
-            memcpy(to, from, 4);
-            memcpy(to + len - 4, from + len - 4, 4);
-        } else if (len >= 2) {
-            memcpy(to, from, 2);
-            memcpy(to + len - 2, from + len - 2, 2);
-        } else if (len == 1) {
-            to[0] = (unsigned char)from[0];
-        }
-    } else if (len <= 16) {
-        memcpy(to, from, 8);
-        memcpy(to + len - 8, from + len - 8, 8);
-    } else if (len <= 32) {
-        memcpy(to, from, 16);
-        memcpy(to + len - 16, from + len - 16, 16);
-    } else {
-        memcpy(to, from, len);
-    }
+    copy_text(to, from, len);
 }
 
 void span_put_cut(struct span_writer *w, uint8_t type, uint8_t key, const char *text, size_t len,
