@@ -1,17 +1,20 @@
 /*
- * The rest of OTLP through protobuf-c: resource and scopes (once), the request
- * around a batch, and the collector's answer.
+ * The rest of OTLP: resource and scopes (once) and the collector's answer through
+ * protobuf-c, and the request around a batch.
  *
- * A request is put together from messages that are bytes already (see
- * envelope.proto): packing it costs two visits and one copy per span. Arrays
- * and the request's buffer are kept from batch to batch.
+ * A request is put together from messages that are bytes already, by hand: two looks at
+ * a span's length and one copy of it. Its buffer is kept from batch to batch.
+ *
+ *   ExportTraceServiceRequest { 1: ResourceSpans }
+ *   ResourceSpans { 1: Resource, 2: ScopeSpans, repeated, 3: schema_url }
+ *   ScopeSpans { 1: InstrumentationScope, 2: Span, repeated, 3: schema_url }
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "envelope.pb-c.h"
 #include "otlp.h"
 #include "otlp.pb-c.h"
+#include "wire.h"
 
 /* protobuf-c's strings are char *, not const; it does not write to them. */
 #define TEXT(s) ((char *)(uintptr_t)(s))
@@ -22,11 +25,9 @@ struct protobuf_encoder {
     const struct exporter_host *host;
     ProtobufCBinaryData resource;
     ProtobufCBinaryData scopes[FORMAT_MAX_SCOPES]; /* packed at first use, data NULL before */
-    Envelope__ScopeSpans groups[FORMAT_MAX_SCOPES];
-    Envelope__ScopeSpans *group_list[FORMAT_MAX_SCOPES];
+    struct scope_groups groups;                    /* of the batch in `sorted` */
     struct request_buffer buffer;
-    ProtobufCBinaryData *spans;   /* max_spans, sorted by scope */
-    struct encoded_span sorted[]; /* the same */
+    struct encoded_span sorted[]; /* max_spans, by scope */
 };
 
 static bool pack(const ProtobufCMessage *message, ProtobufCBinaryData *out)
@@ -157,10 +158,8 @@ static void *protobuf_open(const struct resource *resource, const struct exporte
     if (!encoder)
         return NULL;
     encoder->host = host;
-    encoder->spans = malloc(max_spans * sizeof encoder->spans[0]);
-    if (encoder->spans && pack_resource(resource, &encoder->resource))
+    if (pack_resource(resource, &encoder->resource))
         return encoder;
-    free(encoder->spans);
     free(encoder);
     return NULL;
 }
@@ -172,7 +171,6 @@ static void protobuf_close(void *self)
         free(encoder->scopes[i].data);
     free(encoder->resource.data);
     free(encoder->buffer.memory);
-    free(encoder->spans);
     free(encoder);
 }
 
@@ -182,56 +180,72 @@ static size_t protobuf_span(void *self, const struct span_view *view, unsigned c
     return otlp_encode_span(view, out);
 }
 
-/* Sorts the batch by scope. Returns the number of groups, 0 when out of memory. */
-static unsigned group_by_scope(struct protobuf_encoder *encoder, const struct encoded_span *spans,
-                               unsigned nr_spans)
+/* ---- a request ---- */
+
+static const char schema_url[] = SEMCONV_SCHEMA_URL;
+#define SCHEMA_URL_BYTES (sizeof schema_url - 1)
+
+static unsigned count_of(const struct protobuf_encoder *encoder, unsigned scope)
 {
-    struct scope_groups groups;
-    unsigned nr_groups = 0;
-    format_group(spans, nr_spans, encoder->sorted, &groups);
-    for (unsigned i = 0; i < nr_spans; i++)
-        encoder->spans[i] = (ProtobufCBinaryData){ encoder->sorted[i].len,
-                                                   (uint8_t *)(uintptr_t)encoder->sorted[i].data };
+    return encoder->groups.first[scope + 1] - encoder->groups.first[scope];
+}
+
+/* Bytes inside of one scope's ScopeSpans. */
+static size_t scope_spans_bytes(const struct protobuf_encoder *encoder, unsigned scope)
+{
+    const struct encoded_span *span = &encoder->sorted[encoder->groups.first[scope]];
+    size_t bytes = delimited(encoder->scopes[scope].len) + delimited(SCHEMA_URL_BYTES);
+    for (unsigned n = count_of(encoder, scope); n > 0; n--, span++)
+        bytes += delimited(span->len);
+    return bytes;
+}
+
+static unsigned char *put_scope_spans(unsigned char *at, const struct protobuf_encoder *encoder,
+                                      unsigned scope, size_t bytes)
+{
+    const struct encoded_span *span = &encoder->sorted[encoder->groups.first[scope]];
+    const ProtobufCBinaryData *packed = &encoder->scopes[scope];
+    at = put_length(at, TAG(2, LENGTH), bytes);
+    at = put_bytes(at, TAG(1, LENGTH), packed->data, packed->len);
+    for (unsigned n = count_of(encoder, scope); n > 0; n--, span++)
+        at = put_bytes(at, TAG(2, LENGTH), span->data, span->len);
+    return put_bytes(at, TAG(3, LENGTH), schema_url, SCHEMA_URL_BYTES);
+}
+
+/* Bytes of each scope's ScopeSpans in `each`, and of all inside of ResourceSpans; 0: no memory. */
+static size_t resource_spans_bytes(struct protobuf_encoder *encoder,
+                                   size_t each[static FORMAT_MAX_SCOPES])
+{
+    size_t bytes = delimited(encoder->resource.len) + delimited(SCHEMA_URL_BYTES);
     for (unsigned scope = 0; scope < FORMAT_MAX_SCOPES; scope++) {
-        unsigned first = groups.first[scope], count = groups.first[scope + 1] - first;
         ProtobufCBinaryData *packed = &encoder->scopes[scope];
-        if (count == 0)
+        if (count_of(encoder, scope) == 0)
             continue;
         if (!packed->data && !pack_scope(encoder->host, scope, packed))
             return 0;
-        Envelope__ScopeSpans *group = &encoder->groups[nr_groups];
-        envelope__scope_spans__init(group);
-        group->scope = *packed;
-        group->n_spans = count;
-        group->spans = &encoder->spans[first];
-        group->schema_url = TEXT(SEMCONV_SCHEMA_URL);
-        encoder->group_list[nr_groups++] = group;
+        each[scope] = scope_spans_bytes(encoder, scope);
+        bytes += delimited(each[scope]);
     }
-    return nr_groups;
+    return bytes;
 }
 
 static bool protobuf_request(void *self, const struct encoded_span *spans, unsigned nr_spans,
                              struct body *out)
 {
     struct protobuf_encoder *encoder = self;
-    Envelope__ResourceSpans resource_spans;
-    Envelope__ExportTraceServiceRequest request;
-    envelope__resource_spans__init(&resource_spans);
-    envelope__export_trace_service_request__init(&request);
-    resource_spans.resource = encoder->resource;
-    resource_spans.schema_url = TEXT(SEMCONV_SCHEMA_URL);
-    resource_spans.n_scope_spans = group_by_scope(encoder, spans, nr_spans);
-    resource_spans.scope_spans = encoder->group_list;
-    request.resource_spans = &resource_spans;
-    if (resource_spans.n_scope_spans == 0)
-        return false;
-
-    size_t bytes = envelope__export_trace_service_request__get_packed_size(&request);
-    unsigned char *data = request_reserve(&encoder->buffer, bytes);
+    size_t each[FORMAT_MAX_SCOPES];
+    format_group(spans, nr_spans, encoder->sorted, &encoder->groups);
+    size_t inside = resource_spans_bytes(encoder, each);
+    unsigned char *data = inside ? request_reserve(&encoder->buffer, delimited(inside)) : NULL;
     if (!data)
         return false;
-    envelope__export_trace_service_request__pack(&request, data);
-    *out = (struct body){ data, bytes, nr_spans };
+    unsigned char *at = put_length(data, TAG(1, LENGTH), inside);
+    at = put_bytes(at, TAG(1, LENGTH), encoder->resource.data, encoder->resource.len);
+    for (unsigned scope = 0; scope < FORMAT_MAX_SCOPES; scope++)
+        if (count_of(encoder, scope) > 0)
+            at = put_scope_spans(at, encoder, scope, each[scope]);
+    at = put_bytes(at, TAG(3, LENGTH), schema_url, SCHEMA_URL_BYTES);
+    *out = (struct body){ data, (size_t)(at - data), nr_spans };
     return true;
 }
 

@@ -14,15 +14,13 @@
 
 #include "mem/copy_text.h"
 #include "otlp.h"
+#include "wire.h"
 
 #define X(id, text) static_assert(sizeof(text) - 1 <= OTLP_MAX_KEY, "OTLP_MAX_KEY: " text);
 SEMCONV_ATTRIBUTES(X)
 SEMCONV_EVENTS(X)
 #undef X
 
-/* A field's tag: number and wire type. All our numbers but `flags` are below 16. */
-enum wire_type { VARINT = 0, FIXED64 = 1, LENGTH = 2, FIXED32 = 5 };
-#define TAG(number, type) ((unsigned char)((number) << 3 | (type)))
 /* flags = 16, FIXED32: the only tag of two bytes. */
 #define TAG_FLAGS 0x85, 0x01
 /* KeyValue.key of each attribute that we know as it is sent. All are of one size, so that one
@@ -42,34 +40,6 @@ SEMCONV_ATTRIBUTES(X)
 static_assert(OTLP_SLACK >= sizeof keys[0], "what is written over may lie at the very end");
 /* A text up to this makes no length of two bytes in a KeyValue of ours. */
 #define SHORT_TEXT (0x7Fu - KEY_BYTES - 2u - 2u)
-
-static size_t varint_bytes(uint64_t v)
-{
-    return (size_t)(63 - __builtin_clzll(v | 1)) / 7 + 1;
-}
-
-static inline unsigned char *put_varint(unsigned char *at, uint64_t v)
-{
-    while (v >= 0x80) {
-        *at++ = (unsigned char)(v | 0x80);
-        v >>= 7;
-    }
-    *at++ = (unsigned char)v;
-    return at;
-}
-
-static unsigned char *put_length(unsigned char *at, unsigned char tag, size_t len)
-{
-    *at++ = tag;
-    return put_varint(at, len);
-}
-
-static unsigned char *put_bytes(unsigned char *at, unsigned char tag, const void *data, size_t len)
-{
-    at = put_length(at, tag, len);
-    copy_text(at, data, len);
-    return at + len;
-}
 
 /* An id: `len` is known to the compiler. */
 static inline unsigned char *put_id(unsigned char *at, unsigned char tag, const void *id,
@@ -114,12 +84,6 @@ static unsigned char *put_count(unsigned char *at, unsigned char tag, uint32_t c
         return at;
     *at++ = tag;
     return put_varint(at, count);
-}
-
-/* Bytes of a length-delimited field with `len` bytes inside. */
-static size_t delimited(size_t len)
-{
-    return 1 + varint_bytes(len) + len;
 }
 
 static uint64_t load64(const unsigned char *data)
