@@ -21,9 +21,8 @@ ALL_CFLAGS := -std=c11 -D_GNU_SOURCE $(CFLAGS) $(SAN) -fPIC -fvisibility=hidden 
 LDFLAGS_SO := -shared -Wl,-z,now -Wl,-z,relro -Wl,-z,noexecstack -Wl,-z,nodelete \
             -Wl,--exclude-libs,ALL -Wl,--no-undefined -Wl,-Bsymbolic-functions -Wl,-O1 $(SAN)
 
-# The rest of shim/layout.h: by name, .bss.late comes last. And no old-style initialisers, which
-# stand at the two ends of the code and do nothing here.
-LDFLAGS_START := -Wl,--sort-section=name -Wl,-init=none -Wl,-fini=none
+# No old-style initialisers, which stand at the two ends of the code and do nothing here.
+LDFLAGS_START := -Wl,-init=none -Wl,-fini=none
 
 SHIM_SRC := $(sort $(wildcard shim/*.c shim/*/*.c config/*.c))
 SHIM_ASM := $(sort $(wildcard shim/*/*.S))
@@ -87,8 +86,15 @@ all: $(SHIM) $(EXPORTER) $(CLI) ## builds the two objects and the command
 help: ## lists the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
-$(SHIM): $(SHIM_OBJ) $(BUILD)/libyaml.a
-	$(CC) $(LDFLAGS_SO) $(LDFLAGS_START) -Wl,-soname,libotelshim.so -o $@ $^ -l:libpcre2-8.a
+$(SHIM): $(SHIM_OBJ) $(BUILD)/libyaml.a $(BUILD)/gen/layout.ld
+	$(CC) $(LDFLAGS_SO) $(LDFLAGS_START) -Wl,-soname,libotelshim.so -o $@ $(filter-out %.ld,$^) \
+	    -Wl,-T,$(BUILD)/gen/layout.ld -l:libpcre2-8.a
+
+# The rest of shim/layout.h.
+$(BUILD)/gen/layout.ld: shim/request.order scripts/layout.sh
+	@mkdir -p $(@D)
+	scripts/layout.sh $< >$@
+$(SHIM_OBJ): SECTIONS := -ffunction-sections
 
 # libyaml as it is, but with memory and assertions of ours: config/yaml_memory.h.
 $(BUILD)/libyaml.a:
@@ -106,7 +112,7 @@ $(CLI): $(CLI_OBJ) $(BUILD)/libyaml.a
 $(addprefix $(BUILD)/obj/shim/,real.o elf_object.o registry.o hooks/loader.o): UNCHECKED := -fno-sanitize=all
 $(BUILD)/obj/%.o: %.c | $(GEN_SRC)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(UNCHECKED) -c -o $@ $<
+	$(CC) $(ALL_CFLAGS) $(SECTIONS) $(UNCHECKED) -c -o $@ $<
 
 # The way of a span, the bytes of a connection and the smallest hooks: three instructions less per function, and
 # registers are saved only where a hook has something to do.
