@@ -203,6 +203,9 @@ void stream_settle(struct conn *c);
 void stream_feed_http1(struct conn *c, enum proto_side side, const char *bytes, size_t len);
 /* Bytes of one direction; `bytes` NULL: unseen. */
 void stream_feed(struct conn *c, enum proto_side side, const char *bytes, size_t len);
+/* The same for the first `n` bytes of several pieces, as far as they go. */
+void stream_feed_pieces(struct conn *c, enum proto_side side, const struct iovec *iov, int nr_iov,
+                        size_t n);
 /* Instead of stream_feed, for bytes in the middle of a body: most of all bytes. False: they
  * must be fed. `c` is held. */
 static inline bool stream_skip_body(struct conn *c, enum proto_side side, size_t len)

@@ -15,10 +15,12 @@
 
 /* OTEL_SHIM_HTTP_EXCLUDED_URLS and its fallbacks; constructor only. */
 static const struct url_filter *excluded;
+static bool trusts_forwarded; /* constructor only */
 
 AT_START void exchange_attrs_init(void)
 {
     excluded = config_url_filter(config, "http");
+    trusts_forwarded = http_forwarded_fields() != 0;
 }
 
 AT_START uint32_t exchange_attrs_keep(bool server, bool recorded)
@@ -79,8 +81,9 @@ struct request {
 static void read_request(const struct conn *c, const struct exchange *e, struct request *r)
 {
     r->target = http_target_split(e->method, field(e, HTTP1_TARGET));
-    r->forwarded = e->flags & EXCHANGE_SERVER ? http_forwarded_read(e->head)
-                                              : (struct http_forwarded){ .client_port = 0 };
+    r->forwarded = unlikely(trusts_forwarded) && (e->flags & EXCHANGE_SERVER)
+                       ? http_forwarded_read(e->head)
+                       : (struct http_forwarded){ .client_port = 0 };
     r->scheme = (struct text){ scheme_of(c), is_tls(c) ? 5 : 4 };
     if (r->forwarded.proto.len > 0)
         r->scheme = r->forwarded.proto;

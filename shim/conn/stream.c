@@ -300,7 +300,8 @@ void stream_feed_http1(struct conn *c, enum proto_side side, const char *bytes, 
         conn_give_up(c);
 }
 
-void stream_feed(struct conn *c, enum proto_side side, const char *bytes, size_t len)
+static inline __attribute__((always_inline)) void feed(struct conn *c, enum proto_side side,
+                                                       const char *bytes, size_t len)
 {
     if (unlikely(atomic_load_explicit(&c->doomed, memory_order_relaxed)))
         return;
@@ -314,6 +315,22 @@ void stream_feed(struct conn *c, enum proto_side side, const char *bytes, size_t
     }
     c->flags |= CONN_SPOKEN;
     stream_feed_http1(c, side, bytes, len);
+}
+
+void stream_feed(struct conn *c, enum proto_side side, const char *bytes, size_t len)
+{
+    feed(c, side, bytes, len);
+}
+
+void stream_feed_pieces(struct conn *c, enum proto_side side, const struct iovec *iov, int nr_iov,
+                        size_t n)
+{
+    for (; n > 0 && nr_iov > 0 && !(c->flags & CONN_GIVEN_UP); iov++, nr_iov--) {
+        size_t len = iov->iov_len < n ? iov->iov_len : n;
+        n -= len;
+        if (len > 0)
+            feed(c, side, iov->iov_base, len);
+    }
 }
 
 /* ---- ends ---- */
@@ -431,10 +448,17 @@ static void turn_to(const struct conn *c, uint32_t owner)
     request_turn(&thread_state, owner);
 }
 
-static bool learn_role(struct conn *c, const char *bytes, size_t n)
+/* What a connection is whose first bytes come in: a server's, or nothing for us. */
+static __attribute__((noinline)) bool learn_role(struct conn *c, const struct iovec *iov,
+                                                 int nr_iov, size_t n)
 {
-    if (c->role != CONN_ROLE_UNKNOWN)
-        return true;
+    for (; nr_iov > 0 && iov->iov_len == 0; nr_iov--)
+        iov++;
+    if (nr_iov <= 0)
+        return true; /* no bytes yet */
+    const char *bytes = iov->iov_base;
+    if (iov->iov_len < n)
+        n = iov->iov_len;
     enum proto_guess guess = bytes != NULL ? http1_detect(bytes, n) : PROTO_UNLIKE;
     if (guess == PROTO_UNLIKE && bytes != NULL && proxy_detect(bytes, n) != PROXY_NO)
         guess = PROTO_LIKELY_REQUEST;
@@ -444,30 +468,17 @@ static bool learn_role(struct conn *c, const char *bytes, size_t n)
     return true;
 }
 
-static void feed_pieces(struct conn *c, const struct iovec *iov, int nr_iov, size_t n)
-{
-    for (int i = 0; i < nr_iov && n > 0 && !(c->flags & CONN_GIVEN_UP); i++) {
-        size_t len = iov[i].iov_len < n ? iov[i].iov_len : n;
-        n -= len;
-        if (len == 0)
-            continue;
-        if (!learn_role(c, iov[i].iov_base, len)) {
-            conn_give_up(c);
-            break;
-        }
-        stream_feed(c, c->role == CONN_SERVER ? PROTO_REQUESTS : PROTO_RESPONSES, iov[i].iov_base,
-                    len);
-    }
-}
-
 static void read_some(struct conn *c, const struct iovec *iov, int nr_iov, size_t n)
 {
     const struct stream *s = stream_of(c);
     uint32_t owner = s != NULL && s->oldest != 0 ? exchange_of(s, s->oldest)->request : 0;
     enum proto_side side = c->role == CONN_SERVER ? PROTO_REQUESTS : PROTO_RESPONSES;
     bool skipped = stream_skip_body(c, side, n);
+    if (unlikely(c->role == CONN_ROLE_UNKNOWN) && !learn_role(c, iov, nr_iov, n))
+        conn_give_up(c);
     if (!skipped)
-        feed_pieces(c, iov, nr_iov, n);
+        stream_feed_pieces(c, c->role == CONN_SERVER ? PROTO_REQUESTS : PROTO_RESPONSES, iov,
+                           nr_iov, n);
     if (request_inline_dispatch)
         turn_to(c, owner);
     if (!skipped && !(c->flags & CONN_GIVEN_UP))

@@ -348,7 +348,7 @@ void conn_answered(const struct conn_answer *a, const struct iovec *iov, int nr_
     if (conn_generation(c) == a->generation &&
         !(n > 0 && stream_skip_body(c, PROTO_RESPONSES, (size_t)n))) {
         if (n > 0)
-            feed_pieces(c, iov, nr_iov, 0, (size_t)n);
+            stream_feed_pieces(c, PROTO_RESPONSES, iov, nr_iov, (size_t)n);
         else
             stream_finish(c, PROTO_RESPONSES, error);
         stream_settle(c);

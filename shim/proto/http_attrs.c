@@ -70,16 +70,19 @@ static void methods_init(const char *list)
                             HTTP_ATTRS_MAX_METHODS, over);
 }
 
-bool http_method_names_span(enum http_method known, struct text method)
+static __attribute__((noinline)) bool is_own_method(struct text method)
 {
-    if (!rules.own_methods)
-        return known != HTTP_OTHER;
     for (unsigned i = 0; i < rules.nr_methods; i++) {
         if (rules.methods[i].len == method.len &&
             memcmp(rules.methods[i].at, method.at, method.len) == 0)
             return true;
     }
     return false;
+}
+
+bool http_method_names_span(enum http_method known, struct text method)
+{
+    return rules.own_methods ? is_own_method(method) : known != HTTP_OTHER;
 }
 
 /* ---- target and authority ---- */
@@ -310,6 +313,8 @@ const char *http_status_error(unsigned status, bool server, char out[static 6])
 
 size_t http_route_find(struct text path, unsigned status, char out[static ROUTES_MAX_BYTES])
 {
+    if (rules.routes == NULL)
+        return 0;
     /* A scanner's paths are answered by 4xx, or not at all. */
     bool is_the_programs = status != 0 && (status < 400 || status >= 500);
     return routes_find(rules.routes, path.at, path.len, is_the_programs, out);

@@ -170,7 +170,10 @@ static inline void span_put_text(struct span_writer *w, uint8_t type, uint8_t ke
     }
     span_put_head(at, type, key, len);
     w->at = next;
-    span_copy_text(at + sizeof(struct field), text, len);
+    if (__builtin_constant_p(len) && len <= sizeof(uint64_t))
+        memcpy(at + sizeof(struct field), text, len);
+    else
+        span_copy_text(at + sizeof(struct field), text, len);
 }
 
 static inline void span_put_word(struct span_writer *w, uint8_t type, uint8_t key, const void *word)
