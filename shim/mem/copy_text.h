@@ -12,16 +12,17 @@ static inline void copy_text(void *to, const void *from, size_t len)
 {
     unsigned char *out = to;
     const unsigned char *text = from;
-    if (len < 4) {
-        if (len == 0) /* an empty text may be NULL */
-            return;
-        out[0] = text[0];
-        out[len / 2] = text[len / 2];
-        out[len - 1] = text[len - 1];
-    } else if (len < 8) {
-        memcpy(out, text, 4);
-        memcpy(out + len - 4, text + len - 4, 4);
-    } else if (len < 16) {
+    if (len < 8) {
+        if (len >= 4) {
+            memcpy(out, text, 4);
+            memcpy(out + len - 4, text + len - 4, 4);
+        } else if (len >= 2) {
+            memcpy(out, text, 2);
+            memcpy(out + len - 2, text + len - 2, 2);
+        } else if (len == 1) { /* an empty text may be NULL */
+            out[0] = text[0];
+        }
+    } else if (len <= 16) {
         memcpy(out, text, 8);
         memcpy(out + len - 8, text + len - 8, 8);
     } else if (len <= 32) {
