@@ -20,7 +20,7 @@ _otelshim_value() {
     esac
 }
 
-_otelshim_options() { otelshim "$1" --help 2>/dev/null | grep -o -- '^  --[a-z-]*\|\[--[a-z-]*\]' | tr -d ' []'; }
+_otelshim_options() { otelshim "$1" --help 2>/dev/null | grep -o -- '^  --[a-z][a-z-]*\|\[--[a-z][a-z-]*\]' | tr -d ' []'; }
 
 # The index of the program in `otelshim run OPTIONS PROGRAM`, 0 while options go on.
 _otelshim_program() {
@@ -58,6 +58,7 @@ _otelshim() {
             mapfile -t COMPREPLY < <(compgen -f -- "$word")
         fi ;;
     doctor)
+        [[ $word != -* ]] || { mapfile -t COMPREPLY < <(compgen -W --help -- "$word"); return; }
         mapfile -t COMPREPLY < <(compgen -c -- "$word"; compgen -f -- "$word") ;;
     *)
         mapfile -t COMPREPLY < <(compgen -W "$(_otelshim_options "${COMP_WORDS[1]}") --help" -- "$word") ;;

@@ -9,7 +9,8 @@ import subprocess
 from harness import BUILD, ROOT, Failure, case
 
 ASKED = {"preload": False, "golden": "none"}
-COMMANDS = ("run", "check", "doctor", "recover")
+COMMANDS = ("run", "check", "doctor", "recover")  # each has a page of its own
+ALL = (*COMMANDS, "config", "export")
 
 
 def output(*argv):
@@ -36,6 +37,8 @@ def manual_is_help(run):
     absent = [c for c in commands if f".Cm {c}\n" not in synopsis]
     if absent or not set(COMMANDS) < set(commands):
         raise Failure(f"otelshim.1's synopsis lacks {absent} of {commands}")
+    if set(commands) != set(ALL):
+        raise Failure(f"--help has the commands {commands}")
     if not len(options_of_help("run")) > 10:
         raise Failure(f"run --help lists {options_of_help('run')}")
 
@@ -43,13 +46,13 @@ def manual_is_help(run):
 case("cli_manual_pages_lint", ["sh", "-c", "mandoc -T lint -W warning $ROOT/docs/man/*.1 && mandoc -T utf8 $ROOT/docs/man/*.1 | "
                                "grep -c 'OTELSHIM'"], stdout=r"^\d+\n$", stderr="^$", needs=["mandoc"], **ASKED)
 case("cli_manual_has_the_options_of_help", ["true"], check=manual_is_help, **ASKED)
-for command in (*COMMANDS, "config", "export"):
+for command in ALL:
     case(f"cli_{command}_has_help", ["$OTELSHIM", command, "--help"], stdout=f"^usage: otelshim {command}", stderr="^$", **ASKED)
 
 
 # ---------------------------------------------------------------- completion
 def complete(name, line, wanted, exact=False):
-    """What bash offers at the end of `line`."""
+    """What bash offers at the end of `line`; `wanted` may be a command: every option of its --help."""
     words = line.split(" ")
     quoted = " ".join(f"'{w}'" for w in words)
     script = (f"PATH=$BUILD:$$PATH; . $ROOT/cli/completion.bash; complete -p otelshim >&2; COMP_WORDS=({quoted}); "
@@ -57,14 +60,17 @@ def complete(name, line, wanted, exact=False):
 
     def check(run):
         offered = run.bare.out.decode().split()
-        if (offered != sorted(wanted)) if exact else not set(wanted) <= set(offered):
-            raise Failure(f"offered {offered[:40]}, must be {wanted}")
+        all_of = options_of_help(wanted) | {"--help"} if isinstance(wanted, str) else set(wanted)
+        if (offered != sorted(all_of)) if exact else not all_of <= set(offered):
+            raise Failure(f"offered {offered[:40]}, must be {sorted(all_of)}")
     case(f"cli_completes_{name}", ["bash", "--norc", "-c", script], check=check, stderr="-F _otelshim otelshim", files={"file.txt": ""},
          **ASKED)
 
 
-complete("commands", "otelshim ", ["run", "check", "doctor", "recover", "config", "--help", "--version"])
+complete("commands", "otelshim ", [*ALL, "--help", "--version"], exact=True)
 complete("a_command", "otelshim che", ["check"], exact=True)
+for command in ALL:
+    complete(f"every_option_of_{command}", f"otelshim {command} --", command, exact=True)
 complete("options_of_run", "otelshim run --e", ["--endpoint", "--exporter", "--exclude", "--env"], exact=True)
 complete("protocols", "otelshim run --protocol ", ["grpc", "http/protobuf", "http/json"], exact=True)
 complete("samplers", "otelshim run --sampler traceid", ["traceidratio"], exact=True)
@@ -73,9 +79,6 @@ complete("files_of_an_option", "otelshim run --config fi", ["file.txt"])
 complete("a_program", "otelshim run --service x sqlit", ["sqlite3"])
 complete("a_program_behind_a_switch", "otelshim run --console -- sqlit", ["sqlite3"])
 complete("arguments_of_the_program", "otelshim run --service=x cat fi", ["file.txt"], exact=True)
-complete("options_of_check", "otelshim check --", ["--connect", "--list", "--help"], exact=True)
-complete("options_of_recover", "otelshim recover --", ["--watch", "--help"], exact=True)
-complete("options_of_config", "otelshim config --", ["--list", "--markdown", "--help"], exact=True)
 complete("programs_for_the_doctor", "otelshim doctor sqlit", ["sqlite3"])
 
 # ---------------------------------------------------------------- installed
