@@ -19,7 +19,8 @@ void check_environment(const struct config *c);
 
 /* check_show.c: the configuration in force, and where each value comes from. */
 void check_show(const struct config *c);
-/* A value without credentials: of a URL its user and password, of header lists all values. */
+/* A value without credentials: of a URL its user, password and values of its query, of header lists
+ * all values. */
 void check_masked(const char *text, bool secret, char *out, size_t size);
 /* The words of a set for a value of struct config: "otlp,console". */
 void check_words(int set, unsigned value, bool flags, char *out, size_t size);

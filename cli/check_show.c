@@ -31,6 +31,19 @@ static void mask_list(const char *text, char *out, size_t size)
     }
 }
 
+/* "?key=***&other=***": keys of services are given like this. A word without a name is masked, too. */
+static void mask_query(const char *text, char *out, size_t size)
+{
+    while (*text != '\0') {
+        append(out, size, text++, 1); /* '?' or '&' */
+        size_t len = strcspn(text, "&"), key = strcspn(text, "=&");
+        if (key < len)
+            append(out, size, text, key + 1);
+        append(out, size, "***", len > 0 ? 3 : 0);
+        text += len;
+    }
+}
+
 void check_masked(const char *text, bool secret, char *out, size_t size)
 {
     out[0] = '\0';
@@ -38,14 +51,19 @@ void check_masked(const char *text, bool secret, char *out, size_t size)
         mask_list(text, out, size);
         return;
     }
-    const char *authority = strstr(text, "://");
-    size_t begin = authority != NULL ? (size_t)(authority - text) + 3 : 0;
-    size_t len = strcspn(text + begin, "/?#");
-    const char *at = authority != NULL ? memrchr(text + begin, '@', len) : NULL;
+    const char *scheme_end = strstr(text, "://");
+    size_t begin = scheme_end != NULL ? (size_t)(scheme_end - text) + 3 : 0;
+    size_t len = strcspn(text + begin, scheme_end != NULL ? "/?#" : "/?#=, ");
+    const char *at = memrchr(text + begin, '@', len);
+    if (at != NULL && scheme_end == NULL && memchr(text, ':', (size_t)(at - text)) == NULL)
+        at = NULL; /* not user:password@host */
     append(out, size, text, begin);
     if (at != NULL)
         append(out, size, "***", 3);
-    append(out, size, at != NULL ? at : text + begin, strlen(text));
+    text = at != NULL ? at : text + begin;
+    size_t before_query = scheme_end != NULL ? strcspn(text, "?") : strlen(text);
+    append(out, size, text, before_query);
+    mask_query(text + before_query, out, size);
 }
 
 void check_words(int set, unsigned value, bool flags, char *out, size_t size)

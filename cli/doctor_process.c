@@ -16,6 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "check.h"
+
 #define MAX_PROC_BYTES (1u << 20) /* of one file in /proc */
 
 struct process {
@@ -205,14 +207,14 @@ static bool is_secret(const char *name)
 static void print_variables(const struct process *p)
 {
     unsigned shown = 0;
+    char value[2048];
     report_section("Variables that it was started with");
     for (const char *at = p->environment; at != NULL && *at != '\0'; at += strlen(at) + 1) {
         if (strncmp(at, "OTEL_", 5) != 0 && strncmp(at, "LD_PRELOAD=", 11) != 0)
             continue;
-        if (is_secret(at))
-            report_row("", "%.*s=***", (int)strcspn(at, "="), at);
-        else
-            report_row("", "%s", at);
+        size_t name = strcspn(at, "=");
+        check_masked(at[name] == '=' ? at + name + 1 : "", is_secret(at), value, sizeof value);
+        report_row("", "%.*s=%s", (int)name, at, value);
         shown++;
     }
     if (shown == 0)

@@ -107,10 +107,11 @@ def process(name, start, *lines, code, then=":", **options):
 
 
 SLEEP = "$PYTHON -c 'import sqlite3, time; open(\"up\", \"w\").write(\"ok\"); time.sleep(20)'"
-process("with_the_shim", f"LD_PRELOAD=$SHIM OTEL_SERVICE_NAME=mine {SLEEP}",
+process("with_the_shim", f"LD_PRELOAD=$SHIM OTEL_SERVICE_NAME=mine OTEL_EXPORTER_OTLP_ENDPOINT=http://user:hunter2@127.0.0.1:1/?key=hunter2 {SLEEP}",
         r"  program +\S+/python3\S*", r"  otelshim +\S+/libotelshim.so is in it, version \d+\.\d+\.\d+",
         "  exporter +not loaded.*", "  sqlite3 +maybe .*through _sqlite3\\S+, which calls sqlite3_step",
-        " +OTEL_SERVICE_NAME=mine", r" +OTEL_EXPORTER_OTLP_HEADERS=\*\*\*", code=0)
+        " +OTEL_SERVICE_NAME=mine", r" +OTEL_EXPORTER_OTLP_HEADERS=authorization=\*\*\*",
+        r" +OTEL_EXPORTER_OTLP_ENDPOINT=http://\*\*\*@127\.0\.0\.1:1/\?key=\*\*\*", code=0)
 process("without_the_shim", SLEEP, "  otelshim +libotelshim.so is not in it",
         "  why +it was started without libotelshim.so in LD_PRELOAD", r"  1\. +Restart it by `otelshim run`.*", code=1)
 process("whose_path_is_wrong", f"LD_PRELOAD=/no/libotelshim.so {SLEEP} 2>/dev/null",

@@ -87,7 +87,8 @@ def an_endless_header_is_cut_off():
 
 @case
 def an_endpoint_that_is_no_url_is_said_once():
-    result = drive("not a url", spans=1)
-    expect("open", result["open"], -1)
-    if "not a url" not in result["log"]:
-        raise Failure(f"the log says {result['log']!r}")
+    for url in ("not a url", "http://user:hunter2@local host/?key=hunter2"):
+        result = drive(url, spans=1)
+        expect("open", result["open"], -1)
+        if "the endpoint is no URL: spans are not exported" not in result["log"] or "hunter2" in result["log"]:
+            raise Failure(f"the log says {result['log']!r}")
