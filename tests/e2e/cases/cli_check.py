@@ -47,8 +47,9 @@ check("of_a_key_in_a_query", {"OTEL_EXPORTER_OTLP_ENDPOINT": "https://collector/
       r"  otlp +https://collector/a/v1/traces\?api_key=\*\*\*&\*\*\*&c=\*\*\* as .*",
       r"  OTEL_EXPORTER_OTLP_ENDPOINT = https://collector/a\?api_key=\*\*\*&\*\*\*&c=\*\*\* +\(environment\)", code=0)
 check("of_credentials_without_a_scheme", {"OTEL_EXPORTER_OTLP_ENDPOINT": "user:hunter2@collector:4317",
-                                          "OTEL_RESOURCE_ATTRIBUTES": "owner=a:b@c"},
-      r"  OTEL_EXPORTER_OTLP_ENDPOINT = \*\*\*@collector:4317 +\(environment.*\)", "  OTEL_RESOURCE_ATTRIBUTES = owner=a:b@c +.*")
+                                          "OTEL_RESOURCE_ATTRIBUTES": "owner=a:b@c", "OTEL_SERVICE_NAME": "me@shop"},
+      r"  OTEL_EXPORTER_OTLP_ENDPOINT = \*\*\*@collector:4317 +\(environment.*\)", "  OTEL_RESOURCE_ATTRIBUTES = owner=a:b@c +.*",
+      r"  OTEL_SERVICE_NAME = me@shop +\(environment\)")
 check("of_a_profile", {"OTEL_SHIM_PROFILE": "ci"}, r"  OTEL_SHIM_PROCESS_SPAN = always  \(profile\)", code=0)
 check("of_a_file", {"OTEL_CONFIG_FILE": "$TMP/otel.yaml"}, "  sampler +always_off", r"  \w+ = always_off +\(\S*otel\.yaml:\d+:\d+\)",
       code=0, files={"otel.yaml": 'file_format: "1.0"\ntracer_provider:\n  processors:\n    - batch:\n        exporter:\n'
