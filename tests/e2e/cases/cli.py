@@ -29,6 +29,14 @@ case("cli_run_finds_an_installed_library",
 case("cli_run_preloads_in_front", shell("LD_PRELOAD=libm.so.6 $OTELSHIM run env | grep ^LD_PRELOAD"), golden="none",
      stdout="LD_PRELOAD=$SHIM:libm.so.6", **RUN)
 
+ALONE = {"preload": False, "golden": "none"}
+case("cli_knows_no_other_command", ["$OTELSHIM", "bogus"], exit=125, stderr="there is no command `bogus`\nusage: otelshim COMMAND", **ALONE)
+case("cli_tells_its_version", ["$OTELSHIM", "--version"], stdout=r"^otelshim \d+\.\d+\.\d+\n$", **ALONE)
+case("cli_recover_without_a_spool", shell("OTEL_SHIM_SPOOL_DIR=none exec $OTELSHIM recover"), exit=125,
+     stderr="this configuration has no spool", **ALONE)
+case("cli_console_without_room_for_a_file", ["$OTELSHIM", "run", "--console", "echo", "ran"], exit=125, stdout="^$",
+     stderr="no temporary file in /no/such: No such file or directory; set TMPDIR", env={"TMPDIR": "/no/such"}, **ALONE)
+
 
 def expect(holds, text):
     if not holds:

@@ -77,6 +77,16 @@ check("finds_a_file_that_is_wrong", {"OTEL_CONFIG_FILE": "$TMP/otel.yaml"}, r"  
 case("cli_check_finds_a_preload_that_is_not_there",
      ["sh", "-c", "LD_PRELOAD=/no/libotelshim.so exec $OTELSHIM check"], exit=1, lost=None, **ALONE,
      check=lambda run: look(joined(run.bare.out), run.bare.code, 1, [r"  1\. +LD_PRELOAD: /no/libotelshim.so cannot be read: .*"]))
+case("cli_check_finds_what_is_odd_in_a_preload",
+     ["sh", "-c", "LD_PRELOAD='/no/libotelshim.so libotelshim.so:there/libotelshim.so' exec $OTELSHIM check 2>/dev/null"], exit=1, lost=None, **ALONE,
+     check=lambda run: look(joined(run.bare.out), run.bare.code, 1, [
+         r"  \d\. +LD_PRELOAD names libotelshim.so more than once; only the first one works",
+         r"  \d\. +LD_PRELOAD: libotelshim.so is not an absolute path: the loader looks for it among the system's libraries alone",
+         r"  \d\. +LD_PRELOAD: there/libotelshim.so is not an absolute path: .* from each program's own directory"]))
+check("finds_a_file_that_cannot_be_written", {"OTEL_TRACES_EXPORTER": "otlp_file", "OTEL_SHIM_FILE_PATH": "/no/spans.jsonl"},
+      r"  1\. +OTEL_SHIM_FILE_PATH: /no/spans.jsonl cannot be written: No such file or directory")
+check("of_samplers_below_parents", {"OTEL_SHIM_PARENT_SAMPLERS": "remote_parent_not_sampled=always_on"},
+      "  below parents +remote_parent_not_sampled=always_on", code=0)
 case("cli_check_lists_what_config_lists",
      ["sh", "-c", "$OTELSHIM check --list > a; $OTELSHIM config --list | cmp - a && grep -c ^OTEL_ a"], stdout=r"^\d\d+$",
      preload=False, golden="none")
@@ -109,6 +119,11 @@ connect("speaks_tls_to_a_port_without", "ok", TCP, "  TLS +FAILED .*", r"  \d\. 
 connect("has_no_credentials", "status:401", TCP, r"  HTTP +FAILED +HTTP/1\.1, status 401 .*", r"  \d\. +Set OTEL_EXPORTER_OTLP_HEADERS=.*", code=1)
 connect("finds_no_traces_there", "status:404", r"  HTTP +FAILED .*status 404 .*", r"  \d\. +Nothing takes traces at this path\..*", code=1)
 connect("finds_it_overloaded", "status:503:30", r"  HTTP +FAILED .*status 503 .*", r"  \d\. +The collector has too much to do.*", code=1)
+for status, advice in ((413, "The collector refuses large requests: lower OTEL_BSP_MAX_EXPORT_BATCH_SIZE."),
+                       (415, "It does not take this encoding: choose another OTEL_EXPORTER_OTLP_PROTOCOL."),
+                       (429, "The collector has too much to do, .* tries again later."),
+                       (502, "A proxy answers, but the collector behind it does not."), (500, "See the collector's log.")):
+    connect(f"gets_a_{status}", f"status:{status}", rf"  HTTP +FAILED .*status {status} .*", rf"  \d\. +{advice}", code=1)
 connect("is_redirected", "redirect", r"  HTTP +FAILED .*status 307 .* to /v1/traces", r"  \d\. +Redirects are not followed.*", code=1)
 connect("gets_no_answer", "hang", TCP, "  HTTP +FAILED .*", r"  \d\. +It takes connections, but does not answer.*", code=1,
         env={"OTEL_EXPORTER_OTLP_TIMEOUT": "300"})
