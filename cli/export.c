@@ -45,11 +45,12 @@ static struct {
     const char *name;
     int directory, bell_fd;
     const struct exporter_ops *exporter;
-    uint64_t due_ns;    /* when to look at the rings */
-    uint64_t active_ns; /* when something was asked or sent last */
-    uint64_t looked_ns; /* for leftovers */
-    bool backing_off;   /* the collector took nothing */
-    bool rescan;        /* programs have come */
+    uint64_t due_ns;           /* when to look at the rings */
+    uint64_t active_ns;        /* when something was asked or sent last */
+    uint64_t looked_ns;        /* for leftovers */
+    bool backing_off;          /* the collector took nothing */
+    bool rescan;               /* programs have come */
+    volatile sig_atomic_t cut; /* the bell's file was, by somebody else */
 } self = { .directory = -1, .bell_fd = -1 };
 
 /* ---- our log ---- */
@@ -98,6 +99,19 @@ static void __attribute__((format(printf, 2, 3))) tell(int pid, const char *form
 
 /* ---- becoming the one ---- */
 
+/* The bell is mapped, and whoever runs as this user can cut its file: a page of our own takes its
+ * place, so that serve() comes to its end. Any other fault is met again, and ends us. */
+static void on_bus_error(int signal_number, siginfo_t *info, void *context)
+{
+    (void)context;
+    if ((uintptr_t)info->si_addr - (uintptr_t)self.bell < BELL_BYTES &&
+        mmap(self.bell, BELL_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+             -1, 0) != MAP_FAILED)
+        self.cut = true;
+    else
+        signal(signal_number, SIG_DFL);
+}
+
 /* What the program that started us has left in force. */
 static void leave_program(void)
 {
@@ -107,6 +121,8 @@ static void leave_program(void)
     for (int signal_number = 1; signal_number < NSIG; signal_number++)
         signal(signal_number, SIG_DFL);
     signal(SIGPIPE, SIG_IGN);
+    sigaction(SIGBUS, &(struct sigaction){ .sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO },
+              NULL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     syscall(SYS_close_range, 0u, ~0u, 0);
@@ -270,6 +286,16 @@ static bool may_end(void)
     return true;
 }
 
+/* Nobody reaches us any more, and those who look find a file that is locked: it goes, and the next
+ * record starts another exporter. What has come until now is sent. */
+static void end_of_cut(uint64_t now_ns)
+{
+    self.rescan = true;
+    work(now_ns);
+    unlinkat(self.directory, self.name, 0);
+    log_line(LOG_WARN, "the file %s was cut: exporter process ends", self.name);
+}
+
 static void serve(void)
 {
     uint64_t idle_ns = (uint64_t)config->exporter_idle_ms * NS_PER_MS;
@@ -280,6 +306,10 @@ static void serve(void)
     for (;;) {
         uint64_t now_ns = exporter_host_now_ns();
         take_asked(now_ns);
+        if (self.cut) {
+            end_of_cut(now_ns);
+            return;
+        }
         if (self.due_ns <= now_ns) {
             work(now_ns);
             /* Not before: what ends us in the middle must not start us at every record. */

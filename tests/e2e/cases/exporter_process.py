@@ -238,3 +238,95 @@ print("threads", len(os.listdir("/proc/self/task")))
 """
 process("reaping_a_killed_child_starts_no_thread", ["$PYTHON", "-c", REAPS], golden=None, stdout="threads 1", lost=None, orphans=True,
         check=lambda run: expect("select" in {s["name"] for s in run.spans}, f"{run.spans}"))
+
+# ---------------------------------------------------------------- collectors of every kind
+MUTUAL = {"sink_tls": "mutual", "env": {"OTEL_EXPORTER_OTLP_CLIENT_KEY": "$CLIENT_KEY", "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE": "$CLIENT_CERT"}}
+for name, options in (("tls", {"sink_tls": True}), ("grpc", {"sink_protocol": "grpc"}), ("mutual_tls", MUTUAL),
+                      ("grpc_over_tls", {"sink_protocol": "grpc", "sink_tls": True})):
+    process("sends_by_" + name, ["sqlite3", ":memory:", SHELL], golden="sqlite_shell", stdout="1\n2", **options)
+
+# ---------------------------------------------------------------- programs that give rights away, or have few
+def statements(wanted):
+    def check(run):
+        found = len([s for s in run.spans if s["name"] == "select"])
+        expect(found == wanted, f"{found} statements, must be {wanted}")
+    return check
+
+
+def all_made(wanted):
+    return lambda run: expect(run.made == len(run.spans) == wanted, f"made {run.made}, {len(run.spans)} arrived, must be {wanted}")
+
+
+# Ten statements before and ten after: those behind a seal cannot be told, nor the program's own span (confine.py).
+for how, wanted in (("strict", 11), ("filter", 11), ("filter_by_syscall", 11), ("tsync", 11), ("capset", 21)):
+    process("sandboxed_by_" + how, ["$PROGRAMS/sandboxed", how], golden=None, sanitized=False, timeout=15,
+            stdout=f"before 10\n{how} 0 errno 0\nafter 10\n", check=all_made(wanted))
+process("of_16_descriptors", ["sqlite3", ":memory:", SHELL], golden="sqlite_shell", stdout="1\n2", limits={"NOFILE": 16})
+
+# ---------------------------------------------------------------- a bell that somebody has been at
+# By the second program it finds something else under the bell's name, after the first one's exporter has ended; but "cut":
+# the exporter that is there meets a file without its page.
+BELL = """
+import os, subprocess, sys, time
+how = sys.argv[1]
+shim = os.environ.get("SPOOL_PRELOAD")
+env = dict(os.environ, LD_PRELOAD=shim or "")
+def statement():
+    subprocess.run(["sqlite3", ":memory:", "select 1"], env=env, check=True)
+def names(suffix):
+    return [n for n in os.listdir(os.environ["OTEL_SHIM_SPOOL_DIR"]) if n.endswith(suffix)]
+statement()
+if shim:
+    os.chdir(os.environ["OTEL_SHIM_SPOOL_DIR"])
+    until = time.monotonic() + 5
+    bells = names(".bell")
+    if how == "cut":
+        owned = lambda: open(bells[0], "rb").read(20)[16:] not in (b"", bytes(4))
+        while not owned() and time.monotonic() < until:
+            time.sleep(0.01)
+        os.truncate(bells[0], 0)
+    while names(".bell") and time.monotonic() < until:
+        time.sleep(0.01)
+    for bell in bells:
+        if how == "link":
+            os.symlink("/dev/null", bell)
+        elif how == "directory":
+            os.mkdir(bell)
+        elif how == "fifo":
+            os.mkfifo(bell, 0o600)
+        elif how != "cut":
+            with open(os.open(bell, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as f:
+                f.write({"garbage": os.urandom(4096), "ones": b"\\xff" * 4096, "short": b"x" * 100, "long": b"x" * 9000}.get(how, b""))
+            if how == "owner":
+                os.chown(bell, 12345, 12345)
+            if how == "mode":
+                os.chmod(bell, 0o666)
+    assert bells
+statement()
+if shim:
+    until = time.monotonic() + 5
+    while names(".spool") and time.monotonic() < until:
+        time.sleep(0.01)
+    with open(os.environ["LEFT"], "w") as f:
+        print(*names(".spool"), file=f)
+"""
+
+
+def both_arrived(is_used):
+    def check(run):
+        statements(2)(run)
+        with open(os.path.join(run.dir, "left")) as f:
+            left = f.read().split()
+        expect(not left, f"left in the spool: {left}")
+        expect(len(exporters(run)) == (2 if is_used else 1), f"exporter processes: {exporters(run)}")
+        ends = [line for line in run.log_lines if line.endswith("exporter process ends")]
+        expect(len(ends) == len(exporters(run)), f"{len(ends)} ended by themselves")
+    return check
+
+
+for how, is_used in (("link", False), ("directory", False), ("fifo", False), ("owner", False), ("mode", False), ("short", False),
+                     ("long", False), ("garbage", True), ("ones", True), ("cut", True)):
+    case("exporter_process_bell_" + how, ["$PYTHON", "-c", BELL, how], golden=None, preload=False, orphans=True, parallel=True, run_ids=1000,
+         shim_env=PROCESS | {"OTEL_SHIM_SPOOL_DIR": "$TMP/spool", "SPOOL_PRELOAD": "$SHIM", "LEFT": "$TMP/../left"}, slack=12.0,
+         check=both_arrived(is_used), log=["was cut"] if how == "cut" else [],
+         skip=lambda needed=how == "owner": "needs root" if needed and os.getuid() else None)
