@@ -109,7 +109,7 @@ static void *host_dlopen(const char *name, int flags)
     if (!binding_flags(&flags)) {
         diag_log(LOG_ERROR,
                  "the program has an OpenSSL and an allocator of its own: %s cannot "
-                 "be loaded beside them, spans are lost",
+                 "be loaded beside them, spans are lost; OTEL_SHIM_EXPORTER=process sends them",
                  name);
         return NULL;
     }

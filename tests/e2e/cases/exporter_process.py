@@ -8,6 +8,7 @@ import os
 import re
 
 from harness import Failure, case
+from http_case import get, nginx, serve, served
 from sqlite_work import PYTHON, SHELL
 
 PROCESS = {"OTEL_SHIM_EXPORTER": "process", "OTEL_SHIM_EXPORTER_IDLE_TIMEOUT": "300", "OTEL_BSP_SCHEDULE_DELAY": "100"}
@@ -262,6 +263,32 @@ for how, wanted in (("strict", 11), ("filter", 11), ("filter_by_syscall", 11), (
     process("sandboxed_by_" + how, ["$PROGRAMS/sandboxed", how], golden=None, sanitized=False, timeout=15,
             stdout=f"before 10\n{how} 0 errno 0\nafter 10\n", check=all_made(wanted))
 process("of_16_descriptors", ["sqlite3", ":memory:", SHELL], golden="sqlite_shell", stdout="1\n2", limits={"NOFILE": 16})
+
+# A program that exports OpenSSL's names, and one that brings an allocator, too: there a thread cannot load libcurl at all.
+JEMALLOC = "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2"
+BOTH = {"preload": False, "sanitized": False, "skip": lambda: None if os.path.exists(JEMALLOC) else "no libjemalloc2"}
+for tls in (False, True):
+    process("exports_ssl" + "_over_tls" * tls, ["$PROGRAMS/exports_ssl"], golden=None, stdout="lookup 0", sink_tls=tls, check=all_made(2))
+    process("exports_ssl_and_malloc" + "_over_tls" * tls, ["$PROGRAMS/exports_ssl"], golden=None, stdout="lookup 0", sink_tls=tls, check=all_made(2),
+            env={"LD_PRELOAD": "$SHIM:" + JEMALLOC}, **BOTH)
+
+
+def no_way_in(run):
+    expect(run.made == 2 and not run.spans, f"made {run.made}, {len(run.spans)} arrived")
+
+
+case("exporter_thread_exports_ssl_and_malloc", ["$PROGRAMS/exports_ssl"], golden=None, stdout="lookup 0", check=no_way_in, lost=None,
+     expect_drops=True, shim_env={"LD_PRELOAD": "$SHIM:" + JEMALLOC}, log_any=["."],
+     log=["an OpenSSL and an allocator of its own.*OTEL_SHIM_EXPORTER=process"], **BOTH)
+
+process("fork_storm", ["$PROGRAMS/fork_storm", "60", "3"], golden=None, stdout="failed 0", parallel=True, early_children=True, slack=8.0,
+        check=all_made(60 // 3 * 2 + 6 + 1))
+
+# ---------------------------------------------------------------- a server with workers: each request's span once
+SITE = "server { listen 127.0.0.1:$PORT1; location = /r { return 200 'returned\\n'; } }"
+one, files = nginx(SITE, top="worker_processes 4;")
+serve("exporter_process_nginx_four_workers", [one], [get(1, f"/r?{n}") for n in range(200)],
+      [served("GET", "/r", 1, size=9, query=str(n)) for n in range(200)], site=files, needs=["nginx"], shim_env=PROCESS, check=one_exporter)
 
 # ---------------------------------------------------------------- a bell that somebody has been at
 # By the second program it finds something else under the bell's name, after the first one's exporter has ended; but "cut":
