@@ -104,9 +104,11 @@ static void __attribute__((format(printf, 2, 3))) tell(int pid, const char *form
 static void on_bus_error(int signal_number, siginfo_t *info, void *context)
 {
     (void)context;
-    if ((uintptr_t)info->si_addr - (uintptr_t)self.bell < BELL_BYTES &&
-        mmap(self.bell, BELL_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
-             -1, 0) != MAP_FAILED)
+    void *page = MAP_FAILED;
+    if ((uintptr_t)info->si_addr - (uintptr_t)self.bell < BELL_BYTES)
+        page = mmap(self.bell, BELL_BYTES, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    if (page != MAP_FAILED)
         self.cut = true;
     else
         signal(signal_number, SIG_DFL);
