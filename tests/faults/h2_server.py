@@ -43,6 +43,13 @@ class Call:
     def send(self, kind, flags, payload=b"", stream=None):
         self.connection.sendall(frame(kind, flags, self.stream if stream is None else stream, payload))
 
+    @contextlib.contextmanager
+    def at_once(self):
+        """What is sent in it arrives together."""
+        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+        yield
+        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
+
     def headers(self, fields, end=False):
         block = b"".join(literal(k, v) for k, v in fields)
         self.send(HEADERS, END_HEADERS | (END_STREAM if end else 0), block)

@@ -78,8 +78,9 @@ def grpc_goaway_before_the_call_moves_it_to_a_new_connection():
 @case
 def grpc_goaway_after_the_answer_costs_nothing():
     def script(c):
-        c.answer()
-        c.goaway(c.stream)
+        with c.at_once():  # or the next call would be under way when it comes
+            c.answer()
+            c.goaway(c.stream)
     with h2_server(script) as (server, url):
         result = call(url, spans=4, batch=1)
         account(result, None, 4)
