@@ -13,14 +13,15 @@ seconds=${1:-60}
 passed=0 failed=0
 TIMEFORMAT='%U %S'
 
-# once NAME SECONDS: one run of libFuzzer, by the clock; prints the CPU seconds that it took.
+# once NAME SECONDS: one run of libFuzzer, by the clock; `cpu` are the CPU seconds that it took.
 once() {
     { time timeout -k 5 $(($2 + 60)) "$BUILD/fuzz/fuzz_$1" -max_len=4096 -timeout=20 -rss_limit_mb=1024 \
         -max_total_time="$2" -print_final_stats=1 -artifact_prefix="$BUILD/found/$1/" \
         "$BUILD/corpus/$1" "tests/fuzz/corpus/$1" >"$BUILD/$1.log" 2>&1; } 2>"$BUILD/$1.time"
     code=$?
     cpu=$(awk '{ print int($1 + $2) }' "$BUILD/$1.time")
-    inputs=$((inputs + $(sed -n 's/^stat::number_of_executed_units: *//p' "$BUILD/$1.log")))
+    # A target that was killed says nothing of its inputs.
+    inputs=$((inputs + $(sed -n 's/^stat::number_of_executed_units: *//p' "$BUILD/$1.log" | grep . || echo 0)))
     return $code
 }
 

@@ -130,8 +130,8 @@ _Static_assert(offsetof(struct field_view, len) == offsetof(struct field, len) &
                "a head is read in one move");
 
 /*
- * Steps through a run of fields: *pos starts at 0, and is moved by this alone. True with *out filled, or false at
- * the end or at the first field that does not fit in the run.
+ * Steps through a run of fields: *pos starts at 0, and is moved by this alone. True with *out
+ * filled, or false at the end or at the first field that does not fit in the run.
  */
 static inline bool fields_next(const unsigned char *fields, size_t bytes, size_t *pos,
                                struct field_view *out)

@@ -538,6 +538,20 @@ def open_build(directory):
     return directory
 
 
+def readable_by_all(run):
+    """A program that gives up root loads the exporter afterwards: objects and log where it can reach them."""
+    with open(run.log_path, "a"):
+        os.chmod(run.log_path, 0o666)
+    os.chmod(run.dir, 0o755)
+    run.case.vars["SHIM_FOR_ALL"] = os.path.join(run.shared["open_build"], "libotelshim.so")
+
+
+def cannot_unshare(flag):
+    """Why there are no namespaces of a kind (-U, -m): a sandbox forbids them, or a chroot whose root is no mount."""
+    made = subprocess.run(["unshare", flag, "true"], capture_output=True, text=True)
+    return None if made.returncode == 0 else made.stderr.strip()
+
+
 def open_sink(run):
     tls = run.shared if run.case.sink_tls else {}
     options = {"cert": tls.get("cert"), "key": tls.get("key")}

@@ -15,7 +15,7 @@ import os
 import random
 import socket
 
-from harness import case
+from harness import case, readable_by_all
 
 NR_PORTS = 9
 ANY_PORT = {"type": "int", "min": 1, "max": 65535}
@@ -42,13 +42,6 @@ def choose_ports(run):
             chosen.append(port)
     run.case.vars.update({f"PORT{n}": port for n, port in enumerate(chosen, 1)})
     run.case.vars.update(CERT=run.shared["cert"], KEY=run.shared["key"])
-
-
-def readable_by_all(run):
-    """Servers that give up root load the exporter afterwards: objects and log where they can reach them."""
-    with open(run.log_path, "a"):
-        os.chmod(run.log_path, 0o666)
-    run.case.vars["SHIM_FOR_ALL"] = os.path.join(run.shared["open_build"], "libotelshim.so")
 
 
 def serve(name, servers, steps, spans=None, large=None, site=None, directories=(), shim_env=None, **options):
@@ -232,7 +225,7 @@ def apache(conf, mpm, modules=(), ports=("$PORT1",), **more):
     names = ["mpm_" + mpm, "authz_core", "dir", "mime", *modules]
     lines = [f"LoadModule {n}_module /usr/lib/apache2/modules/mod_{n}.so" for n in names]
     lines += ["TypesConfig /dev/null", "DirectoryIndex index.html"]
-    if os.getuid() == 0:  # apache2 refuses to serve as root: see readable_by_all
+    if os.getuid() == 0:  # apache2 refuses to serve as root: see harness.readable_by_all
         lines += ["User www-data", "Group www-data"]
     return server("apache2", ["apache2", "-DFOREGROUND", "-d", "$TMP", "-f", "$TMP/apache.conf"], list(ports),
                   stop="TERM", logs=["apache.access.log", "apache.error.log"],

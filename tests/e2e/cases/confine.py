@@ -1,16 +1,13 @@
 """Programs that give rights away: our thread is not in the way (programs/confine.c)."""
 import ctypes
 import os
-import subprocess
 
-from harness import Failure, case
-
+from harness import Failure, cannot_unshare, case, readable_by_all
 
 
 def no_namespaces():
-    """A sandbox or a chroot forbids them: then there is nothing that we could be in the way of."""
-    made = subprocess.run(["unshare", "-U", "true"], capture_output=True, text=True)
-    return None if made.returncode == 0 else made.stderr.strip()
+    """Then there is nothing that we could be in the way of."""
+    return cannot_unshare("-U")
 
 
 for how in ("userns", "netns", "setns"):
@@ -62,25 +59,10 @@ def no_landlock():
     return None if known > 0 else "the kernel has no landlock"
 
 
-def log_for_all(run):
-    """Others than root write to it, too."""
-    open(run.log_path, "a").close()
-    os.chmod(run.log_path, 0o666)
-    os.chmod(run.dir, 0o755)
-
-
 def needs_root():
     return None if os.getuid() == 0 else "needs root"
 
 
-sandboxed("landlock", ALL, "0 errno 13", skip=no_landlock, prepare=log_for_all)
+sandboxed("landlock", ALL, "0 errno 13", skip=no_landlock, prepare=readable_by_all)
 sandboxed("capset", ALL)
-
-
-def objects_for_all(run):
-    """The exporter is loaded by another user than root, who may not see where the clone lies."""
-    log_for_all(run)
-    run.case.vars["SHIM_FOR_ALL"] = os.path.join(run.shared["open_build"], "libotelshim.so")
-
-
-sandboxed("ids", ALL, skip=needs_root, prepare=objects_for_all, shim_env={"LD_PRELOAD": "$SHIM_FOR_ALL"})
+sandboxed("ids", ALL, skip=needs_root, prepare=readable_by_all, shim_env={"LD_PRELOAD": "$SHIM_FOR_ALL"})

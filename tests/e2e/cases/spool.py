@@ -3,9 +3,8 @@ Crash safety: what had ended when a process was killed arrives all the same, sen
 """
 import os
 import re
-import subprocess
 
-from harness import Failure, case
+from harness import Failure, cannot_unshare, case
 
 NAME = re.compile(r"^select \? as (\w+)_(\d+)_(\d+)$")
 SPOOL = {"OTEL_SHIM_SPOOL_DIR": "$TMP/spool", "SPOOL_PRELOAD": "$SHIM", "OTEL_BSP_SCHEDULE_DELAY": "20"}
@@ -65,12 +64,6 @@ case("spool_kill_9_is_recovered_by_the_command", ["$HERE/spool_kill.py", "6", "3
      check=nothing_is_lost(300), shim_env=SPOOL, filter=lambda out: re.sub(rb"files=.*\n", b"", out), **KILLING)
 
 
-def no_mounts():
-    """They need root; in a chroot whose root is no mount they are not to be had."""
-    made = subprocess.run(["unshare", "-m", "true"], capture_output=True, text=True)
-    return None if made.returncode == 0 else made.stderr.strip()
-
-
 # ---------------------------------------------------------------- hostile directories and files
 def recover(name, script, check, **options):
     """The next process, after `script` has prepared $S, which is where spools shall be."""
@@ -111,11 +104,11 @@ recover("spool_directory_of_another_user", "mkdir -m 700 $$S; chown 12345 $$S", 
 recover("spool_file_size_is_limited", "ulimit -f 100", **NOWHERE)
 recover("spool_address_space_is_limited", "ulimit -v 60000", sanitized=False, **NOWHERE)
 recover("spool_directory_is_full", "mkdir -m 700 $$S; mount -t tmpfs -o size=64k,mode=700 none $$S",
-        skip=no_mounts, **NOWHERE)
+        skip=lambda: cannot_unshare("-m"), **NOWHERE)
 recover("spool_directory_is_read_only", "mkdir -m 700 $$S; mount -t tmpfs -o ro,mode=700 none $$S",
-        skip=no_mounts, **NOWHERE)
+        skip=lambda: cannot_unshare("-m"), **NOWHERE)
 recover("spool_directory_is_noexec", "mkdir -m 700 $$S; mount -t tmpfs -o noexec,mode=700 none $$S",
-        skip=no_mounts, **NOWHERE)
+        skip=lambda: cannot_unshare("-m"), **NOWHERE)
 
 
 # ---------------------------------------------------------------- what could not be sent
@@ -252,7 +245,7 @@ then_recovered("spool_behind_a_chroot_when_the_collector_is_busy", "$PROGRAMS/co
                skip=lambda: os.getuid() and "needs root")
 for how in ("userns", "netns"):
     then_recovered(f"spool_behind_{how}_when_the_collector_is_busy", f"$PROGRAMS/confine {how}", has(3, dns_lookup=2), sink=BUSY,
-                   skip=lambda: subprocess.run(["unshare", "-U", "true"], capture_output=True).returncode and "no namespaces")
+                   skip=lambda: cannot_unshare("-U"))
 
 # A container without /dev/shm: the directory in /tmp, here an empty one of its own.
 NO_SHM = ("mount -t tmpfs -o ro none /dev/shm; mkdir -p -m 700 /tmp/otelshim-0; mount -t tmpfs -o mode=700 none /tmp/otelshim-0; "
@@ -260,5 +253,5 @@ NO_SHM = ("mount -t tmpfs -o ro none /dev/shm; mkdir -p -m 700 /tmp/otelshim-0; 
 case("spool_without_dev_shm_lies_in_tmp",
      ["unshare", "-m", "sh", "-c", NO_SHM + f"LD_PRELOAD=$$SPOOL_PRELOAD $PROGRAMS/endings kill; ls /tmp/otelshim-0 | sed s/.*spool/file/ >&2; {RECOVER}"],
      golden=None, preload=False, lost=None, sanitized=False, slack=8.0, compare=False, shim_env=SPOOL,
-     skip=no_mounts,
+     skip=lambda: cannot_unshare("-m"),
      check=lambda run: expect(len(run.spans) == 2 and b"file" in run.shim.err and b"file" not in run.bare.err, f"{run.shim.err} {len(run.spans)}"))

@@ -63,6 +63,11 @@ def zipkin_server_has_the_same(directory):
         if server:
             server.close()
         backend.close()
+    zipkin_has(spans, found)
+
+
+def zipkin_has(spans, found):
+    """Holds what a Zipkin server found against the spans that a Collector received."""
     wanted = sorted((seen_by_server(zipkin_json.of_otlp(s)) for s in spans), key=lambda z: z["id"])
     got = sorted((seen_by_server(z) for z in found), key=lambda z: z["id"])
     if len(wanted) != len(got):
