@@ -3,13 +3,14 @@
  * Asks a web server many things at once, each with an id of its own, and sees
  * that each answer is the one to its question.
  *
- *     http_load PORT CONNECTIONS REQUESTS FIRST_ID PATH [traceparent] [tls]
+ *     http_load PORT CONNECTIONS REQUESTS FIRST_ID PATH [traceparent] [tls] [rests]
  *
  * Request N is GET PATH?id=N, its answer's body must be "id=N\n". With
  * `traceparent`, request N comes from span N+1 of trace N+1 (as hexadecimal
  * numbers), so that a reader of the spans knows what is true. With `tls` the server's
- * certificate is not looked at. Connections are
- * kept open; one that the server closes between two answers is opened anew.
+ * certificate is not looked at. With `rests` it waits 3 ms between an answer and the next
+ * question: servers are done with the one before. Connections are kept open; one that the
+ * server closes between two answers is opened anew.
  * Prints `right=N wrong=N`; exit status 1 if not all were right.
  */
 #define _GNU_SOURCE
@@ -46,7 +47,7 @@ static struct connection connections[MAX_CONNECTIONS];
 static struct pollfd fds[MAX_CONNECTIONS];
 static struct sockaddr_in address = { .sin_family = AF_INET };
 static const char *path;
-static bool with_parent;
+static bool with_parent, rests;
 static SSL_CTX *tls; /* NULL: plain connections */
 static long next_id, last_id, right, wrong, under_way;
 
@@ -153,6 +154,8 @@ static void take_answer(int i)
     c->used -= all;
     memmove(c->in, c->in + all, c->used);
     c->answered = true;
+    if (rests)
+        usleep(3000);
     next_question(i);
 }
 
@@ -215,6 +218,7 @@ int main(int argc, char **argv)
     path = argv[5];
     for (int i = 6; i < argc; i++) {
         with_parent |= strcmp(argv[i], "traceparent") == 0;
+        rests |= strcmp(argv[i], "rests") == 0;
         if (strcmp(argv[i], "tls") == 0)
             tls = with_tls();
     }
