@@ -227,6 +227,7 @@ interop: all ## sends to real back ends (needs go, mvn, java): the Collector, Zi
 transparency: ## other people's test suites, bare and under the shim, compared test by test
 	@scripts/deps.sh transparency
 	@$(MAKE) --no-print-directory -s -j$(JOBS) all
+	@OTELSHIM_BUILD=$(BUILD) tests/transparency/check
 	@OTELSHIM_BUILD=$(BUILD) tests/transparency/run
 
 # Units have the whole of AddressSanitizer. End to end the programs stay as they are: there the

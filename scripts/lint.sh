@@ -58,7 +58,7 @@ cpp_check() {
 scripts() { git ls-files 'scripts/*.sh' 'tests/*.sh' .ci/run | xargs shellcheck && shellcheck -s bash cli/completion.bash; }
 
 python() {
-    git grep -lI -e '^#!/usr/bin/python3' --or -e '' -- 'tests/*.py' tests/e2e/run tests/bench/run tests/bench/http tests/bench/scale tests/bench/peers/run tests/interop/run |
+    git grep -lI -e '^#!/usr/bin/python3' --or -e '' -- 'tests/*.py' tests/e2e/run tests/bench/run tests/bench/http tests/bench/scale tests/bench/peers/run tests/interop/run tests/transparency/run tests/transparency/check |
         sort -u | xargs -I FILE /usr/bin/python3 -c 'import ast,sys; ast.parse(open(sys.argv[1]).read())' FILE
 }
 

@@ -82,7 +82,10 @@ for part in "$@"; do
     exports) BUILD=$BUILD runner tests/exports.sh ;;
     faults) OTELSHIM_BUILD=$BUILD runner tests/faults/run ;;
     e2e) OTELSHIM_BUILD=$BUILD runner tests/e2e/run ;;
-    transparency) OTELSHIM_BUILD=$BUILD runner tests/transparency/run --short ;;
+    transparency)
+        OTELSHIM_BUILD=$BUILD runner tests/transparency/check
+        OTELSHIM_BUILD=$BUILD runner tests/transparency/run --short
+        ;;
     every-fault)
         OTELSHIM_BUILD=$BUILD runner tests/faults/run --long
         OTELSHIM_BUILD=$BUILD runner tests/e2e/run -k "$FAULTS"

@@ -9,7 +9,13 @@ test prints of its environment can differ by us.
 A result that differs is looked at again: bare and shim run REPEATS times more. It counts as a
 DIFFERENCE when the shim shows, at least twice, a result that no bare run shows; as *once* when it
 did not come again (a test that depends on time: named in the report, not counted); it is nothing
-when it occurs bare, too.
+when it occurs bare, too, but the report names what has two results bare (`bare`): there a comparison
+says less.
+
+What says nothing is a PROBLEM, and fails the suite: fewer tests that pass bare than `least`, a run
+that was not done in its time, one where the shim was not loaded or nothing was sent, a known
+difference that is none. A test that only some runs have is `missing` in the others, a result like any
+other. tests/transparency/check shows each of these.
 """
 import ctypes
 import os
@@ -43,6 +49,10 @@ class Unavailable(Exception):
     """The suite cannot be had here; the text says why."""
 
 
+class NotBuilt(Exception):
+    """It could be had, and a step of its set-up failed: that is no reason to leave it out."""
+
+
 class Suite:
     def __init__(self, name, argv, results, **options):
         self.name, self.argv, self.results = name, argv, results
@@ -68,7 +78,7 @@ class Run:
 
     def __init__(self, tmp, out, code, seconds):
         self.tmp, self.out, self.code, self.seconds = tmp, out, code, seconds
-        self.tests, self.spans, self.errors = {}, 0, []
+        self.tests, self.spans, self.requests, self.errors, self.loaded = {}, 0, 0, [], True
 
 
 # ---------------------------------------------------------------- one run
@@ -99,6 +109,13 @@ def environment(the_suite, tmp, port, preload):
     return env
 
 
+def is_loaded(env):
+    """Whether a program that is started so has the shim: asked with telemetry off, that it makes no span."""
+    maps = subprocess.run(["/bin/cat", "/proc/self/maps"], env={**env, "OTEL_SDK_DISABLED": "true"},
+                          capture_output=True, text=True, check=False).stdout
+    return "libotelshim.so" in maps
+
+
 def execute(the_suite, mode, cwd):
     """Runs the suite's command once."""
     base = tempfile.mkdtemp(prefix="otelshim-tr-")  # short: paths of Unix sockets lie below
@@ -108,6 +125,7 @@ def execute(the_suite, mode, cwd):
     sink = Sink(MODES[mode] or "ok")
     argv = [re.sub(r"\$TMP\b", tmp, a) for a in the_suite.argv]
     env = environment(the_suite, tmp, sink.port, MODES[mode] is not None)
+    loaded = is_loaded(env)
     start = time.monotonic()
     try:
         with open(os.path.join(base, "out"), "w+b") as out:
@@ -125,7 +143,8 @@ def execute(the_suite, mode, cwd):
         run.tests = the_suite.results(run)
         run.tests["(ended)"] = str(code)
         sink.close()
-        run.spans = len(sink.spans)
+        run.loaded = loaded
+        run.spans, run.requests = len(sink.spans), len(sink.requests)
         run.errors = list(sink.errors)
         return run
     finally:
@@ -171,7 +190,7 @@ class Verdict:
     def __init__(self, the_suite):
         self.suite = the_suite
         self.runs = {mode: [] for mode in MODES}
-        self.differences, self.once, self.known, self.problems = [], [], [], []
+        self.differences, self.once, self.unsteady, self.known, self.problems = [], [], [], [], []
 
     def results(self, mode, test):
         return [run.tests.get(test, MISSING) for run in self.runs[mode]]
@@ -201,15 +220,31 @@ class Verdict:
                 self.differences.append(text)
             else:
                 self.once.append(text)
+        names = set().union(*(run.tests for run in self.runs["bare"]))
+        self.unsteady = [f"{test}: {counted(self.results('bare', test))}; shim: {counted(self.results('shim', test))}"
+                         for test in sorted(names) if len(set(self.results("bare", test))) > 1]
+        self.problems = list(self.mistakes())
+
+    def mistakes(self):
+        """Why this says nothing of the shim, or less than it seems to."""
         passed = self.count("bare", PASS)
         if passed < self.suite.least:
-            self.problems.append(f"bare: {passed} tests passed, at least {self.suite.least} must")
-        for mode in ("shim", "hanging"):
-            errors = [e for run in self.runs[mode] for e in run.errors]
+            yield f"bare: {passed} tests passed, at least {self.suite.least} must"
+        for mode, runs in self.runs.items():
+            if any(run.code == "timeout" for run in runs):
+                yield f"{mode}: not done in {self.suite.timeout} s"
+            if any(run.loaded != (MODES[mode] is not None) for run in runs):
+                yield f"{mode}: the shim is {'not ' if MODES[mode] else ''}loaded"
+            errors = [e for run in runs for e in run.errors]
             if errors:
-                self.problems.append(f"{mode}: protocol errors at the sink: " + "; ".join(errors[:3]))
+                yield f"{mode}: protocol errors at the sink: " + "; ".join(errors[:3])
+            if self.suite.spans and MODES[mode] and not any(run.requests for run in runs):
+                yield f"{mode}: nothing was sent"
         if self.suite.spans and not any(run.spans for run in self.runs["shim"]):
-            self.problems.append("shim: no span arrived")
+            yield "shim: no span arrived"
+        stale = set(self.suite.known) & set(self.runs["bare"][0].tests) - {test for _, test in self.suspects()}
+        if stale:
+            yield f"known, and no difference: {', '.join(sorted(stale))}"
 
 
 def counted(results):

@@ -9,20 +9,20 @@ import harness
 BUILD_TIMEOUT_S = 1200
 
 
-def command(argv, cwd=None, env=None):
+def command(argv, cwd=None, env=None, failed=harness.NotBuilt):
     """A step of a set-up. Its output is shown when it fails."""
     done = subprocess.run(argv, cwd=cwd, env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL,
                           capture_output=True, text=True, timeout=BUILD_TIMEOUT_S)
     if done.returncode:
         tail = "\n".join((done.stdout + done.stderr).splitlines()[-15:])
-        raise harness.Unavailable(f"{' '.join(argv)}: exit {done.returncode}\n{tail}")
+        raise failed(f"{' '.join(argv)}: exit {done.returncode}\n{tail}")
 
 
 def source(package):
     """The directory of a Debian source package."""
     directory = os.path.join(harness.CACHE, package)
     if not os.path.exists(directory):
-        command([os.path.join(harness.ROOT, "scripts/source.sh"), package, directory])
+        command([os.path.join(harness.ROOT, "scripts/source.sh"), package, directory], failed=harness.Unavailable)
     return directory
 
 
