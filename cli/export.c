@@ -123,6 +123,7 @@ static void leave_program(void)
     for (int signal_number = 1; signal_number < NSIG; signal_number++)
         signal(signal_number, SIG_DFL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a hard limit of its on files: what is written beyond fails */
     sigaction(SIGBUS, &(struct sigaction){ .sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO },
               NULL);
     sigemptyset(&none);
@@ -212,10 +213,11 @@ static void recover(uint64_t now_ns, struct round *round)
 static void work(uint64_t now_ns)
 {
     struct round round = { 0 };
+    const struct clients_host host = { self.directory, self.exporter, tell, log_line };
     if (self.rescan)
-        clients_scan(self.directory, self.exporter, &round);
+        clients_scan(&host, &round);
     self.rescan = round.overflow;
-    clients_send(self.directory, self.exporter, tell, &round);
+    clients_send(&host, &round);
     if (!round.failed && !round.more)
         recover(now_ns, &round);
     self.backing_off = round.failed;

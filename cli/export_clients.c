@@ -9,11 +9,14 @@
 #include "export_clients.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "export_client_identity.h"
@@ -27,8 +30,11 @@ struct client {
     ino_t inode;
     char name[64];
     struct spool_header header; /* as it was when the file was found */
+    uint64_t corrupt;           /* pieces of rings that made no sense */
     bool superseded;            /* its process has another file since */
-    bool done;                  /* removed, or left to recovery */
+    bool given_up;              /* not read any more */
+    bool left;                  /* and its process is gone: its lock is free, for recovery */
+    bool done;                  /* to be taken out of the table */
 };
 
 static struct client *clients[CLIENTS_MAX];
@@ -75,17 +81,34 @@ static bool is_ours(const struct leftover *l)
            l->header.destination == spool_destination(config);
 }
 
+/* Said once: what would be met at every look is not looked at again. The file's lock stays ours while
+ * its process lives; its rings fill up, and what finds no room is counted there. */
+static void __attribute__((format(printf, 3, 4)))
+give_up(struct client *c, const struct clients_host *host, const char *format, ...)
+{
+    char why[128];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(why, sizeof why, format, args);
+    va_end(args);
+    c->given_up = true;
+    host->log(LOG_WARN, "the spool file of process %d %s: its spans stay there until it has ended",
+              c->header.pid, why);
+}
+
 /* Takes the file into the table; false: it is none of ours, or somebody else's. */
-static bool take(struct leftover *l, const char *name, ino_t inode,
-                 const struct exporter_ops *exporter, struct round *round)
+static bool take(struct leftover *l, const char *name, ino_t inode, const struct clients_host *host,
+                 struct round *round)
 {
     bool foreign;
     if (!leftover_open(l, l->fd) || !is_ours(l) || flock(l->fd, LOCK_EX | LOCK_NB) != 0)
         return false;
     bool lives = owner_is_alive(&l->header, getpid(), &foreign);
-    /* The word is read after the look at the process: it may have ended in between. */
-    if (foreign || !client_complete_identity(l, exporter))
+    if (foreign)
         return false;
+    errno = 0;
+    int error = client_complete_identity(l, host->exporter) ? 0 : errno != 0 ? errno : EIO;
+    /* The word is read after the look at the process: it may have ended in between. */
     if (!lives && end_of(l->fd) == SPOOL_GOES_ON) {
         round->deaths = true;
         return false;
@@ -97,15 +120,28 @@ static bool take(struct leftover *l, const char *name, ino_t inode,
     strcpy(c->name, name);
     supersede(c);
     clients[nr_clients++] = c;
+    if (error != 0)
+        give_up(c, host, "cannot be written to (%s)", strerrordesc_np(error));
     return true;
 }
 
-void clients_scan(int directory, const struct exporter_ops *exporter, struct round *round)
+/* No descriptor is left: when one is, there may be files that were not seen. */
+static bool is_shortage(void)
+{
+    return errno == EMFILE || errno == ENFILE;
+}
+
+void clients_scan(const struct clients_host *host, struct round *round)
 {
     static struct leftover l;
-    DIR *dir = fdopendir(dup(directory));
-    if (dir == NULL)
+    int directory = dup(host->directory);
+    DIR *dir = directory >= 0 ? fdopendir(directory) : NULL;
+    if (dir == NULL) {
+        round->overflow = true;
+        if (directory >= 0)
+            close(directory);
         return;
+    }
     rewinddir(dir);
     for (struct dirent *e; (e = readdir(dir)) != NULL;) {
         struct stat is;
@@ -118,11 +154,13 @@ void clients_scan(int directory, const struct exporter_ops *exporter, struct rou
             break;
         }
         int fd = leftover_open_file(directory, e->d_name, &is);
-        if (fd < 0)
+        if (fd < 0) {
+            round->overflow |= is_shortage();
             continue;
+        }
         memset(&l, 0, sizeof l);
         l.fd = fd;
-        if (!take(&l, e->d_name, is.st_ino, exporter, round))
+        if (!take(&l, e->d_name, is.st_ino, host, round))
             close(fd);
     }
     closedir(dir);
@@ -165,7 +203,7 @@ static bool read_data(const struct client *c, unsigned index, uint32_t tail, uin
 }
 
 /* Hands over records of one ring, `room` at most. False: the exporter takes no more. */
-static bool feed_ring(const struct client *c, unsigned index, const struct exporter_ops *exporter,
+static bool feed_ring(struct client *c, unsigned index, const struct exporter_ops *exporter,
                       int64_t real_minus_mono_ns, unsigned *room)
 {
     struct ring ring;
@@ -186,13 +224,14 @@ static bool feed_ring(const struct client *c, unsigned index, const struct expor
         at = next;
     }
     bool nonsense = !sound || (r == NULL && *room > 0 && next != used);
+    c->corrupt += nonsense;
     tails[index] = nonsense || (r == NULL && *room > 0) ? head : tail + at;
     moved[index] = tails[index] != tail;
     return !full;
 }
 
 /* True: something was taken out of rings; *more: not all. */
-static bool feed(const struct client *c, const struct exporter_ops *exporter, unsigned *handed,
+static bool feed(struct client *c, const struct exporter_ops *exporter, unsigned *handed,
                  bool *more)
 {
     bool any = false, full = false;
@@ -211,15 +250,19 @@ static bool feed(const struct client *c, const struct exporter_ops *exporter, un
     return any;
 }
 
-/* What feed() took is done with: the rings have room again. */
-static void acknowledge(const struct client *c)
+/* What feed() took is done with: the rings have room again. 0, or an errno: of some it cannot be said,
+ * and they would be sent again and again. */
+static int acknowledge(const struct client *c)
 {
+    int error = 0;
     for (unsigned i = 0; i < RING_COUNT; i++) {
         off_t at = (off_t)(SPOOL_RINGS_AT + (uint64_t)i * SPOOL_RING_BYTES);
-        if (moved[i] &&
-            pwrite(c->fd, &tails[i], sizeof tails[i], at + (off_t)offsetof(struct ring, tail)) < 0)
-            return;
+        errno = 0;
+        if (moved[i] && pwrite(c->fd, &tails[i], sizeof tails[i],
+                               at + (off_t)offsetof(struct ring, tail)) != sizeof tails[i])
+            error = errno != 0 ? errno : EIO;
     }
+    return error;
 }
 
 static bool has_records(const struct client *c)
@@ -258,6 +301,24 @@ static void count(const struct client *c, const struct sums *before, const struc
         return;
 }
 
+/* Puts them into h->drops: the program's own reasons and ours. */
+static uint64_t settle(const struct client *c, struct spool_header *h)
+{
+    struct ring ring;
+    uint64_t made = 0, done = h->delivered + h->rejected;
+    for (unsigned i = 0; i < RING_COUNT; i++)
+        made += read_ring(c, i, &ring) ? ring.made : 0;
+    uint64_t rest = made > done ? made - done : 0;
+    if (c->given_up)
+        h->drops[DROP_SPOOLED] += rest;
+    else if (c->corrupt > 0)
+        h->drops[DROP_CORRUPT] += rest > 0 ? rest : c->corrupt;
+    made += h->drops[DROP_RING_FULL] + h->drops[DROP_NO_RING] + h->drops[DROP_REENTRANT] +
+            h->drops[DROP_TABLE_FULL];
+    h->drops[DROP_REJECTED] += h->rejected;
+    return made;
+}
+
 /* The line that a program with a worker of its own writes itself (shim/worker_report.c). */
 static void tell(const struct client *c, tell_function *say)
 {
@@ -267,17 +328,12 @@ static void tell(const struct client *c, tell_function *say)
 #undef X
     };
     struct spool_header h;
-    struct ring ring;
-    uint64_t made = 0, dropped = 0;
+    uint64_t dropped = 0;
     char reasons[256] = "";
     size_t len = 0;
     if (pread(c->fd, &h, sizeof h, 0) != sizeof h)
         return;
-    for (unsigned i = 0; i < RING_COUNT; i++)
-        made += read_ring(c, i, &ring) ? ring.made : 0;
-    made += h.drops[DROP_RING_FULL] + h.drops[DROP_NO_RING] + h.drops[DROP_REENTRANT] +
-            h.drops[DROP_TABLE_FULL];
-    h.drops[DROP_REJECTED] += h.rejected;
+    uint64_t made = settle(c, &h);
     for (int i = 0; i < DROP_COUNT; i++) {
         dropped += h.drops[i];
         if (h.drops[i] != 0 && len < sizeof reasons)
@@ -309,55 +365,80 @@ static bool has_ended(struct client *c, struct round *round)
 }
 
 /* One batch of one program. True: there is more that shall not wait for more. */
-static bool send_some(struct client *c, bool ended, const struct exporter_ops *exporter,
+static bool send_some(struct client *c, bool ended, const struct clients_host *host,
                       struct round *round)
 {
     static struct leftover l;
+    const struct exporter_ops *exporter = host->exporter;
     struct sums before = sums_now();
     unsigned handed = 0;
     bool more = false;
     if (!leftover_open(&l, c->fd)) {
-        forget(c);
+        give_up(c, host, "was overwritten");
+        return false;
+    }
+    if (!exporter->adopt(l.identity, l.identity_bytes)) {
+        give_up(c, host, "is refused by the exporter");
         return false;
     }
     exporter_host_take_in_hand(&l);
-    bool any = exporter->adopt(l.identity, l.identity_bytes) && feed(c, exporter, &handed, &more);
+    bool any = feed(c, exporter, &handed, &more);
     if (any && handed > 0)
         exporter_host_wait(exporter);
     exporter_host_take_in_hand(NULL);
     struct sums after = sums_now();
     bool failed = after.failed != before.failed;
     if (any && !failed) {
-        acknowledge(c);
+        int error = acknowledge(c);
         count(c, &before, &after);
+        if (error != 0)
+            give_up(c, host, "cannot be written to (%s)", strerrordesc_np(error));
     }
     round->failed |= failed;
     round->sent |= any && !failed;
     return any && !failed && (more || ended);
 }
 
-static void finish(struct client *c, int directory, tell_function *say)
+static void finish(struct client *c, const struct clients_host *host)
 {
-    tell(c, say);
-    unlinkat(directory, c->name, 0);
+    tell(c, host->tell);
+    unlinkat(host->directory, c->name, 0);
     forget(c);
 }
 
-static bool send_client(struct client *c, int directory, const struct exporter_ops *exporter,
-                        tell_function *say, struct round *round)
+/* One that was given up: a leftover when its process is gone. Its place is kept until the file is gone,
+ * too, so that it is not taken for a new one. */
+static void leave(struct client *c, const struct clients_host *host, struct round *round)
 {
-    bool ended = has_ended(c, round);
-    bool more = !c->done && has_records(c) && send_some(c, ended, exporter, round);
-    if (ended && !c->done && !has_records(c))
-        finish(c, directory, say);
-    return more && !c->done;
+    bool foreign;
+    struct stat is;
+    if (!c->left && !owner_is_alive(&c->header, getpid(), &foreign)) {
+        if (end_of(c->fd) != SPOOL_GOES_ON)
+            tell(c, host->tell);
+        c->left = flock(c->fd, LOCK_UN) == 0;
+        round->deaths = true;
+    }
+    if (c->left && (fstat(c->fd, &is) != 0 || is.st_nlink == 0))
+        forget(c);
 }
 
-void clients_send(int directory, const struct exporter_ops *exporter, tell_function *say,
-                  struct round *round)
+static bool send_client(struct client *c, const struct clients_host *host, struct round *round)
+{
+    if (c->given_up) {
+        leave(c, host, round);
+        return false;
+    }
+    bool ended = has_ended(c, round);
+    bool more = !c->done && has_records(c) && send_some(c, ended, host, round);
+    if (ended && !c->done && !c->given_up && !has_records(c))
+        finish(c, host);
+    return more && !c->done && !c->given_up;
+}
+
+void clients_send(const struct clients_host *host, struct round *round)
 {
     for (unsigned i = 0; i < nr_clients && !round->failed; i++)
         if (!clients[i]->done)
-            round->more |= send_client(clients[i], directory, exporter, say, round);
+            round->more |= send_client(clients[i], host, round);
     remove_done();
 }

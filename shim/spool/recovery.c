@@ -37,8 +37,16 @@ static struct {
     uint64_t own_since_boot_ns; /* 0: none of this process's number is its own */
 } now = { .directory = -1 };
 
+/* Files that are sent and still there: they could not be removed. The newest of them. */
+#define SENT_MAX 64u
+static struct {
+    ino_t inodes[SENT_MAX];
+    unsigned nr;
+} sent;
+
 void recovery_fork_child(void)
 {
+    memset(&sent, 0, sizeof sent);
     memset(&now, 0, sizeof now);
     now.directory = -1;
     memset(&recovery_totals, 0, sizeof recovery_totals);
@@ -46,6 +54,22 @@ void recovery_fork_child(void)
 }
 
 /* ---- one candidate ---- */
+
+/* All of it is sent, but its name cannot be taken away: never again by us. */
+static void remember_sent(int fd)
+{
+    struct stat is;
+    if (fstat(fd, &is) == 0)
+        sent.inodes[sent.nr++ % SENT_MAX] = is.st_ino;
+}
+
+static bool was_sent(ino_t inode)
+{
+    for (unsigned i = 0; i < sent.nr && i < SENT_MAX; i++)
+        if (sent.inodes[i] == inode)
+            return true;
+    return false;
+}
 
 /* What a look at a file says. */
 enum look {
@@ -78,7 +102,7 @@ static enum look look_at(int directory, const char *name, uint64_t destination, 
     int fd = leftover_open_file(directory, name, is);
     if (fd < 0)
         return LOOK_NONE;
-    if (is->st_ino == now.own) {
+    if (is->st_ino == now.own || was_sent(is->st_ino)) {
         close(fd);
         return LOOK_NONE;
     }
@@ -296,8 +320,8 @@ static void close_file(bool remove)
 {
     if (!now.open)
         return;
-    if (remove)
-        unlinkat(now.directory, now.name, 0);
+    if (remove && unlinkat(now.directory, now.name, 0) != 0 && errno != ENOENT)
+        remember_sent(now.file.fd);
     leftover_close(&now.file);
     close(now.file.fd);
     close(now.directory);
@@ -348,8 +372,9 @@ void recovery_spare(ino_t own, uint64_t since_boot_ns)
     now.own_since_boot_ns = since_boot_ns;
 }
 
-/* What was handed over is delivered or refused: it is not to be sent again by anybody. False:
- * it was not, or that cannot be kept: no more of it now. */
+/* What was handed over is delivered or refused: it is not to be sent again by anybody. Where that cannot
+ * be kept (a full or read-only file system, RLIMIT_FSIZE) we go on by what we know ourselves: who ended
+ * here would be followed by one that sends all of it again, and ends here. False: it was not. */
 static bool settle(void)
 {
     if (!now.open || has_failed() > now.failed)
@@ -357,8 +382,10 @@ static bool settle(void)
     if (now.handed == now.file.header.recovered)
         return true;
     now.file.header.recovered = now.handed;
-    return pwrite(now.file.fd, &now.handed, sizeof now.handed,
-                  offsetof(struct spool_header, recovered)) == sizeof now.handed;
+    ssize_t kept = pwrite(now.file.fd, &now.handed, sizeof now.handed,
+                          offsetof(struct spool_header, recovered));
+    (void)kept;
+    return true;
 }
 
 /* The next record that was not sent yet. */

@@ -7,23 +7,10 @@ running: so what a case finds in the collector and in the log is all there will 
 import os
 import re
 
+from exporter_case import PROCESS, STATEMENT, expect, exporters
 from harness import Failure, case
 from http_case import get, nginx, serve, served
 from sqlite_work import PYTHON, SHELL
-
-PROCESS = {"OTEL_SHIM_EXPORTER": "process", "OTEL_SHIM_EXPORTER_IDLE_TIMEOUT": "300", "OTEL_BSP_SCHEDULE_DELAY": "100"}
-# In python: a statement by the language's own module, which makes a span.
-STATEMENT = "import sqlite3; sqlite3.connect(':memory:').execute('select 1').fetchall()\n"
-
-
-def expect(holds, text):
-    if not holds:
-        raise Failure(text)
-
-
-def exporters(run):
-    """The exporter processes that there were, by their number."""
-    return [re.match(r"otelshim\[(\d+)\]", line)[1] for line in run.log_lines if line.endswith("exporter process begins")]
 
 
 def one_exporter(run):
