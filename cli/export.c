@@ -345,8 +345,11 @@ static int export(const char *name)
         return 0;
     own_bell();
     self.exporter = exporter_host_open(log_line);
-    if (self.exporter == NULL)
+    if (self.exporter == NULL) {
+        log_line(LOG_ERROR,
+                 "the exporter process cannot use its exporter object: spans stay in the spool");
         return CLI_FAILED;
+    }
     serve();
     return 0;
 }

@@ -125,10 +125,15 @@ static bool take(struct leftover *l, const char *name, ino_t inode, const struct
     return true;
 }
 
-/* No descriptor is left: when one is, there may be files that were not seen. */
-static bool is_shortage(void)
+/* There may be files that are not seen: they are looked for again. Said once. */
+static void miss_some(const struct clients_host *host, struct round *round)
 {
-    return errno == EMFILE || errno == ENFILE;
+    static bool told;
+    round->overflow = true;
+    if (!told)
+        host->log(LOG_WARN, "no more than %u programs at one time: spans of others wait",
+                  nr_clients);
+    told = true;
 }
 
 void clients_scan(const struct clients_host *host, struct round *round)
@@ -137,7 +142,7 @@ void clients_scan(const struct clients_host *host, struct round *round)
     int directory = dup(host->directory);
     DIR *dir = directory >= 0 ? fdopendir(directory) : NULL;
     if (dir == NULL) {
-        round->overflow = true;
+        miss_some(host, round);
         if (directory >= 0)
             close(directory);
         return;
@@ -150,14 +155,17 @@ void clients_scan(const struct clients_host *host, struct round *round)
             strcmp(e->d_name + len - suffix, SPOOL_SUFFIX) != 0 || is_known(e->d_ino))
             continue;
         if (nr_clients == CLIENTS_MAX) {
-            round->overflow = true;
+            miss_some(host, round);
             break;
         }
+        errno = 0;
         int fd = leftover_open_file(directory, e->d_name, &is);
-        if (fd < 0) {
-            round->overflow |= is_shortage();
-            continue;
+        if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
+            miss_some(host, round);
+            break;
         }
+        if (fd < 0)
+            continue;
         memset(&l, 0, sizeof l);
         l.fd = fd;
         if (!take(&l, e->d_name, is.st_ino, host, round))

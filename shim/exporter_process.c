@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -36,6 +37,8 @@
 /* Bounds: variables for the exporter process, and the bytes of those that are not OTEL_*. */
 #define MAX_VARIABLES (CONFIG_MAX_FOLLOW_VARS + CONFIG_MAX_FILE_REFERENCES + 40)
 #define MAX_TEXT 16384u
+/* What an exporter process needs, besides one for each further program. Measured: 10 by HTTP, with its log. */
+#define EXPORTER_LEAST_DESCRIPTORS 16u
 
 /* What stays as the constructor made it, in forked children, too. */
 UNUSED_AT_START static struct {
@@ -295,6 +298,15 @@ static bool is_relative(const char *path)
     return path != NULL && *path != '/';
 }
 
+/* It runs within our hard limits, and works for others, too. */
+static bool limits_suffice(void)
+{
+    struct rlimit descriptors, file;
+    return syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &descriptors) == 0 &&
+           syscall(SYS_prlimit64, 0, RLIMIT_FSIZE, NULL, &file) == 0 &&
+           descriptors.rlim_max >= EXPORTER_LEAST_DESCRIPTORS && file.rlim_max >= SPOOL_MAX_BYTES;
+}
+
 /* The exporter process runs elsewhere: it can neither write to this program's terminal nor find what
  * is named from its directory. */
 static const char *why_not(const struct spool *spool)
@@ -310,6 +322,8 @@ static const char *why_not(const struct spool *spool)
         return "a path in the configuration is relative";
     if (made.command[0] == '\0')
         return "the command otelshim is not there (OTEL_SHIM_EXPORTER_COMMAND)";
+    if (!limits_suffice())
+        return "this program's hard limits on descriptors or files are too low for it";
     /* Who has no parent becomes this program's child: it would see it end. */
     if (syscall(SYS_getpid) == 1 || syscall(SYS_prctl, PR_GET_CHILD_SUBREAPER, &reaper) != 0 ||
         reaper != 0)

@@ -111,6 +111,8 @@ thread("relative_path", STATEMENTS, {"OTEL_EXPORTER_OTLP_CERTIFICATE": "ca.pem"}
 thread("is_for_the_network", STATEMENTS, {"OTEL_TRACES_EXPORTER": "otlp,otlp_file"}, "this program's own")
 REAPER = "import ctypes; ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)\n" + STATEMENT
 thread("in_a_reaper_of_orphans", ["$PYTHON", "-c", REAPER], {}, "children of others")
+for name, limits in (("of_5_descriptors", {"NOFILE": 5}), ("of_15_descriptors", {"NOFILE": 15}), ("of_small_files", {"FSIZE": 8 << 20})):
+    thread(name, STATEMENTS, {}, "limits on descriptors or files", limits=limits)
 
 
 # ---------------------------------------------------------------- many programs, and exporters that are killed
