@@ -122,7 +122,7 @@ $(addprefix $(BUILD)/obj/shim/conn/,conn.o exchange.o exchange_attrs.o pool.o st
 $(addprefix $(BUILD)/obj/shim/context/,request.o carried.o) \
 $(addprefix $(BUILD)/obj/shim/conn/,exchange_context.o peer.o) $(addprefix $(BUILD)/obj/shim/proto/,http_attrs.o routes.o) \
 $(addprefix $(BUILD)/obj/shim/,open_mark.o ring.o worker_thread.o spool/journal.o) \
-$(addprefix $(BUILD)/obj/exporter/,main.o batch.o record.o otlp/protobuf.o otlp/span.o transport/delivery.o) \
+$(addprefix $(BUILD)/obj/exporter/,main.o batch.o record.o otlp/protobuf.o otlp/shape.o otlp/span.o transport/delivery.o) \
 $(addprefix $(BUILD)/obj/shim/proto/http1,.o _body.o _fields.o _scan.o _whole.o) \
 $(BUILD)/obj/shim/hooks/sqlite.o: \
     ALL_CFLAGS += -fomit-frame-pointer

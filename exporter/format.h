@@ -40,6 +40,10 @@ struct format {
     void (*close)(void *self);
     /* Encodes a span into `out`, which has room for span_max_bytes. Returns its bytes. */
     size_t (*span)(void *self, const struct span_view *view, unsigned char *out);
+    /* The same of a record that is like one before it, without a view. 0: it is like none. NULL:
+     * never. */
+    size_t (*alike)(void *self, const struct record *record, int64_t real_minus_mono_ns,
+                    unsigned char *out);
     /* A request of `nr_spans`; its bytes live until the next one. False: no memory. */
     bool (*request)(void *self, const struct encoded_span *spans, unsigned nr_spans,
                     struct body *out);

@@ -71,6 +71,14 @@ static int exporter_open(const struct config *c, const struct exporter_host *hos
     return exporter.nr_sinks ? 0 : -1;
 }
 
+/* A span that the only sink has without a view of it. */
+static bool accept_alike(const struct record *record, int64_t real_minus_mono_ns)
+{
+    const struct sink_ops *sink = exporter.sinks[0].ops;
+    return sink_is_alone() && sink->accept_alike != NULL &&
+           sink->accept_alike(exporter.sinks[0].self, record, real_minus_mono_ns);
+}
+
 static bool accept_from(enum span_source source, const struct record *record,
                         int64_t real_minus_mono_ns)
 {
@@ -79,6 +87,8 @@ static bool accept_from(enum span_source source, const struct record *record,
     for (unsigned i = 0; i < exporter.nr_sinks; i++)
         if (!exporter.sinks[i].ops->ready(exporter.sinks[i].self))
             return false;
+    if (source == SOURCE_OWN && accept_alike(record, real_minus_mono_ns))
+        return true;
     if (!span_view_of(record, real_minus_mono_ns, &exporter.view)) {
         if (source == SOURCE_OWN)
             exporter.host->drop(DROP_REJECTED, 1);

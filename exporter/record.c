@@ -234,6 +234,19 @@ static void take_named(struct span_view *view, struct field_view field)
     put_named(view, &field);
 }
 
+/* A text of ASCII within the limit, or an integer. */
+static inline bool is_plain(const struct field_view *field)
+{
+    if (field->type == FIELD_STRING)
+        return field->len <= limits.value_chars && utf8_is_ascii(field->data, field->len);
+    return field->type == FIELD_INT && field->len == sizeof(int64_t);
+}
+
+bool span_view_keeps(const struct field_view *attribute)
+{
+    return is_plain(attribute);
+}
+
 /*
  * Keys that were seen: slots[key] is the attribute's place plus one, 0 while it was not.
  * What nearly all attributes are: a text of ASCII or a number, its key the first of its kind.
@@ -245,12 +258,8 @@ static inline bool take_plain(struct span_view *view, struct field_view field,
     unsigned nr = view->nr_attributes;
     if (field.key - 1u >= ATTR_COUNT - 1u || slots[field.key] != 0 || nr == limits.attributes)
         return false;
-    if (field.type == FIELD_STRING) {
-        if (field.len > limits.value_chars || !utf8_is_ascii(field.data, field.len))
-            return false;
-    } else if (field.type != FIELD_INT || field.len != sizeof(int64_t)) {
+    if (!is_plain(&field))
         return false;
-    }
     view->attributes[nr] = field;
     slots[field.key] = (uint8_t)(nr + 1);
     view->nr_attributes = nr + 1;
@@ -510,10 +519,9 @@ bool span_view_of(const struct record *record, int64_t real_minus_mono_ns, struc
     clear_bytes(view, offsetof(struct span_view, attributes));
     view->record = record;
     view->dropped_attributes = record->dropped_attributes;
-    view->start_unix_ns = record->start_mono_ns + (uint64_t)real_minus_mono_ns;
-    view->end_unix_ns = record->end_mono_ns + (uint64_t)real_minus_mono_ns;
-    if (record->end_mono_ns < record->start_mono_ns)
-        view->end_unix_ns = view->start_unix_ns;
+    struct span_times times = span_times(record, real_minus_mono_ns);
+    view->start_unix_ns = times.start_unix_ns;
+    view->end_unix_ns = times.end_unix_ns;
 
     uint8_t slots[ATTR_COUNT] = { 0 };
     struct field_view field;

@@ -18,6 +18,9 @@ struct sink_ops {
     /* Whether there is room for one more span; then accept cannot fail. */
     bool (*ready)(void *self);
     void (*accept)(void *self, const struct span_view *view);
+    /* The same, without a view, of a record of this process that is like one before it. False: it
+     * is like none. NULL: the sink needs the view. */
+    bool (*accept_alike)(void *self, const struct record *record, int64_t real_minus_mono_ns);
     uint64_t (*run)(void *self, uint64_t now_mono_ns, bool flush); /* when to be called again */
     uint64_t (*pending)(void *self);
     bool (*in_flight)(void *self);

@@ -67,6 +67,20 @@ bool record_is_span(const struct record *record);
  */
 bool span_view_of(const struct record *record, int64_t real_minus_mono_ns, struct span_view *view);
 
+/* Whether a text or an integer is taken as it is, wherever there is room for an attribute. */
+bool span_view_keeps(const struct field_view *attribute);
+
+/* The times of a span: it never ends before it starts. */
+struct span_times {
+    uint64_t start_unix_ns, end_unix_ns;
+};
+static inline struct span_times span_times(const struct record *record, int64_t real_minus_mono_ns)
+{
+    uint64_t start = record->start_mono_ns, end = record->end_mono_ns;
+    uint64_t offset = (uint64_t)real_minus_mono_ns;
+    return (struct span_times){ start + offset, (end < start ? start : end) + offset };
+}
+
 /* OTLP's Span.kind (never 0), Status.code, Span.flags and Link.flags. */
 uint8_t span_view_kind(const struct span_view *view);
 enum status_code { STATUS_UNSET = 0, STATUS_OK = 1, STATUS_ERROR = 2 };

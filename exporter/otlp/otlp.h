@@ -26,6 +26,24 @@ size_t otlp_encode_span(const struct span_view *view,
                         unsigned char out[static OTLP_SPAN_MAX_BYTES]);
 
 /*
+ * Spans that are like one before them (shape.c), of one process and its limits. Zeroed to
+ * begin with. Bound: one more than OTLP_SHAPES pieces of 2 KB, each allocated once.
+ */
+#define OTLP_SHAPE_BITS 4u
+#define OTLP_SHAPES (1u << OTLP_SHAPE_BITS)
+struct shape;
+struct otlp_shapes {
+    struct shape *places[OTLP_SHAPES], *spare;
+};
+/* Encodes a record without a view of it. Returns its bytes; 0: it is like none, or no span. */
+size_t otlp_encode_alike(struct otlp_shapes *shapes, const struct record *record,
+                         int64_t real_minus_mono_ns, unsigned char out[static OTLP_SPAN_MAX_BYTES]);
+/* What otlp_encode_span has made of a view: the next ones may be like it. */
+void otlp_learn_shape(struct otlp_shapes *shapes, const struct span_view *view,
+                      const unsigned char *span, size_t span_bytes);
+void otlp_forget_shapes(struct otlp_shapes *shapes);
+
+/*
  * Bound: one span as JSON. What grows most is a list of empty texts: two bytes of
  * a record become `{"stringValue":""},`; around each attribute, event and link stand
  * its members' names.

@@ -27,6 +27,7 @@ struct protobuf_encoder {
     ProtobufCBinaryData scopes[FORMAT_MAX_SCOPES]; /* packed at first use, data NULL before */
     struct scope_groups groups;                    /* of the batch in `sorted` */
     struct request_buffer buffer;
+    struct otlp_shapes shapes;
     struct encoded_span sorted[]; /* max_spans, by scope */
 };
 
@@ -171,13 +172,24 @@ static void protobuf_close(void *self)
         free(encoder->scopes[i].data);
     free(encoder->resource.data);
     free(encoder->buffer.memory);
+    otlp_forget_shapes(&encoder->shapes);
     free(encoder);
 }
 
 static size_t protobuf_span(void *self, const struct span_view *view, unsigned char *out)
 {
-    (void)self;
-    return otlp_encode_span(view, out);
+    struct protobuf_encoder *encoder = self;
+    size_t bytes = otlp_encode_span(view, out);
+    if (view->source == SOURCE_OWN)
+        otlp_learn_shape(&encoder->shapes, view, out, bytes);
+    return bytes;
+}
+
+static size_t protobuf_alike(void *self, const struct record *record, int64_t real_minus_mono_ns,
+                             unsigned char *out)
+{
+    struct protobuf_encoder *encoder = self;
+    return otlp_encode_alike(&encoder->shapes, record, real_minus_mono_ns, out);
 }
 
 /* ---- a request ---- */
@@ -274,6 +286,7 @@ const struct format otlp_protobuf = {
     .open = protobuf_open,
     .close = protobuf_close,
     .span = protobuf_span,
+    .alike = protobuf_alike,
     .request = protobuf_request,
     .response = otlp_decode_response,
 };

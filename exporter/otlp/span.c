@@ -14,7 +14,7 @@
 
 #include "mem/copy_text.h"
 #include "otlp.h"
-#include "wire.h"
+#include "span_parts.h"
 
 #define X(id, text) static_assert(sizeof(text) - 1 <= OTLP_MAX_KEY, "OTLP_MAX_KEY: " text);
 SEMCONV_ATTRIBUTES(X)
@@ -41,34 +41,11 @@ static_assert(OTLP_SLACK >= sizeof keys[0], "what is written over may lie at the
 /* A text up to this makes no length of two bytes in a KeyValue of ours. */
 #define SHORT_TEXT (0x7Fu - KEY_BYTES - 2u - 2u)
 
-/* An id: `len` is known to the compiler. */
-static inline unsigned char *put_id(unsigned char *at, unsigned char tag, const void *id,
-                                    unsigned char len)
-{
-    at[0] = tag;
-    at[1] = len;
-    memcpy(at + 2, id, len);
-    return at + 2 + len;
-}
-
 static unsigned char *put_plain(unsigned char *at, struct text text)
 {
     if (text.len > 0) /* an empty text may be NULL */
         memcpy(at, text.data, text.len);
     return at + text.len;
-}
-
-static unsigned char *put_text(unsigned char *at, unsigned char tag, struct text text)
-{
-    return text.len ? put_bytes(at, tag, text.data, text.len) : at;
-}
-
-static unsigned char *put_fixed64(unsigned char *at, unsigned char tag, uint64_t v)
-{
-    *at++ = tag;
-    v = htole64(v);
-    memcpy(at, &v, sizeof v);
-    return at + sizeof v;
 }
 
 static unsigned char *put_little32(unsigned char *at, uint32_t v)
@@ -194,6 +171,11 @@ static unsigned char *put_attribute(unsigned char *at, unsigned char tag,
     return end;
 }
 
+unsigned char *otlp_put_attribute(unsigned char *at, const struct field_view *field)
+{
+    return put_attribute(at, TAG(9, LENGTH), field);
+}
+
 static unsigned char *put_event(unsigned char *at, const struct event_view *event)
 {
     struct text name = event->name;
@@ -236,18 +218,12 @@ static unsigned char *put_status(unsigned char *at, const struct span_view *view
 
 size_t otlp_encode_span(const struct span_view *view, unsigned char out[static OTLP_SPAN_MAX_BYTES])
 {
-    const struct record *record = view->record;
     unsigned char *at = out;
-    at = put_id(at, TAG(1, LENGTH), record->trace_id, 16);
-    at = put_id(at, TAG(2, LENGTH), record->span_id, 8);
-    at = put_text(at, TAG(3, LENGTH), view->tracestate);
-    if (record->flags & RECORD_HAS_PARENT)
-        at = put_id(at, TAG(4, LENGTH), record->parent_span_id, 8);
+    at = put_ids(at, view->record, view->tracestate);
     at = put_text(at, TAG(5, LENGTH), view->name);
     *at++ = TAG(6, VARINT);
     *at++ = span_view_kind(view);
-    at = put_fixed64(at, TAG(7, FIXED64), view->start_unix_ns);
-    at = put_fixed64(at, TAG(8, FIXED64), view->end_unix_ns);
+    at = put_times(at, (struct span_times){ view->start_unix_ns, view->end_unix_ns });
     const struct field_view *attribute = view->attributes, *last = attribute + view->nr_attributes;
     for (; attribute < last; attribute++)
         at = put_attribute(at, TAG(9, LENGTH), attribute);

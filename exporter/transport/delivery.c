@@ -33,17 +33,33 @@ static bool delivery_ready(void *self)
     return batch_reserve(&d->queue) != NULL;
 }
 
+static unsigned scope_of(const struct record *record)
+{
+    return record->scope < FORMAT_MAX_SCOPES ? record->scope : FORMAT_MAX_SCOPES - 1;
+}
+
 static void delivery_accept(void *self, const struct span_view *view)
 {
     struct delivery *d = self;
-    unsigned scope = view->record->scope;
     unsigned char *out = batch_reserve(&d->queue);
-    if (scope >= FORMAT_MAX_SCOPES)
-        scope = FORMAT_MAX_SCOPES - 1;
     size_t bytes = d->format->span(d->encoders[view->source], view, out);
     /* A recovered record's clock may be that of another boot: it waits no longer than ours. */
     uint64_t ended_ns = view->source == SOURCE_OWN ? view->record->end_mono_ns : 0;
-    batch_commit(&d->queue, scope, view->source, bytes, ended_ns);
+    batch_commit(&d->queue, scope_of(view->record), view->source, bytes, ended_ns);
+}
+
+static bool delivery_accept_alike(void *self, const struct record *record,
+                                  int64_t real_minus_mono_ns)
+{
+    struct delivery *d = self;
+    if (d->format->alike == NULL)
+        return false;
+    size_t bytes = d->format->alike(d->encoders[SOURCE_OWN], record, real_minus_mono_ns,
+                                    batch_reserve(&d->queue));
+    if (bytes == 0)
+        return false;
+    batch_commit(&d->queue, scope_of(record), SOURCE_OWN, bytes, record->end_mono_ns);
+    return true;
 }
 
 static struct exporter_account *account_of_batch(const struct delivery *d)
@@ -259,6 +275,7 @@ static unsigned delivery_fds(void *self, struct pollfd *fds, unsigned max)
 static const struct sink_ops delivery_ops = {
     .ready = delivery_ready,
     .accept = delivery_accept,
+    .accept_alike = delivery_accept_alike,
     .run = delivery_run,
     .pending = delivery_pending,
     .in_flight = delivery_in_flight,
