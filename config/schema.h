@@ -149,7 +149,7 @@
     VAR("OTEL_SHIM_LOG_FILE", PATH, log_file, NONE, "", \
         "File that otelshim's own log is appended to, instead of stderr") \
     VAR("OTEL_LOG_LEVEL", CHOICE, log_level, LOG_LEVEL, "info", \
-        "How much otelshim says about itself; set, failures to export show on stderr, too") \
+        "How much otelshim says about itself; set, a collector that takes no spans is told of on stderr, too") \
     VAR("OTEL_SDK_DISABLED", BOOL, disabled, NONE, "false", "No telemetry at all") \
     VAR("OTEL_EXPERIMENTAL_CONFIG_FILE", PATH, config_file, NONE, "", \
         "Read where OTEL_CONFIG_FILE is not set") \

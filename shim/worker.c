@@ -371,6 +371,8 @@ static void wait_for_flush(uint32_t ticket)
         uint64_t stalled = now - moved_at;
         if (stalled >= STALL_NS && atomic_load(&worker.on_network)) {
             atomic_store(&worker.stalled_at, seen);
+            diag_log(LOG_WARN, "no answer from where spans go: the program does not wait for it; "
+                               "they are kept for later, or dropped");
             break;
         }
         uint64_t ns = stalled < STALL_NS ? STALL_NS - stalled : STALL_NS / 10;

@@ -126,19 +126,24 @@ static void give_up(struct delivery *d, const struct answer *answer)
     drop_batch(d, kept ? DROP_SPOOLED : DROP_RETRIES);
 }
 
-/* The attempt failed in a way that may pass. */
+#define HINT " (otelshim check --connect says more)"
+
+/* The attempt failed in a way that may pass. The first of an outage is told as loudly as what is lost by
+ * it: a program may be over before that shows. */
 static void fail_attempt(struct delivery *d, uint64_t now_ns, const struct answer *answer)
 {
     uint64_t delay_ms = retry_delay_ms(d->attempts, answer->retry_after_ms, next_random(d, now_ns));
     d->retry_at_ns = later(now_ns, delay_ms * NS_PER_MS);
     d->wait_was_asked_for = answer->retry_after_ms != RETRY_AFTER_NONE;
+    bool outage_begins = !d->failing;
     d->failing = true;
     if (d->attempts == RETRY_MAX_ATTEMPTS || d->retry_at_ns >= d->deadline_ns) {
         give_up(d, answer);
         return;
     }
-    d->host->log(LOG_DEBUG, "export attempt %u failed: %s; next one in %llu ms", d->attempts,
-                 answer->why, (unsigned long long)delay_ms);
+    d->host->log(outage_begins ? LOG_WARN : LOG_DEBUG,
+                 "export attempt %u failed: %s; next one in %llu ms%s", d->attempts, answer->why,
+                 (unsigned long long)delay_ms, outage_begins && d->answers ? HINT : "");
     d->state = DELIVERY_WAITING;
 }
 

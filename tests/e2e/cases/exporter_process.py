@@ -189,6 +189,7 @@ def kills_lose_nothing(run):
 
 
 case("exporter_process_kill_9_loses_nothing", ["$PYTHON", "-c", KILLED], golden=None, preload=False, lost=None, orphans=True,
+     log_any=["export attempt 1 failed: status 503"],
      twice=True, run_ids=1000, env={"PROGRAMS": "$PROGRAMS"}, sanitized=False, timeout=90, slack=60.0, check=kills_lose_nothing,
      shim_env=PROCESS | {"OTEL_SHIM_SPOOL_DIR": "$TMP/spool", "SPOOL_PRELOAD": "$SHIM", "OTEL_SHIM_EXPORTER_IDLE_TIMEOUT": "1000"},
      # A kill meets a request under way, or one that is to be tried again.
@@ -220,6 +221,7 @@ process("forked_children_have_files_of_their_own", ["$PYTHON", "-c", FORKS], gol
 
 # ---------------------------------------------------------------- a collector that is away
 process("collector_comes_back", ["$PYTHON", "-c", STATEMENT], golden=None, sink="status:503:1;status:503:1;ok",
+        log=["export attempt 1 failed: status 503"],
         check=lambda run: expect(len(run.spans) == 2 and any("attempt 2 failed" in line for line in run.log_lines), f"{len(run.spans)} spans"))
 REAPS = "import os, time\npid = os.fork()\nif pid == 0:\n    " + STATEMENT.replace("\n", "; ") + "os.kill(os.getpid(), 9)\n" + """
 os.waitpid(pid, 0)

@@ -2,6 +2,8 @@
 Policy: exporters that are allowed, what must be set before a process tells anything, which
 programs are traced where all are preloaded, and profiles.
 """
+import re
+
 from harness import Failure, case
 
 LOOKUP = ["$PROGRAMS/exit_in_flight"]
@@ -98,5 +100,17 @@ case("policy_profile_prod_samples", MANY, golden=None, shim_env=PROD, check=rece
 case("policy_profile_sets_only_what_is_not_set", MANY, golden=None, check=received(200, 200),
      shim_env={**PROD, "OTEL_TRACES_SAMPLER": "traceidratio"})
 case("policy_profile_ci_tells_of_every_process", ["true"], golden="true_alone", shim_env={"OTEL_SHIM_PROFILE": "ci"})
+
+
+def refusal_on_stderr(run):
+    """Without the profile it is silent: silent_without_a_collector."""
+    if (run.shim.code, run.shim.out) != (run.bare.code, run.bare.out):
+        raise Failure(f"differs: {run.shim.code} {run.shim.out!r}")
+    if not re.fullmatch(rb"(otelshim\[\d+\]: [^\n]*\n)+", run.shim.err) or b"refused" not in run.shim.err:
+        raise Failure(f"stderr: {run.shim.err!r}")
+
+
+case("policy_profile_dev_shows_what_fails", LOOKUP, golden=None, lost=None, sink="refused", compare=False,
+     shim_env={"OTEL_SHIM_PROFILE": "dev", "OTEL_SHIM_LOG_FILE": None, "OTEL_LOG_LEVEL": None}, check=refusal_on_stderr)
 case("policy_profile_unknown", LOOKUP, shim_env={"OTEL_SHIM_PROFILE": "lab"}, **TREE,
      log=['OTEL_SHIM_PROFILE="lab" is not known; using none'])

@@ -113,11 +113,14 @@ recover("spool_directory_is_noexec", "mkdir -m 700 $$S; mount -t tmpfs -o noexec
 
 # ---------------------------------------------------------------- what could not be sent
 
+BUSY = {"sink": "status:503:20;ok", "log": ["export attempt 1 failed: status 503"]}
+
+
 # The collector is busy for the first process, which does not wait at its end, and has time for the next one.
 def two(name, env, check, between="", **options):
     one = "LD_PRELOAD=$$SPOOL_PRELOAD $PROGRAMS/exit_in_flight"
     case(name, ["sh", "-c", f"{one}; {between} {one}"], golden=None, preload=False, lost=None, expect_drops=True,
-         run_ids=2, sink="status:503:20;ok", check=check, shim_env=SPOOL | env, slack=6.0, **options)
+         run_ids=2, check=check, shim_env=SPOOL | env, slack=6.0, **BUSY, **options)
 
 
 def received(processes):
@@ -183,11 +186,11 @@ RECOVER = "[ -z \"$$SPOOL_PRELOAD\" ] || LD_PRELOAD= $OTELSHIM recover >/dev/nul
 cut_off("spool_open_spans_end_with_the_crash", "program", 11, PROCESS + WORK, "_OTHER", RECOVER)
 cut_off("spool_open_requests_end_with_the_crash", "server", 9, REQUESTS + WORK, "_OTHER", RECOVER)
 # What the collector was busy for is recovered, and of the spans that the exec left open nothing is told.
-cut_off("spool_exec_cuts_nothing_off", "server", "exec", [], "_OTHER", RECOVER, sink="status:503:20;ok", expect_drops=True)
+cut_off("spool_exec_cuts_nothing_off", "server", "exec", [], "_OTHER", RECOVER, expect_drops=True, **BUSY)
 cut_off("spool_open_spans_end_beside_an_exporter_process", "program", 9, PROCESS + WORK, "_OTHER", f"sleep 2; {RECOVER}",
         env={"OTEL_SHIM_EXPORTER": "process", "OTEL_SHIM_EXPORTER_IDLE_TIMEOUT": "300"})
 # The collector is busy at its end: what it leaves is sent later, and is no crash.
-cut_off("spool_orderly_end_cuts_nothing_off", "program", "", [], "_OTHER", RECOVER, sink="status:503:20;ok", expect_drops=True)
+cut_off("spool_orderly_end_cuts_nothing_off", "program", "", [], "_OTHER", RECOVER, expect_drops=True, **BUSY)
 
 
 # ---------------------------------------------------------------- the parent that reaps it
@@ -236,15 +239,14 @@ def has(spans, **names):
 for how in ("sys_exit", "raw_exit", "exit_group", "abort", "segv", "term", "kill"):
     then_recovered(f"spool_end_by_{how}_is_recovered", f"$PROGRAMS/endings {how}", has(2, dns_lookup=1, endings=1))
 for how in ("strict", "filter", "tsync"):
-    then_recovered(f"spool_keeps_what_was_before_{how}", f"$PROGRAMS/sandboxed {how}", has(11), sink="status:503:20;ok")
-BUSY = "status:503:20;ok"
+    then_recovered(f"spool_keeps_what_was_before_{how}", f"$PROGRAMS/sandboxed {how}", has(11), **BUSY)
 then_recovered("spool_goes_through_a_chain_of_execs", "OTEL_SHIM_PROCESS_SPAN=always $PROGRAMS/exec_chain 3", has(4), run_ids=4,
-               sink="status:503:20;" * 4 + "ok")
+               sink="status:503:20;" * 4 + "ok", log=BUSY["log"] * 4)
 then_recovered("spool_behind_a_chroot", "$PROGRAMS/confine chroot", has(3, dns_lookup=2), skip=lambda: os.getuid() and "needs root")
-then_recovered("spool_behind_a_chroot_when_the_collector_is_busy", "$PROGRAMS/confine chroot", has(3, dns_lookup=2), sink=BUSY,
+then_recovered("spool_behind_a_chroot_when_the_collector_is_busy", "$PROGRAMS/confine chroot", has(3, dns_lookup=2), **BUSY,
                skip=lambda: os.getuid() and "needs root")
 for how in ("userns", "netns"):
-    then_recovered(f"spool_behind_{how}_when_the_collector_is_busy", f"$PROGRAMS/confine {how}", has(3, dns_lookup=2), sink=BUSY,
+    then_recovered(f"spool_behind_{how}_when_the_collector_is_busy", f"$PROGRAMS/confine {how}", has(3, dns_lookup=2), **BUSY,
                    skip=lambda: cannot_unshare("-U"))
 
 # A container without /dev/shm: the directory in /tmp, here an empty one of its own.
