@@ -53,7 +53,8 @@ CHECK_SRC := $(wildcard config/*.c) $(addprefix shim/,sdk/sampler.c sdk/rules.c 
 SPOOL_SRC := $(addprefix shim/spool/,directory.c leftover.c cut_off.c liveness.c place.c recovery.c) shim/sdk/process_names.c
 CLI_OBJ  := $(call obj,$(CLI_SRC) $(TREE_SRC) $(CHECK_SRC) $(SPOOL_SRC))
 # Units link what they use out of an archive; hooks would replace the test's own libc.
-UNIT_OBJ := $(filter-out $(BUILD)/obj/shim/hooks/% $(SHIM_ASM:%.S=$(BUILD)/obj/%.o) $(BUILD)/obj/shim/init.o $(BUILD)/obj/shim/registry.o,$(SHIM_OBJ))
+UNIT_OBJ := $(filter-out $(BUILD)/obj/shim/hooks/% $(SHIM_ASM:%.S=$(BUILD)/obj/%.o) $(BUILD)/obj/shim/init.o $(BUILD)/obj/shim/registry.o,$(SHIM_OBJ)) \
+    $(addprefix $(BUILD)/obj/cli/,export_clients.o export_client_identity.o)
 
 # A sanitizer's options travel inside the objects: programs may clear their environment.
 ifneq ($(findstring address,$(SAN)),)
@@ -142,9 +143,9 @@ $(BUILD)/gen/%.pb-c.c: exporter/otlp/%.proto
 $(BUILD)/gen/%.o: $(BUILD)/gen/%.c
 	$(CC) -O2 -g -fPIC -fvisibility=hidden $(SAN) -I$(BUILD)/gen -c -o $@ $<
 
-$(BUILD)/unit.a: $(UNIT_OBJ) $(EXP_OBJ) | $(BUILD)/libyaml.a
+$(BUILD)/unit.a: $(UNIT_OBJ) $(EXP_OBJ) Makefile | $(BUILD)/libyaml.a
 	@rm -f $@
-	ar rcs $@ $^
+	ar rcs $@ $(filter %.o,$^)
 
 UNIT_BIN := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
 $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/unit.a $(UNIT_OPTIONS)

@@ -5,8 +5,8 @@ itself; its programs are, under LD_PRELOAD=$SPOOL_PRELOAD (none in the bare run,
 when the spool ($OTEL_SHIM_SPOOL_DIR) is empty, or will not be.
 """
 import os
+import random
 import resource
-import signal
 import subprocess
 import sys
 import time
@@ -19,6 +19,10 @@ WAIT_S = 10.0
 
 def load(label, threads, statements):
     return subprocess.Popen([os.environ["PROGRAMS"] + "/spool_load", f"counts.{label}", label, str(threads), str(statements)], env=ENV)
+
+
+def statement():
+    subprocess.run(["sqlite3", ":memory:", "select 1"], env=ENV, check=True, stdout=subprocess.DEVNULL)
 
 
 def names(suffix):
@@ -62,5 +66,67 @@ def cannot_write():
     print([p.returncode for p in programs])
 
 
-FAULTS = {f.__name__: f for f in (cannot_write,)}
+def is_idle():
+    """The exporter sleeps with nothing left to do."""
+    for name in names(".bell"):
+        with open(os.path.join(SPOOL, name), "rb") as f:
+            words = [int.from_bytes(f.read(4), sys.byteorder) for _ in range(5)]
+        if words[2] == 0 and words[4]:
+            return True
+    return False
+
+
+HEADER, RING, RING_HEADER = 32768, 4096 + 262144, 4096
+
+
+def strange_ring(rng, kind):
+    """Head, tail, and what lies in the ring."""
+    words = {"far": (1 << 31, 0), "behind": (64, 128), "odd": (1003, 3), "full": (262144, 0),
+             "any": (rng.getrandbits(32), rng.getrandbits(32))}[kind]
+    sizes = rng.choice([0, 8, 24, 128, 262144, 0xffffffff])
+    record = sizes.to_bytes(4, sys.byteorder) + bytes([rng.randrange(4), rng.randrange(256)]) + bytes(90)
+    return words, record * (262144 // len(record))
+
+
+def hostile():
+    """Files with nonsense of processes that live, and one of another user, beside programs that work."""
+    programs = [load("p0", 2, 3000), load("p1", 1, 2000)]
+    if SHIM:
+        rng = random.Random(7)
+        files, owners = [], []
+        path = os.path.join(SPOOL, until(lambda: exporter() and names(".spool"))[0])
+        with open(path, "rb") as f:
+            header = bytearray(f.read(HEADER))
+        for kind in ("far", "behind", "odd", "full", "any", "other"):
+            owners.append(subprocess.Popen(["sleep", "100"], env=dict(ENV, LD_PRELOAD="")))
+            pid = owners[-1].pid
+            path = os.path.join(SPOOL, f"{pid}-{rng.getrandbits(64):016x}-{path.rsplit('-', 1)[1]}")
+            f = open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "r+b", buffering=0)
+            f.truncate(HEADER + 2 * RING)
+            # Behind magic, format, numbers and version: the process, and when the file was made. Of the rest, up to who reads it.
+            f.write(header[:56] + pid.to_bytes(4, sys.byteorder) + header[60:64] + bytes([255] * 7 + [0]) + header[72:172].ljust(4096 - 72, b"\0") +
+                    header[4096:])
+            if kind == "other":
+                os.chown(path, 12345, 12345)
+            files.append(("any" if kind == "other" else kind, f))
+        while any(p.poll() is None for p in programs):
+            for kind, f in files:
+                for ring in range(2):
+                    (head, tail), text = strange_ring(rng, kind)
+                    os.pwrite(f.fileno(), text, HEADER + ring * RING + RING_HEADER)
+                    os.pwrite(f.fileno(), tail.to_bytes(4, sys.byteorder), HEADER + ring * RING + 64)
+                    os.pwrite(f.fileno(), head.to_bytes(4, sys.byteorder), HEADER + ring * RING)
+            statement()
+        if not until(is_idle):
+            sys.exit("the exporter does not come to rest")
+        os.unlink(path)
+        for p in owners:
+            p.kill()
+            p.wait()
+        statement()
+        until(spool_is_sent)
+    print([p.wait() for p in programs])
+
+
+FAULTS = {f.__name__: f for f in (cannot_write, hostile)}
 FAULTS[sys.argv[1]]()

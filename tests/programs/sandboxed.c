@@ -1,10 +1,10 @@
 /* libs: -lsqlite3 */
 /*
  * Works, gives rights away, works on: what it may do no more would be its end if a guest
- * did it here. Ten statements before, ten after; everything is there before.
+ * did it here. Ten statements before (with `at_once`, none), ten after; everything is there before.
  *
  *     sandboxed strict | filter | filter_by_syscall | tsync | probe | refused
- *               | landlock | capset | ids | none
+ *               | landlock | capset | ids | none [at_once]
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -161,7 +161,8 @@ int main(int argc, char **argv)
         sqlite3_prepare_v2(db, "SELECT 1", -1, &statement, NULL) != SQLITE_OK)
         return 1;
     setvbuf(stdout, NULL, _IONBF, 0);
-    printf("before %d\n", work());
+    if (argc < 3)
+        printf("before %d\n", work());
     if (strcmp(how, "tsync") == 0 && pthread_create(&thread, NULL, other_thread, NULL) != 0)
         return 1;
     usleep(50000); /* whatever was begun for it has gone to sleep */

@@ -4,6 +4,7 @@ Crash safety: what had ended when a process was killed arrives all the same, sen
 import os
 import re
 
+from exporter_case import PROCESS as BY_PROCESS
 from harness import Failure, cannot_unshare, case
 
 NAME = re.compile(r"^select \? as (\w+)_(\d+)_(\d+)$")
@@ -59,6 +60,11 @@ KILLS = os.environ.get("OTELSHIM_KILLS", "20")  # `make faults`: 200
 case("spool_kill_9_loses_nothing", ["$HERE/spool_kill.py", KILLS, "2", "1", "200", *NEXT], check=nothing_is_lost(25 * int(KILLS)),
      # Most are killed before they have sent what those before them left: the files of 200 need room.
      shim_env=SPOOL | {"OTEL_SHIM_SPOOL_MAX_BYTES": str(1 << 30)}, **KILLING)
+
+# The programs have no thread, and one exporter process sends for all of them, and what the killed ones have left.
+case("spool_kill_9_loses_nothing_with_an_exporter_process", ["$HERE/spool_kill.py", KILLS, "2", "1", "200", *NEXT],
+     check=nothing_is_lost(25 * int(KILLS)), **KILLING,
+     shim_env=SPOOL | BY_PROCESS | {"OTEL_SHIM_SPOOL_MAX_BYTES": str(1 << 30), "OTEL_BSP_SCHEDULE_DELAY": "20"})
 
 case("spool_kill_9_is_recovered_by_the_command", ["$HERE/spool_kill.py", "6", "3", "40", "400", "$OTELSHIM", "recover"],
      check=nothing_is_lost(300), shim_env=SPOOL, filter=lambda out: re.sub(rb"files=.*\n", b"", out), **KILLING)
