@@ -321,6 +321,8 @@ static uint64_t settle(const struct client *c, struct spool_header *h)
         h->drops[DROP_SPOOLED] += rest;
     else if (c->corrupt > 0)
         h->drops[DROP_CORRUPT] += rest > 0 ? rest : c->corrupt;
+    else
+        h->delivered += rest; /* by one that was killed before it had counted them */
     made += h->drops[DROP_RING_FULL] + h->drops[DROP_NO_RING] + h->drops[DROP_REENTRANT] +
             h->drops[DROP_TABLE_FULL];
     h->drops[DROP_REJECTED] += h->rejected;

@@ -128,5 +128,25 @@ def hostile():
     print([p.wait() for p in programs])
 
 
-FAULTS = {f.__name__: f for f in (cannot_write, hostile)}
+LINK = """
+import os, sqlite3, sys
+name, link = sys.argv[1], int(sys.argv[2])
+db = sqlite3.connect(":memory:")
+for n in range(40):
+    db.execute(f"select 1 as {name}_{link}_{n + 1}").fetchall()
+if link:
+    os.execv(sys.executable, [sys.executable, "-c", os.environ["LINK"], name, str(link - 1)])
+"""
+
+
+def exec_chains():
+    """Processes that become another program again and again, each of which has a file of its own."""
+    env = dict(ENV, LINK=LINK)
+    chains = [subprocess.Popen(["/usr/bin/python3", "-c", LINK, f"p{n}", "9"], env=env) for n in range(4)]
+    print([p.wait() for p in chains])
+    if SHIM:
+        until(spool_is_sent)
+
+
+FAULTS = {f.__name__: f for f in (cannot_write, hostile, exec_chains)}
 FAULTS[sys.argv[1]]()

@@ -6,6 +6,7 @@
 #define TESTS_UNIT_EXPORT_CLIENTS_CASE_H
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -15,9 +16,11 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../../cli/export_client_identity.h"
 #include "../../cli/export_clients.h"
 #include "config.h"
 #include "make_record.h"
@@ -114,6 +117,8 @@ static inline void begin(void)
     cr_assert_not_null(mkdtemp(directory));
     mine = (struct config){ .exporters = EXPORTER_OTLP,
                             .spool_dir = directory,
+                            .spool_max_bytes = UINT32_MAX,
+                            .spool_max_age_s = 3600,
                             .detectors = DETECT_PROCESS,
                             .bsp = { .max_export_batch_size = CLIENTS_CHUNK } };
     config = &mine;
@@ -239,6 +244,14 @@ static inline void assert_times(uint32_t from, uint32_t to, unsigned wanted)
 {
     for (uint32_t n = from; n < to; n++)
         cr_assert_eq(times[n], wanted, "span %u came %u times", n, times[n]);
+}
+
+static inline void limit_files(rlim_t bytes)
+{
+    struct rlimit limit;
+    cr_assert_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes;
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
 #endif

@@ -50,6 +50,18 @@ fault("cannot_write", all_came({"p0": 4000, "p1": 3000}, 1024),
 # What lies in the rings of others is theirs: no span of it comes, none of the programs' is lost or comes twice.
 fault("hostile", all_came({"p0": 6000, "p1": 2000}, 0), skip=needs_root)
 
+# Files of one process, one after the other: what each program has left is sent while the next one works.
+fault("exec_chains", all_came({f"p{n}": 400 for n in range(4)}, 0))
+
+
+def stays(run):
+    expect(len(os.listdir(os.path.join(run.dir, "spool"))) == 2, "the spans and the bell stay in the spool")
+
+
+# It cannot work: it says why, and is not started again at every record.
+case("exporter_process_without_its_object", ["$PYTHON", "-c", STATEMENT * 20], golden=None, check=stays,
+     shim_env=PROCESS | {"OTEL_SHIM_EXPORTER_PATH": "/nowhere/exporter.so"}, log=["the exporter process cannot use its exporter object"])
+
 
 # ---------------------------------------------------------------- programs that may do little
 def all_made(wanted):
