@@ -157,14 +157,14 @@ struct config {
 
     enum sampler_kind sampler; /* root sampler */
     bool sampler_parent_based;
-    double sampler_ratio;   /* 0..1 */
-    double sampler_rate;    /* root spans a second, of SAMPLER_RATE */
-    struct rules *rules;    /* OTEL_SHIM_SAMPLING_RULES (sdk/rules.h), or NULL */
-    uint64_t sampler_bound; /* of trace ids that the root sampler takes, sdk/sampler.h */
-    bool sampler_all;       /* the root sampler takes every trace */
-    struct below_parent below[PARENT_KINDS];
-    bool sampler_asks_below;    /* any of them is chosen */
     bool span_start_is_special; /* inert, rules, rate_limited, below or an id generator */
+    double sampler_ratio;       /* 0..1 */
+    double sampler_rate;        /* root spans a second, of SAMPLER_RATE */
+    struct rules *rules;        /* OTEL_SHIM_SAMPLING_RULES (sdk/rules.h), or NULL */
+    uint64_t sampler_bound;     /* of trace ids that the root sampler takes, sdk/sampler.h */
+    bool sampler_all;           /* the root sampler takes every trace */
+    struct below_parent below[PARENT_KINDS];
+    bool sampler_asks_below; /* any of them is chosen */
     uint8_t propagator_order
         [CONFIG_MAX_PROPAGATORS]; /* enum propagator_flag, as they were named; 0: none */
     enum id_generator id_generator;

@@ -14,12 +14,13 @@
 
 #include "arena.h"
 #include "file.h"
+#include "layout.h"
 #include "load.h"
 #include "table.h"
 
 /* Constructor only. The struct lies in .bss: no memory to ask for, none to fail. */
-static struct config loaded;
-const struct config *config;
+PER_REQUEST_TABLE static struct config loaded;
+PER_REQUEST_ZERO const struct config *config;
 struct setting config_settings[CONFIG_MAX_ROWS];
 
 static void set_defaults(struct config *c)

@@ -17,11 +17,11 @@
 __thread struct thread_state thread_state;
 
 /* Written by the constructor, read by every hook. A child keeps it. */
-uint32_t call_enabled_mask;
+PER_REQUEST_ZERO uint32_t call_enabled_mask;
 
 /* Zero, and so never "mine", until the constructor has made the real page. */
 UNUSED_AT_START static struct process_state no_process_state;
-struct process_state *process_state = &no_process_state;
+PER_REQUEST struct process_state *process_state = &no_process_state;
 
 /* Counts the processes of this line of forks; a plain copy in the child. */
 static uint32_t last_generation;

@@ -36,10 +36,17 @@ void span_mark_open(struct span *span, const char *name, size_t len)
 
 void open_mark_clear(const struct span *span)
 {
-    struct ring *ring = ring_at((span->mark - 1u) / RING_MARKS);
+    struct ring *ring = thread_state.ring;
+    unsigned at = span->mark - 1u;
+    if (likely(ring != NULL && at - ring->slot * RING_MARKS < RING_MARKS)) { /* this thread's */
+        at -= ring->slot * RING_MARKS;
+    } else {
+        ring = ring_at(at / RING_MARKS);
+        at %= RING_MARKS;
+    }
     if (ring == NULL)
         return;
-    struct open_mark *mark = &ring_marks(ring)[(span->mark - 1u) % RING_MARKS];
+    struct open_mark *mark = &ring_marks(ring)[at];
     /* A copy of a span that has ended may come here again. */
     if (memcmp(mark->span_id, span->context.span_id, sizeof mark->span_id) == 0)
         atomic_store_explicit(&mark->start_mono_ns, 0, memory_order_release);

@@ -36,12 +36,12 @@ _Static_assert(RECORD_MAX_BYTES * 4 <= RING_DATA_BYTES, "a ring holds several re
 
 /* The region: made by the first thread that records, read by all. A forked child
  * does not have it mapped and makes its own (ring_fork_child). */
-static _Atomic(unsigned char *) region;
+PER_REQUEST_ZERO static _Atomic(unsigned char *) region;
 
 /* Who has which slot of the region: moved by CAS, by threads and by the worker.
  * CLAIMED: its memory is not accessible yet. Zeroed in a forked child. */
 enum slot_state { SLOT_FREE, SLOT_CLAIMED, SLOT_OWNED, SLOT_ORPHANED };
-static _Atomic uint32_t slots[RING_COUNT];
+PER_REQUEST_ZERO static _Atomic uint32_t slots[RING_COUNT];
 /* A thread found no slot: the worker shall look for threads that ended unseen. */
 static atomic_bool ring_wanted;
 

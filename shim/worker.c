@@ -54,7 +54,7 @@ _Static_assert(WOKEN == WORKER_KNOWS_OF_RECORDS && RUNNING == WORKER_IS_AWAKE,
 #define STALL_NS 100000000ull
 
 /* All of it is reset in a forked child (worker_fork_child). */
-_Atomic uint32_t worker_state; /* enum worker_state; any thread */
+PER_REQUEST_ZERO _Atomic uint32_t worker_state; /* enum worker_state; any thread */
 static struct {
     _Atomic uint32_t progress;     /* counts steps; futex of who waits for a flush */
     _Atomic uint32_t flush_wanted; /* raised by who flushes */

@@ -18,12 +18,12 @@
 
 /* See conn.h. A forked child keeps its copy of all of these: it has the same fds. */
 UNUSED_AT_START unsigned char conn_kinds[CONN_MAX_FDS];
-unsigned conn_fd_limit;
-const struct instrumentation *conn_http;
+PER_REQUEST_ZERO unsigned conn_fd_limit;
+PER_REQUEST_ZERO const struct instrumentation *conn_http;
 /* Number of the connection behind each fd, 0 = none; any thread. */
 UNUSED_AT_START static _Atomic uint32_t conn_numbers[CONN_MAX_FDS];
 #define CONN_CHUNK 1024u /* blocks mapped at a time */
-POOL(conn_pool, sizeof(struct conn), CONN_CHUNK, CONN_MAX);
+REQUEST_POOL(conn_pool, sizeof(struct conn), CONN_CHUNK, CONN_MAX);
 /* One past the highest fd that ever had one: the bound of close_range. Any thread. */
 static _Atomic unsigned conn_top;
 

@@ -29,12 +29,13 @@ STATIC_POOL(head_pool, HEAD_BYTES, 16, HEAD_MAX);
 STATIC_POOL(large_head_pool, LARGE_HEAD_BYTES, 4, LARGE_HEAD_MAX);
 
 /* Forks of this process; any thread. */
-static _Atomic uint16_t forks;
+PER_REQUEST_ZERO static _Atomic uint16_t forks;
 
 /* Constructor only. */
-static struct http1_env server_env, client_env;
-static struct http1_env server_answer_env, client_answer_env; /* for captured headers alone */
-static uint8_t may_want; /* enum exchange_want: by the configuration */
+PER_REQUEST_ZERO static struct http1_env server_env, client_env;
+PER_REQUEST_ZERO static struct http1_env server_answer_env,
+    client_answer_env;                    /* for captured headers alone */
+PER_REQUEST_ZERO static uint8_t may_want; /* enum exchange_want: by the configuration */
 
 uint16_t exchange_forks(void)
 {

@@ -14,8 +14,12 @@
 #include "sdk/rules.h"
 
 /* OTEL_SHIM_HTTP_EXCLUDED_URLS and its fallbacks; constructor only. */
-static const struct url_filter *excluded;
-static bool trusts_forwarded; /* constructor only */
+PER_REQUEST_ZERO static const struct url_filter *excluded;
+PER_REQUEST_ZERO static bool trusts_forwarded; /* constructor only */
+
+/* On the way of each request, see layout.h. */
+PER_REQUEST_CONST static const char text_http[] = "http", text_https[] = "https";
+PER_REQUEST_CONST static const char text_1_0[] = "1.0", text_1_1[] = "1.1";
 
 AT_START void exchange_attrs_init(void)
 {
@@ -44,7 +48,7 @@ static bool is_tls(const struct conn *c)
 
 static const char *scheme_of(const struct conn *c)
 {
-    return is_tls(c) ? "https" : "http";
+    return is_tls(c) ? text_https : text_http;
 }
 
 /* The absolute URL, unredacted. Its length. */
@@ -228,7 +232,8 @@ void exchange_attrs_write(struct conn *c, const struct exchange *e, const char *
         write_client_url(c, e, w);
     write_server_address(c, e, &r, w);
     write_peer(c, e, &r, w);
-    span_string(w, ATTR_NETWORK_PROTOCOL_VERSION, e->request_minor == 0 ? "1.0" : "1.1", 3, 3);
+    span_string(w, ATTR_NETWORK_PROTOCOL_VERSION, e->request_minor == 0 ? text_1_0 : text_1_1, 3,
+                3);
     const char *tls = conn_text(c->tls_version), *next = conn_text(c->tls_next);
     if (tls != NULL)
         span_string(w, ATTR_TLS_PROTOCOL_VERSION, tls, strlen(tls), 8);

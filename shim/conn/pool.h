@@ -29,10 +29,14 @@ struct pool {
 };
 
 /* Defines a pool of `most` blocks of `bytes`, `chunk` of them mapped at a time. */
-#define POOL(name, bytes, chunk, most) POOL_OF(, name, bytes, chunk, most)
-#define STATIC_POOL(name, bytes, chunk, most) POOL_OF(static, name, bytes, chunk, most)
-#define POOL_OF(linkage, name, bytes, chunk, most) \
-    UNUSED_AT_START static _Atomic(unsigned char *) name##_chunks[((most) + (chunk)-1) / (chunk)]; \
+#define POOL(name, bytes, chunk, most) POOL_OF(, UNUSED_AT_START, name, bytes, chunk, most)
+#define STATIC_POOL(name, bytes, chunk, most) \
+    POOL_OF(static, UNUSED_AT_START, name, bytes, chunk, most)
+/* One that each request needs (shim/layout.h). */
+#define REQUEST_POOL(name, bytes, chunk, most) \
+    POOL_OF(PER_REQUEST, PER_REQUEST_TABLE, name, bytes, chunk, most)
+#define POOL_OF(linkage, chunks_place, name, bytes, chunk, most) \
+    chunks_place static _Atomic(unsigned char *) name##_chunks[((most) + (chunk)-1) / (chunk)]; \
     linkage struct pool name = { .block_bytes = (bytes), \
                                  .chunk_mask = (chunk)-1, \
                                  .chunk_shift = __builtin_ctz(chunk), \

@@ -11,7 +11,7 @@
 #include "diag.h"
 
 /* Any thread; a forked child gives back what its copy holds. */
-POOL(stream_pool, STREAM_BYTES + EXCHANGE_BYTES, STREAM_CHUNK, STREAM_MAX);
+REQUEST_POOL(stream_pool, STREAM_BYTES + EXCHANGE_BYTES, STREAM_CHUNK, STREAM_MAX);
 
 /* Out of line: once in a request. */
 static __attribute__((noinline)) struct stream *stream_new(struct conn *c)

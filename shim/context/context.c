@@ -134,8 +134,8 @@ AT_START void process_context_begin(const struct instrumentation *instr, uint64_
 {
     struct process_context *p = &process_context;
     unsigned flags = atomic_load_explicit(&p->flags, memory_order_relaxed);
-    span_start_with_parent(&p->span, instr, SPAN_INTERNAL,
-                           flags & PROCESS_PARENT ? &p->parent : NULL);
+    span_start_of_process(&p->span, instr, SPAN_INTERNAL,
+                          flags & PROCESS_PARENT ? &p->parent : NULL);
     span_set_start(&p->span, start_mono_ns);
     p->start_mono_ns = start_mono_ns;
     atomic_fetch_or_explicit(&p->flags, PROCESS_SPAN, memory_order_release);

@@ -34,7 +34,7 @@ static const struct {
 #undef X
 };
 
-struct propagation propagation;
+PER_REQUEST_ZERO struct propagation propagation;
 
 struct field_text context_header(enum context_field field)
 {

@@ -14,22 +14,22 @@ _Static_assert(sizeof(struct span_context) % sizeof(uint64_t) == 0, "copied by w
  * threads' own, so 0 and "one, and it is mine" stay true. */
 #define COUNTERS 1024u
 
-/* By slot: taken by number (pool_reach). Any thread; emptied in a forked child. */
-POOL(request_pool, sizeof(struct request), REQUEST_CHUNK, REQUEST_MAX_OPEN);
 /* Open requests by thread; opened by that thread, closed by any. */
-UNUSED_AT_START static _Atomic uint32_t open_of_thread[COUNTERS];
+PER_REQUEST_TABLE static _Atomic uint32_t open_of_thread[COUNTERS];
+/* By slot: taken by number (pool_reach). Any thread; emptied in a forked child. */
+REQUEST_POOL(request_pool, sizeof(struct request), REQUEST_CHUNK, REQUEST_MAX_OPEN);
 /* The last thread id given out. */
 static _Atomic uint32_t last_thread;
 /* Of the whole process, in one word so that both are of one moment: requests opened so
  * far (upper half), open now (lower half). Any thread. */
-static _Atomic uint64_t requests;
+PER_REQUEST_ZERO static _Atomic uint64_t requests;
 #define ONE_OPENED (UINT64_C(1) << 32)
 /* Living threads that were made inside requests: the request (upper half; SEVERAL: not of
  * one, or not known) and how many. Any thread. */
 static _Atomic uint64_t made_inside;
 #define SEVERAL UINT32_MAX
 
-bool request_inline_dispatch;
+PER_REQUEST_ZERO bool request_inline_dispatch;
 
 static uint32_t opens_of(uint64_t both)
 {

@@ -11,7 +11,7 @@
 #include "hooks/process_server.h"
 #include "process_state.h"
 
-struct hook socket_hooks[] = { SOCKET_HOOKS(HOOK_ENTRY_) };
+PER_REQUEST struct hook socket_hooks[] = { SOCKET_HOOKS(HOOK_ENTRY_) };
 
 /* Programs that handle a request in the call chain that has read it (choices.md). */
 static const char *const inline_dispatchers[] = { "nginx", "openresty", "tengine", "angie" };
@@ -33,7 +33,7 @@ AT_START static void socket_init(void)
         conn_init(&instr_http);
 }
 
-struct instrumentation instr_socket = {
+PER_REQUEST struct instrumentation instr_socket = {
     .name = "socket",
     .hooks = socket_hooks,
     .nr_hooks = COUNT(socket_hooks),
@@ -43,7 +43,7 @@ struct instrumentation instr_socket = {
 };
 
 /* The spans of what is on the sockets; it has no functions of its own. */
-struct instrumentation instr_http = { .name = "http", .knows_more = true };
+PER_REQUEST struct instrumentation instr_http = { .name = "http", .knows_more = true };
 
 enum socket_entry socket_entry_slow(void)
 {

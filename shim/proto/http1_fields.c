@@ -8,18 +8,19 @@
  */
 #include "http1_internal.h"
 
+#include "layout.h"
 #include "mem/clear.h"
 #include "mem/copy_text.h"
 
 /* RFC 9110: ! # $ % & ' * + - . ^ _ ` | ~, digits and letters. */
-const uint8_t http1_token[256] = {
+PER_REQUEST_CONST const uint8_t http1_token[256] = {
     ['!'] = 1,         ['#' ... '\''] = 1, ['*'] = 1,         ['+'] = 1,
     ['-'] = 1,         ['.'] = 1,          ['0' ... '9'] = 1, ['A' ... 'Z'] = 1,
     ['^' ... '`'] = 1, ['a' ... 'z'] = 1,  ['|'] = 1,         ['~'] = 1,
 };
 
 #define LENGTH(n) (1u << (n))
-const uint32_t http1_name_lengths[32] = {
+PER_REQUEST_CONST const uint32_t http1_name_lengths[32] = {
     ['b' & 31] = LENGTH(2) | LENGTH(7),
     ['c' & 31] = LENGTH(14),
     ['e' & 31] = LENGTH(6),
@@ -42,7 +43,7 @@ struct field_rule {
 #define WHOLE true
 #define CUT false
 /* Indexed by what http1.field holds: framing headers never get here. */
-static const struct field_rule rules[HEADER_OTHER + 1] = {
+PER_REQUEST_CONST static const struct field_rule rules[HEADER_OTHER + 1] = {
 #define X(id, header, bytes, many, over) [HTTP1_##id] = { bytes, many, over },
     HTTP1_FIELDS(X)
 #undef X

@@ -13,7 +13,7 @@
 
 /* Written by http_attrs_init() in the constructor, then read by any thread. A forked child
  * keeps it. */
-static struct {
+PER_REQUEST_ZERO static struct {
     bool trust_forwarded;
     bool own_methods; /* the list replaces the conventions' */
     unsigned nr_methods;

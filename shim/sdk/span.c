@@ -28,7 +28,7 @@ _Static_assert(SPAN_FLAG_RANDOM == RECORD_RANDOM_TRACE_ID, "random");
 
 /* Constructor only. Metrics aggregate every operation, sampled or not: then the
  * unsampled ones travel through the ring, too, without RECORD_SAMPLED. */
-bool span_record_unsampled;
+PER_REQUEST_ZERO bool span_record_unsampled;
 
 AT_START uint64_t clock_mono_ns(void)
 {
@@ -170,13 +170,26 @@ begin(struct span *span, const struct instrumentation *instr, enum span_kind kin
         begin_as(span, instr, kind, has_parent, false);
 }
 
-AT_START void span_start_with_parent(struct span *span, const struct instrumentation *instr,
-                                     enum span_kind kind, const struct span_context *parent)
+static inline __attribute__((always_inline)) void
+begin_with_parent(struct span *span, const struct instrumentation *instr, enum span_kind kind,
+                  const struct span_context *parent)
 {
     span->has_link = false;
     if (parent != NULL)
         span->context = *parent;
     begin(span, instr, kind, parent != NULL);
+}
+
+void span_start_with_parent(struct span *span, const struct instrumentation *instr,
+                            enum span_kind kind, const struct span_context *parent)
+{
+    begin_with_parent(span, instr, kind, parent);
+}
+
+AT_START void span_start_of_process(struct span *span, const struct instrumentation *instr,
+                                    enum span_kind kind, const struct span_context *parent)
+{
+    begin_with_parent(span, instr, kind, parent);
 }
 
 void span_start(struct span *span, const struct instrumentation *instr, enum span_kind kind,

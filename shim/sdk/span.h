@@ -92,6 +92,9 @@ void span_start(struct span *span, const struct instrumentation *instr, enum spa
                 const struct call *call);
 void span_start_with_parent(struct span *span, const struct instrumentation *instr,
                             enum span_kind kind, const struct span_context *parent);
+/* The same for the span of the process, which begins with it (layout.h). */
+void span_start_of_process(struct span *span, const struct instrumentation *instr,
+                           enum span_kind kind, const struct span_context *parent);
 /*
  * For instrumentations that know more of a span when it starts than its kind (`knows_more`):
  * lets OTEL_SHIM_SAMPLING_RULES have their say. After the start and before the context is
