@@ -238,10 +238,12 @@ static void take_asked(uint64_t now_ns)
     uint32_t asked = atomic_exchange(&self.bell->asked, 0);
     if (asked == 0)
         return;
-    self.active_ns = now_ns;
     self.rescan |= (asked & ASK_JOINED) != 0;
+    /* What keeps us from the collector may be the sandbox of the program that has started us. When nothing
+     * is delivered for so long as we would idle, we end, and another program's exporter may reach it. */
     if (self.backing_off)
         return;
+    self.active_ns = now_ns;
     if (asked & ASK_NOW)
         sooner(now_ns);
     if (asked & ASK_SOON)

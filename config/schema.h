@@ -341,6 +341,6 @@
     VAR("OTEL_SHIM_EXPORTER_COMMAND", PATH, exporter_command, NONE, \
         "beside libotelshim.so, or ../../bin", "That process's program: the command `otelshim`") \
     VAR("OTEL_SHIM_EXPORTER_IDLE_TIMEOUT", MS, exporter_idle_ms, NONE, "30000", \
-        "That process ends when it had nothing to send for so long")
+        "That process ends when it had nothing to send, or could send nothing, for so long")
 
 #endif

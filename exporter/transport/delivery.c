@@ -122,7 +122,8 @@ static void give_up(struct delivery *d, const struct answer *answer)
     bool kept = !d->recovered && sink_is_alone() && d->host->defer != NULL &&
                 d->host->defer(d->body.nr_spans);
     d->host->log(LOG_WARN, "export failed after %u attempts: %s; %u spans %s", d->attempts,
-                 answer->why, d->body.nr_spans, kept ? "kept for later" : "dropped");
+                 answer->why, d->body.nr_spans,
+                 kept || d->recovered ? "kept for later" : "dropped");
     drop_batch(d, kept ? DROP_SPOOLED : DROP_RETRIES);
 }
 

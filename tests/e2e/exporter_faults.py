@@ -4,9 +4,12 @@ Programs of an exporter process (OTEL_SHIM_EXPORTER=process) while something fai
 itself; its programs are, under LD_PRELOAD=$SPOOL_PRELOAD (none in the bare run, in which nothing fails). Ends
 when the spool ($OTEL_SHIM_SPOOL_DIR) is empty, or will not be.
 """
+import ctypes
+import errno
 import os
 import random
 import resource
+import struct
 import subprocess
 import sys
 import time
@@ -21,8 +24,8 @@ def load(label, threads, statements):
     return subprocess.Popen([os.environ["PROGRAMS"] + "/spool_load", f"counts.{label}", label, str(threads), str(statements)], env=ENV)
 
 
-def statement():
-    subprocess.run(["sqlite3", ":memory:", "select 1"], env=ENV, check=True, stdout=subprocess.DEVNULL)
+def statement(**options):
+    subprocess.run(["sqlite3", ":memory:", "select 1"], env=ENV, check=True, stdout=subprocess.DEVNULL, **options)
 
 
 def names(suffix):
@@ -148,5 +151,26 @@ def exec_chains():
         until(spool_is_sent)
 
 
-FAULTS = {f.__name__: f for f in (cannot_write, hostile, exec_chains)}
+def may_not_connect():
+    """In a child, before exec: a filter by which connect() fails, for all that it starts, too."""
+    libc = ctypes.CDLL(None)
+    rules = [(0x20, 0, 0, 0), (0x15, 0, 1, 42), (0x06, 0, 0, 0x50000 | errno.EACCES), (0x06, 0, 0, 0x7fff0000)]
+    text = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *rule) for rule in rules))
+    program = struct.pack("H6xQ", len(rules), ctypes.addressof(text))
+    if libc.prctl(38, 1, 0, 0, 0) != 0 or libc.prctl(22, 2, program) != 0:
+        os._exit(99)
+
+
+def confined():
+    """The exporter process is of a program whose sandbox keeps it from the collector; another program works on."""
+    statement(preexec_fn=may_not_connect)
+    if SHIM:
+        until(exporter)
+    program = load("p0", 1, 30000)
+    print(program.wait())
+    if SHIM:
+        until(spool_is_sent)
+
+
+FAULTS = {f.__name__: f for f in (cannot_write, hostile, exec_chains, confined)}
 FAULTS[sys.argv[1]]()

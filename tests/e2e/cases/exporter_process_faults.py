@@ -37,10 +37,10 @@ def all_came(numbers, twice):
     return check
 
 
-def fault(name, check, **options):
+def fault(name, check, shim_env=None, **options):
     case("exporter_process_" + name, ["$HERE/exporter_faults.py", name], golden=None, preload=False, lost=None, orphans=True,
          twice=True, run_ids=1000, env={"PROGRAMS": "$PROGRAMS"}, sanitized=False, timeout=60, slack=30.0, check=check,
-         shim_env=PROCESS | {"OTEL_SHIM_SPOOL_DIR": "$TMP/spool", "SPOOL_PRELOAD": "$SHIM"}, expect_drops=True, **options)
+         shim_env=PROCESS | {"OTEL_SHIM_SPOOL_DIR": "$TMP/spool", "SPOOL_PRELOAD": "$SHIM"} | (shim_env or {}), expect_drops=True, **options)
 
 
 # Nothing is lost but what finds no room while nobody reads: the rings hold all of these.
@@ -52,6 +52,18 @@ fault("hostile", all_came({"p0": 6000, "p1": 2000}, 0), skip=needs_root)
 
 # Files of one process, one after the other: what each program has left is sent while the next one works.
 fault("exec_chains", all_came({f"p{n}": 400 for n in range(4)}, 0))
+
+
+# It ends though it is asked for more, and the next one is the other program's.
+def another_sends(run):
+    found = len(statements(run)["p0"])
+    run.notes.append(f"arrived {found}, dropped {run.reasons}, exporter processes {len(exporters(run))}")
+    expect(found + run.reasons.get("ring_full", 0) == 30000, f"{found} statements arrived, dropped {run.reasons}")
+    expect(found > 15000, "the other program's spans waited for its end")
+    expect("select" in {s["name"] for s in run.spans if s["resource"]["process.executable.name"] == "sqlite3"}, "those of the confined program")
+
+
+fault("confined", another_sends, shim_env={"OTEL_BSP_EXPORT_TIMEOUT": "300"}, log_any=["export failed after"])
 
 
 def stays(run):
