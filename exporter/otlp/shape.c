@@ -149,13 +149,15 @@ size_t otlp_encode_alike(struct otlp_shapes *shapes, const struct record *record
     return (size_t)(at - out);
 }
 
-/* The end of the length-delimited field at `at`. */
-static unsigned field_end(const unsigned char *span, unsigned at)
+/* The end of the length-delimited field at `at`; 0: it does not end before the span does. */
+static unsigned field_end(const struct shape *shape, unsigned at)
 {
-    unsigned bytes = span[at + 1], end = at + 2;
+    if (at + 3 > shape->end)
+        return 0;
+    unsigned bytes = shape->span[at + 1], end = at + 2;
     if (bytes >= 0x80)
-        bytes = (bytes & 0x7F) | (unsigned)span[end++] << 7;
-    return end + bytes;
+        bytes = (bytes & 0x7F) | (unsigned)shape->span[end++] << 7;
+    return end + bytes <= shape->end ? end + bytes : 0;
 }
 
 /* Whether the view's next attribute is the field, `at` in the record, as it stands there. */
@@ -185,7 +187,10 @@ static bool learn_fields(struct shape *shape, const struct span_view *view, size
             if (!is_kept(view, nr_attributes++, &field, (size_t)(field.data - shape->record)))
                 return false;
             known->at = (uint16_t)at;
-            known->end = (uint16_t)(at = field_end(shape->span, at));
+            at = field_end(shape, at);
+            if (at == 0)
+                return false;
+            known->end = (uint16_t)at;
         } else if (field.type != FIELD_NAME && field.type != FIELD_LINK &&
                    field.type != FIELD_STATUS_MESSAGE) {
             return false;
@@ -202,7 +207,8 @@ static bool learn(struct shape *shape, const struct span_view *view, const unsig
 {
     const struct record *record = view->record;
     size_t bytes = record_fields_bytes(record);
-    if (bytes > SHAPE_RECORD_BYTES || span_bytes > SHAPE_SPAN_BYTES || record->dropped_attributes)
+    if (bytes > SHAPE_RECORD_BYTES || span_bytes > SHAPE_SPAN_BYTES ||
+        record->dropped_attributes > 0 || view->tracestate.len > 0)
         return false;
     shape->head = head_of(record);
     shape->end = (uint16_t)span_bytes;
