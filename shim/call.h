@@ -26,9 +26,9 @@
 #ifndef OTELSHIM_CALL_H
 #define OTELSHIM_CALL_H
 
-#include <errno.h>
 #include "hook.h"
 #include "sdk/span.h"
+#include "thread_tls.h"
 
 struct ring;
 
@@ -89,7 +89,8 @@ struct call {
  * Whether a hook has nothing to do at all: its instrumentation is off, or the call
  * comes from inside one of ours on this stack, as a library's calls of its own do. For
  * small hooks before they save registers: about 20 instructions with the call itself.
- * False decides nothing: call_enter does. True holds in any process, since the
+ * False decides nothing: call_enter does. For functions that need a thread's variables themselves
+ * (thread_tls.h). True holds in any process, since the
  * call that is around this one is on this very stack, forked or not.
  */
 static inline __attribute__((always_inline)) bool
@@ -115,7 +116,7 @@ static inline __attribute__((always_inline)) bool call_enter(struct call *call,
 {
     struct thread_state *t = &thread_state;
     uint32_t bit = instr->bit;
-    if (likely(!(call_enabled_mask & bit)))
+    if (likely(!(call_enabled_mask & bit)) || !thread_has_tls())
         return false;
     uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
     if (unlikely((t->frame != 0) | (t->in_vfork != 0) | (t->generation == 0)) ||

@@ -21,7 +21,7 @@ struct instrumentation instr_catch = { .name = "catch",
 
 EXPORT void *__cxa_begin_catch(void *exception)
 {
-    if (unlikely(thread_state.frame != 0) && call_enabled_mask != 0)
+    if (call_enabled_mask != 0 && thread_has_tls() && unlikely(thread_state.frame != 0))
         call_unwound_to((uintptr_t)__builtin_frame_address(0));
     return REAL(__cxa_begin_catch)(exception);
 }

@@ -150,7 +150,7 @@ static char *take_scratch(struct exec *x)
 static void exec_begin(struct exec *x, struct exec_target *target, char *const envp[])
 {
     *x = (struct exec){ .program_env = envp, .env = envp };
-    if (!(call_enabled_mask & instr_process.bit))
+    if (!(call_enabled_mask & instr_process.bit) || !thread_has_tls())
         return;
     int saved_errno = errno;
     bool is_mine = atomic_load_explicit(&process_state->mine, memory_order_acquire) != 0;

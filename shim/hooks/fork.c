@@ -31,8 +31,8 @@ struct instrumentation instr_fork = {
 
 AT_START bool core_is_on(const struct instrumentation *instr)
 {
-    return (call_enabled_mask & instr->bit) && thread_state.suppressed != THREAD_IS_OURS &&
-           process_enter();
+    return (call_enabled_mask & instr->bit) && thread_has_tls() &&
+           thread_state.suppressed != THREAD_IS_OURS && process_enter();
 }
 
 /* What one fork needs from before it to after it. */

@@ -109,8 +109,8 @@ static struct conn *conn_of(gnutls_session_t session, const void *near)
 
 static void forget(gnutls_session_t session)
 {
-    if (!(call_enabled_mask & instr_gnutls.bit) || thread_state.suppressed == THREAD_IS_OURS ||
-        tls_session_find(session) == NULL)
+    if (!(call_enabled_mask & instr_gnutls.bit) || !thread_has_tls() ||
+        thread_state.suppressed == THREAD_IS_OURS || tls_session_find(session) == NULL)
         return;
     int saved_errno = errno;
     if (process_enter())

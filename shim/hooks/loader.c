@@ -30,7 +30,7 @@ struct instrumentation instr_loader = {
 static struct hook *hook_for(const char *name, struct instrumentation **owner)
 {
     struct hook *hook = name != NULL ? registry_find_hook(name, owner) : NULL;
-    if (hook == NULL || !(call_enabled_mask & (*owner)->bit) ||
+    if (hook == NULL || !(call_enabled_mask & (*owner)->bit) || !thread_has_tls() ||
         thread_state.suppressed == THREAD_IS_OURS)
         return NULL;
     return hook;
@@ -91,7 +91,8 @@ void *loader_dlvsym(void *handle, const char *name, const char *version, void **
 int loader_dlopen(const char *file, int flags, void **jump)
 {
     *jump = (void *)REAL(dlopen);
-    if (call_enabled_mask != 0 && thread_state.suppressed != THREAD_IS_OURS && file != NULL) {
+    if (call_enabled_mask != 0 && thread_has_tls() && thread_state.suppressed != THREAD_IS_OURS &&
+        file != NULL) {
         real_objects_changed();
         if (!config->keep_deepbind)
             flags &= ~RTLD_DEEPBIND;

@@ -188,7 +188,8 @@ static bool is_on(void)
 /* Sessions of our own threads are not known; a vforked child changes nothing. */
 static void forget(const SSL *ssl)
 {
-    if (!is_on() || thread_state.suppressed == THREAD_IS_OURS || tls_session_find(ssl) == NULL)
+    if (!is_on() || !thread_has_tls() || thread_state.suppressed == THREAD_IS_OURS ||
+        tls_session_find(ssl) == NULL)
         return;
     int saved_errno = errno;
     if (process_enter())

@@ -48,7 +48,7 @@ PER_REQUEST struct instrumentation instr_http = { .name = "http", .knows_more = 
 enum socket_entry socket_entry_slow(void)
 {
     struct thread_state *t = &thread_state;
-    if (t->suppressed == THREAD_IS_OURS)
+    if (!thread_has_tls() || t->suppressed == THREAD_IS_OURS)
         return SOCKET_OFF;
     int saved_errno = errno;
     bool ready = process_enter();

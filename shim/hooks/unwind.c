@@ -32,7 +32,7 @@ static uintptr_t jump_target(const struct __jmp_buf_tag *env)
 
 static void before_jump(const struct __jmp_buf_tag *env)
 {
-    if (unlikely(thread_state.frame != 0) && call_enabled_mask != 0)
+    if (call_enabled_mask != 0 && thread_has_tls() && unlikely(thread_state.frame != 0))
         call_unwound_to(jump_target(env));
 }
 

@@ -37,3 +37,11 @@ ending("exec", 11, golden="endings_exec")
 # A child made by clone(CLONE_VM) ends in its parent's memory: the parent goes on.
 case("ends_in_a_child_that_shares_memory", ["$PROGRAMS/clone_vm"], golden="program_lookups",
      sanitized=False, vars={"PROGRAM": "clone_vm", "LOOKUPS": 2})
+# One that has no thread-local variables either, as in Chromium's sandbox: every hook passes through.
+OWN_TLS = {"golden": "program_lookups", "sanitized": False, "stdout": r"\bend\n$", "vars": {"PROGRAM": "own_tls", "LOOKUPS": 1}}
+case("ends_in_a_child_without_tls", ["$PROGRAMS/own_tls", "plain"], **OWN_TLS)
+case("ends_in_a_child_without_tls_when_off", ["$PROGRAMS/own_tls", "all"],
+     **OWN_TLS | {"golden": None, "shim_env": {"OTEL_SDK_DISABLED": "true"}})
+case("ends_in_a_child_without_tls_and_with_no_thread_of_ours", ["$PROGRAMS/own_tls", "all"],
+     shim_env={"OTEL_SHIM_EXPORTER": "process", "OTEL_SHIM_EXPORTER_IDLE_TIMEOUT": "300", "OTEL_SHIM_SPOOL_DIR": "$TMP/spool"},
+     **OWN_TLS)
