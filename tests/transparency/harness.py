@@ -158,6 +158,16 @@ def become_subreaper():
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
+def hear_signals():
+    """
+    What was ignored when we were started (nohup, a shell's background job) is not in what a suite starts: there
+    tests of signals would fail bare, too. A handler of ours, as the default would end us; exec resets it.
+    """
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
+
+
 def kill_descendants():
     """Ends what a suite left running; all of it is a child of ours by now, or below one."""
     deadline = time.monotonic() + 5
