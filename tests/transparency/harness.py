@@ -219,6 +219,11 @@ class Verdict:
         """Tests that were looked at, over both modes: all but how the command ended."""
         return len([t for t in self.runs["bare"][0].tests if t != "(ended)"])
 
+    def failing(self):
+        """Tests that pass in no bare run, and are not skipped."""
+        return sorted(test for test in self.runs["bare"][0].tests if test != "(ended)"
+                      and all(result.partition(":")[0] == FAIL for result in self.results("bare", test)))
+
     def judge(self):
         for mode, test in self.suspects():
             bare, seen = self.results("bare", test), self.results(mode, test)

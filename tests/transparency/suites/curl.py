@@ -6,6 +6,7 @@ against curl's own build, and those of SSH.
 """
 import functools
 import os
+import pwd
 import re
 
 from harness import FAIL, PASS, suite
@@ -62,8 +63,9 @@ def numbers(servers, among):
 BY_PROXY = "the exporter's requests go through the proxy that the test sets, whose log it compares"
 KNOWN = {number: BY_PROXY for number in ("63", "1255", "1256", "1257", "1265")}
 
+USER = pwd.getpwuid(os.getuid()).pw_name  # runtests.pl ends at the first test that names it, where there is none
 for name, (_, _, least) in ROWS.items():
     # sh: which tests there are is known when the sources are there
     suite(name, ["sh", "-c", 'exec perl -I. runtests.pl -a -n -am $(cat "$1")', "each", name], results,
           setup=functools.partial(listed, name), least=least, timeout=1500, known=KNOWN,
-          env={"srcdir": ".", "OTEL_PROPAGATORS": "none"})
+          env={"srcdir": ".", "USER": USER, "OTEL_PROPAGATORS": "none"})

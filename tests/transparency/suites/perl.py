@@ -10,7 +10,14 @@ import subprocess
 from harness import CACHE, FAIL, PASS, SKIP, suite
 from sources import source
 
-EACH = 'for t; do echo "== $t"; perl "$t"; echo "== exit $?"; done'
+# -T has to be on the command line, too.
+EACH = r"""
+for t; do
+    echo "== $t"
+    perl $(sed -n '1s/^#!.*perl  *\(-[wWtT]*\)\( .*\)*$/\1/p' "$t") "$t"
+    echo "== exit $?"
+done
+"""
 CORE = """io/closepid io/dup io/fs io/open io/openpid io/perlio_open io/pipe io/print io/read io/sem io/shm io/msg
     io/socket io/socketpair io/through op/alarm op/chdir op/die_exit op/exec op/exit op/fork op/getpid op/kill0
     op/magic op/sselect op/sleep op/stat op/sysio op/threads""".split()
@@ -34,7 +41,15 @@ def directory():
 
 
 def module_of(path):
-    return lambda: os.path.join(source("perl"), path)
+    """The module's directory, with what its tests find there when it comes from CPAN and was built."""
+    def ready():
+        here = os.path.join(source("perl"), path)
+        if not os.path.exists(os.path.join(here, "t/test.pl")):
+            for part in ("lib", "arch"):
+                os.makedirs(os.path.join(here, "blib", part), exist_ok=True)
+            shutil.copy(os.path.join(source("perl"), "t/test.pl"), os.path.join(here, "t"))
+        return here
+    return ready
 
 
 def results(run):
