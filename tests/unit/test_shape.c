@@ -122,6 +122,15 @@ Test(shape, a_text_beyond_the_limit_is_taken_apart)
     cr_assert_not(is_alike(request("/123456789", 1)));
 }
 
+Test(shape, the_runs_id_stands_behind_the_attributes)
+{
+    span_view_run_id("run-1");
+    size_t bytes = take_apart(request("/", 1), true);
+    cr_assert_not_null(memmem(apart, bytes, "run-1", 5));
+    cr_assert(is_alike(request("/", 1)));
+    cr_assert(is_alike(request("/another", 2)));
+}
+
 Test(shape, a_key_that_is_set_again_leaves_no_shape)
 {
     struct made_record *r = request("/", 1);
