@@ -56,10 +56,10 @@ fault("exec_chains", all_came({f"p{n}": 400 for n in range(4)}, 0))
 
 # It ends though it is asked for more, and the next one is the other program's.
 def another_sends(run):
-    found = len(statements(run)["p0"])
+    found = len(statements(run).get("p0", ()))
     run.notes.append(f"arrived {found}, dropped {run.reasons}, exporter processes {len(exporters(run))}")
     expect(found + run.reasons.get("ring_full", 0) == 30000, f"{found} statements arrived, dropped {run.reasons}")
-    expect(found > 15000, "the other program's spans waited for its end")
+    expect(found > 0 and len(exporters(run)) > 1, f"{len(exporters(run))} exporter processes")
     expect("select" in {s["name"] for s in run.spans if s["resource"]["process.executable.name"] == "sqlite3"}, "those of the confined program")
 
 
