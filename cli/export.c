@@ -142,6 +142,8 @@ static void leave_program(void)
     memset(&all, 0xff, sizeof all);
     sched_setaffinity(0, sizeof all, &all);
     sched_setscheduler(0, SCHED_OTHER, &(struct sched_param){ 0 });
+    if (getpriority(PRIO_PROCESS, 0) < 0)
+        setpriority(PRIO_PROCESS, 0, 0);
     if (chdir("/") != 0)
         return;
 }

@@ -109,7 +109,7 @@ def hostile():
             # Behind magic, format, numbers and version: the process, and when the file was made. Of the rest, up to who reads it.
             f.write(header[:56] + pid.to_bytes(4, sys.byteorder) + header[60:64] + bytes([255] * 7 + [0]) + header[72:172].ljust(4096 - 72, b"\0") +
                     header[4096:])
-            if kind == "other":
+            if kind == "other" and os.getuid() == 0:
                 os.chown(path, 12345, 12345)
             files.append(("any" if kind == "other" else kind, f))
         while any(p.poll() is None for p in programs):
@@ -172,5 +172,21 @@ def confined():
         until(spool_is_sent)
 
 
-FAULTS = {f.__name__: f for f in (cannot_write, hostile, exec_chains, confined)}
+def has_right_of_way():
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    os.nice(-5)
+    os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+
+
+def urgent():
+    """A program with the right of way, bound to one processor, starts the exporter process: that one has nothing of it."""
+    statement(preexec_fn=has_right_of_way)
+    if SHIM:
+        pid = until(exporter)
+        found = os.getpriority(os.PRIO_PROCESS, pid), os.sched_getscheduler(pid), os.sched_getaffinity(pid)
+        if found != (0, os.SCHED_OTHER, os.sched_getaffinity(0)):
+            sys.exit(f"the exporter process has {found}")
+
+
+FAULTS = {f.__name__: f for f in (cannot_write, hostile, exec_chains, confined, urgent)}
 FAULTS[sys.argv[1]]()
