@@ -16,6 +16,8 @@
 #include "process_state.h"
 #include "worker_thread.h"
 
+#define FILL_LEAST_DESCRIPTORS 32 /* libcurl needs up to ten */
+
 /* Whether the user sends spans to the program's stdout. */
 static bool exports_to_stdout(void)
 {
@@ -23,10 +25,23 @@ static bool exports_to_stdout(void)
            ((config->exporters & EXPORTER_OTLP_FILE) && strcmp(config->file.path, "-") == 0);
 }
 
+/* What a library, or the program's malloc, says on this thread goes to descriptor 2, and must not go into
+ * a file or a socket of ours, which would get the lowest numbers. Without /dev/null (a chroot), or where
+ * descriptors are few, it is as it is. */
+static void fill(unsigned free)
+{
+    if (sysconf(_SC_OPEN_MAX) < FILL_LEAST_DESCRIPTORS)
+        return;
+    int fd = (int)syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR);
+    while (fd >= 0 && --free > 0)
+        fd = (int)syscall(SYS_dup, fd);
+}
+
 /* ThreadSanitizer knows one table of descriptors for all threads, and would take ours for the program's
  * of the same number: with it (make tsan) ours begin above. */
-static bool begin_above(void)
+static bool begin_above(unsigned free)
 {
+    fill(free);
 #ifdef __SANITIZE_THREAD__
     int null = (int)syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDONLY);
     for (int fd = 3; fd < 256; fd++)
@@ -42,20 +57,20 @@ bool worker_leave_fds(void)
     bool kept[3] = { false, exports_to_stdout(),
                      (config->exporters & EXPORTER_CONSOLE) ||
                          (config->log_level_set && config->log_file == NULL) };
-    bool none = !kept[1] && !kept[2];
-    if (none && syscall(SYS_close_range, 0u, ~0u, CLOSE_RANGE_UNSHARE) == 0)
-        return begin_above();
+    unsigned free = 3u - kept[1] - kept[2];
+    if (free == 3 && syscall(SYS_close_range, 0u, ~0u, CLOSE_RANGE_UNSHARE) == 0)
+        return begin_above(free);
     if (unshare(CLONE_FILES) != 0)
         return false; /* a sandbox: then our fds are the program's, as few as we can */
     for (int fd = 0; fd < 3; fd++)
         if (!kept[fd])
             syscall(SYS_close, fd);
     if (syscall(SYS_close_range, 3u, ~0u, 0) == 0)
-        return begin_above();
+        return begin_above(free);
     long max = sysconf(_SC_OPEN_MAX);
     for (int fd = 3; fd < (max > 0 && max < 65536 ? (int)max : 65536); fd++)
         syscall(SYS_close, fd);
-    return begin_above();
+    return begin_above(free);
 }
 
 unsigned worker_count_threads(void)

@@ -76,6 +76,30 @@ program(LOOKUP, case_name="no_thread_can_start", uid=ALONE, limits={"NPROC": 1},
         check=lambda run: made(run, 2) or run.received_nothing())
 program(LOOKUP, case_name="unprivileged_user", uid=NOBODY, skip=needs_root)
 
+# ---------------------------------------------------------------- our thread's descriptors
+# What a library writes to stderr on our thread must not go into our file or to the collector.
+STANDARD = """
+import os, sqlite3, time
+sqlite3.connect(':memory:').execute('select 1').fetchall()
+until = time.monotonic() + 10
+while 'libotelshim' in open('/proc/self/maps').read() and time.monotonic() < until:
+    ours = [t for t in os.listdir('/proc/self/task') if open(f'/proc/self/task/{t}/comm').read() == 'otelshim\\n']
+    links = [os.readlink(f'/proc/self/task/{t}/fd/{n}') for t in ours for n in range(3) if os.path.lexists(f'/proc/self/task/{t}/fd/{n}')]
+    if links == ['/dev/null'] * 3:
+        break
+    time.sleep(0.01)
+else:
+    print('nobody there' if time.monotonic() < until else f'in the end {links}')
+"""
+case("thread_has_no_file_where_stderr_is", ["$PYTHON", "-c", STANDARD], golden=None, compare=False, check=lambda run: expect_output(
+    run, b"nobody there\n", b""))
+
+
+def expect_output(run, bare, shim):
+    if (run.bare.out, run.shim.out, run.shim.err) != (bare, shim, b""):
+        raise Failure(f"bare {run.bare.out!r}, under the shim {run.shim.out!r} {run.shim.err!r}")
+
+
 # ---------------------------------------------------------------- our own log
 program(LOOKUP, case_name="log_on_a_full_disk", shim_env={"OTEL_SHIM_LOG_FILE": "/dev/full"}, lost=None)
 program(LOOKUP, case_name="log_in_a_missing_directory", shim_env={"OTEL_SHIM_LOG_FILE": "/nowhere/shim.log"},
