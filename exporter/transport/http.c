@@ -13,6 +13,7 @@
 #include "retry.h"
 
 #define NS_PER_MS UINT64_C(1000000)
+#define PIECES_IN_ONE_GO 8u /* of 64 KB: then the rings are looked at again */
 
 static size_t take_body(char *data, size_t size, size_t count, void *self)
 {
@@ -133,7 +134,7 @@ static void step_resolving(struct http *http, uint64_t now_ns)
 }
 
 /* Anything that grew since the last look: an exit that waits for us goes on waiting. */
-static void report_progress(struct http *http)
+static bool report_progress(struct http *http)
 {
     static const CURLINFO counters[] = { CURLINFO_CONNECT_TIME_T, CURLINFO_APPCONNECT_TIME_T,
                                          CURLINFO_SIZE_UPLOAD_T, CURLINFO_SIZE_DOWNLOAD_T };
@@ -146,9 +147,22 @@ static void report_progress(struct http *http)
     }
     http->curl->easy_getinfo(http->easy, CURLINFO_HEADER_SIZE, &header_bytes);
     movement += (uint64_t)header_bytes;
-    if (movement != http->movement)
+    bool moved = movement != http->movement;
+    if (moved)
         http->host->progress();
     http->movement = movement;
+    return moved;
+}
+
+/* libcurl sends a piece of its buffer's size at a time. As long as the receiver takes them at once, the next
+ * one follows: a worker that waits for the program between them has the rest of the batch lie for a slice
+ * (worker_thread.c). */
+static void drive(struct http *http)
+{
+    unsigned pieces = PIECES_IN_ONE_GO;
+    do
+        curl_drive();
+    while (report_progress(http) && !http->job.done && --pieces > 0);
 }
 
 static void finish(struct http *http)
@@ -171,8 +185,7 @@ bool http_step(struct http *http, uint64_t now_ns)
     if (http->state == HTTP_RESOLVING)
         step_resolving(http, now_ns);
     if (http->state == HTTP_SENDING) {
-        curl_drive();
-        report_progress(http);
+        drive(http);
         if (http->job.done)
             finish(http);
     }
