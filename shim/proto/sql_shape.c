@@ -395,6 +395,7 @@ static enum verdict take_word(struct shape *s, const struct token *t, bool dotte
     }
     if (hides_names(s) && (s->secret || word == KEYWORD_NONE || dotted)) {
         s->expect = EXPECT_NOTHING;
+        s->at_start = false; /* as for the `?` that stands there then */
         return VERDICT_LITERAL;
     }
     if (is_after_dot(s) || dotted) {
