@@ -153,13 +153,15 @@ $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/unit.a $(UNIT_OPTIONS)
 	$(CC) $(UNIT_CFLAGS) $(filter-out -fvisibility=hidden,$(ALL_CFLAGS)) -Wno-unused-parameter -Wno-gnu-variable-sized-type-not-at-end -Wno-string-concatenation -o $@ $< $(BUILD)/unit.a \
 	    $(UNIT_LIBS) $(BUILD)/libyaml.a -l:libpcre2-8.a -l:libprotobuf-c.a -l:libz.a -lpthread
 
-# Fuzz targets twice: to run their corpus once (make test), and by libFuzzer (make fuzz). Of the sources that
-# one depends on, some are only included by it.
+# Fuzz targets twice: to run their corpus once (make test), and by libFuzzer (make fuzz).
 REPLAY_BIN := $(patsubst tests/fuzz/%.c,$(BUILD)/replay/%,$(FUZZ_SRC))
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_SRC))
 FUZZ_LINK = $(filter-out -fvisibility=hidden,$(ALL_CFLAGS)) -Itests/unit -Wno-missing-prototypes -o $@ \
-    $(filter tests/fuzz/$*.c tests/fuzz/replay.c,$^) $(BUILD)/unit.a $(BUILD)/libyaml.a -l:libpcre2-8.a -l:libprotobuf-c.a -l:libz.a -lpthread
-$(BUILD)/replay/%: tests/fuzz/%.c tests/fuzz/replay.c $(BUILD)/unit.a
+    $< $(filter %.o,$^) $(BUILD)/unit.a $(BUILD)/libyaml.a -l:libpcre2-8.a -l:libprotobuf-c.a -l:libz.a -lpthread
+$(BUILD)/replay.o: tests/fuzz/replay.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+$(BUILD)/replay/%: tests/fuzz/%.c $(BUILD)/replay.o $(BUILD)/unit.a
 	@mkdir -p $(@D)
 	$(CC) $(FUZZ_LINK)
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/unit.a
