@@ -2,6 +2,9 @@
 C5: whatever the collector does, the program's output, status and time do not
 change. The program makes two spans (its own and one lookup) and exits.
 """
+import os
+import re
+
 from harness import Failure, case
 
 PROGRAM = ["$PROGRAMS/exit_in_flight"]
@@ -81,3 +84,24 @@ for microseconds in (100, 1000, 3000, 10000, 50000):
               env={"OTEL_BSP_SCHEDULE_DELAY": "1"})
     collector(f"hangs_and_the_program_exits_after_{microseconds}_us", "hang", False, sleep_us=str(microseconds),
               env={"OTEL_BSP_SCHEDULE_DELAY": "1"}, slack=0.6)
+
+
+# ---------------------------------------------------------------- a request of several pieces
+# libcurl sends 64 KB at a time. The worker does not wait for anything between two of them while the collector takes them.
+def sent_in_one_go(run):
+    with open(os.path.join(run.tmp, "trace"), encoding="utf-8", errors="replace") as f:
+        calls = [line.split(None, 1)[1] for line in f if re.match(r"\d+ +(sendto|poll|futex_waitv)\(", line)]
+    pieces = [i for i, call in enumerate(calls) if re.search(r", 65536, MSG_NOSIGNAL, NULL, 0\) += 65536$", call)]
+    waited = [calls[i + 1] for i in pieces if not re.match(r"poll\(.*, 0\) += ", calls[i + 1])]
+    if len(pieces) < 4 or waited:
+        raise Failure(f"{len(pieces)} whole pieces, waited after {len(waited)} of them: {waited[:1]}")
+
+
+case("collector_is_sent_the_pieces_of_a_request_in_one_go",
+     ["sh", "-c", "strace -f -qq -e trace=sendto,poll,futex_waitv -o trace env LD_PRELOAD=$$PIECES_PRELOAD $PYTHON work.py"],
+     files={"work.py": "import sqlite3\n"
+                       "c = sqlite3.connect(':memory:')\n"
+                       "for _ in range(1100):\n"
+                       "    c.execute('select 1 as ' + 300 * 'x')\n"},
+     golden=None, preload=False, shim_env={"PIECES_PRELOAD": "$SHIM"}, check=sent_in_one_go, needs=["strace"], slack=20.0, lost=None,
+     expect_drops=True, sanitized=False)
