@@ -38,6 +38,20 @@ while read -r name; do
 done <"$work/want" >"$work/got"
 is request_order_names_functions
 
+# What a request runs and looks at lies in few pages: section, pages that it touches at most.
+printf '%s\n' '.text.request 13' '.rodata.request 1' '.data.request 1' '.bss.request 5' >"$work/want"
+while read -r section most; do
+    # `[ 7] .name` becomes one word less
+    readelf -SW "$shim" | sed 's/^ *\[ */[/' | while read -r _ name _ address _ size _; do
+        [ "$name" = "$section" ] || continue
+        first=$((0x$address / 4096)) last=$(((0x$address + 0x$size - 1) / 4096))
+        pages=$((last - first + 1))
+        [ "$pages" -le "$most" ] && pages=$most
+        echo "$section $pages"
+    done
+done <"$work/want" >"$work/got"
+is what_a_request_touches_lies_in_few_pages
+
 for object in "$shim" "$exporter"; do
     name=$(basename "$object" .so | tr -- - _)
     readelf -lW "$object" | awk '$1 == "GNU_STACK" { print $7 }' >"$work/got"
