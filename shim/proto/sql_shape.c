@@ -445,9 +445,10 @@ static enum verdict take(struct shape *s, const struct token *t, bool dotted, en
         s->expect = EXPECT_NOTHING;
         return VERDICT_LITERAL;
     case TOKEN_NAME:
-        if (hides_names(s))
-            return VERDICT_LITERAL;
-        break;
+        if (!hides_names(s))
+            break;
+        s->expect = EXPECT_NOTHING;
+        return VERDICT_LITERAL;
     default:
         s->expect = EXPECT_NOTHING;
         return t->kind == TOKEN_LITERAL || s->secret ? VERDICT_LITERAL : VERDICT_KEEP;

@@ -159,6 +159,8 @@ Test(sql, hides_keys_and_file_names)
     check("PRAGMA key = `secret`", "PRAGMA key = ?", "PRAGMA key");
     check("PRAGMA key = with secret", "PRAGMA key = ? ?", "PRAGMA key");
     check("PRAGMA key = secret.secret", "PRAGMA key = ?.?", "PRAGMA key");
+    check("PRAGMA key `secret`.`secret`", "PRAGMA key ?.?", "PRAGMA key");
+    check("PRAGMA key [secret].secret", "PRAGMA key ?.?", "PRAGMA key");
     check("ATTACH secret.secret AS aux", "ATTACH ?.? AS aux", "ATTACH aux");
     same("PRAGMA journal_mode=WAL", "PRAGMA journal_mode");
     same("PRAGMA foreign_keys = ON", "PRAGMA foreign_keys");
