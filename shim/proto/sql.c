@@ -130,6 +130,23 @@ static void write_token(struct scanner *s, const struct token *t, enum verdict v
     s->in_run = next;
 }
 
+/* Where the comment that begins here ends; `at` itself where none does. */
+static const char *behind_comment(const char *at, const char *end)
+{
+    if (end - at < 2)
+        return at;
+    if (at[0] == '-' && at[1] == '-') {
+        const char *stop = memchr(at, '\n', (size_t)(end - at));
+        return stop ? stop : end;
+    }
+    if (at[0] != '/' || at[1] != '*')
+        return at;
+    for (const char *p = at + 2; p + 1 < end; p++)
+        if (p[0] == '*' && p[1] == '/')
+            return p + 2;
+    return end;
+}
+
 /* Blanks and comments. False when there is none here. */
 static bool skip_blank(struct scanner *s)
 {
@@ -143,20 +160,10 @@ static bool skip_blank(struct scanner *s)
             write_text(s, from, (size_t)(s->at - from));
         return true;
     }
-    if (peek(s, 0) == '-' && peek(s, 1) == '-') {
-        const char *stop = memchr(s->at, '\n', (size_t)(s->end - s->at));
-        s->at = stop ? stop : s->end;
-    } else if (peek(s, 0) == '/' && peek(s, 1) == '*') {
-        const char *body = s->at + 2;
-        s->at = s->end;
-        for (const char *p = body; p + 1 < s->end; p++)
-            if (p[0] == '*' && p[1] == '/') {
-                s->at = p + 2;
-                break;
-            }
-    } else {
+    from = behind_comment(s->at, s->end);
+    if (from == s->at)
         return false;
-    }
+    s->at = from;
     s->gap = true;
     return true;
 }
@@ -232,12 +239,16 @@ static void scan_token(struct scanner *s, struct token *t)
     t->len = (size_t)(s->at - t->at);
 }
 
-/* Whether the next token is the dot of a qualified name. */
+/* Whether the next token is the dot of a qualified name: comments are no part of the text. */
 static bool dot_follows(const struct scanner *s)
 {
-    const char *p = s->at;
-    while (p < s->end && is_space(*p))
-        p++;
+    const char *p = s->at, *from;
+    do {
+        from = p;
+        while (p < s->end && is_space(*p))
+            p++;
+        p = behind_comment(p, s->end);
+    } while (p != from);
     return p < s->end && *p == '.' && !(p + 1 < s->end && is_digit(p[1]));
 }
 

@@ -161,6 +161,7 @@ Test(sql, hides_keys_and_file_names)
     check("PRAGMA key = secret.secret", "PRAGMA key = ?.?", "PRAGMA key");
     check("PRAGMA key `secret`.`secret`", "PRAGMA key ?.?", "PRAGMA key");
     check("PRAGMA key [secret].secret", "PRAGMA key ?.?", "PRAGMA key");
+    check("ATTACH secret AS aux KEY on/* c */.secret", "ATTACH ? AS aux KEY ? .?", "ATTACH aux");
     check("ATTACH secret.secret AS aux", "ATTACH ?.? AS aux", "ATTACH aux");
     same("PRAGMA journal_mode=WAL", "PRAGMA journal_mode");
     same("PRAGMA foreign_keys = ON", "PRAGMA foreign_keys");
