@@ -83,15 +83,44 @@ static inline enum hold try_hold(struct conn *c)
     return BUSY;
 }
 
+/* A thread that lost its processor while it was at the connection gets it back meanwhile. This one may
+ * be it, in a signal handler: then there is nothing to wait for, but the bound. */
+static __attribute__((noinline)) enum hold hold_late(struct conn *c)
+{
+    enum hold hold = BUSY;
+    for (unsigned i = 0; i < CONN_HOLD_YIELDS && hold == BUSY; i++) {
+        sched_yield();
+        hold = try_hold(c);
+    }
+    return hold;
+}
+
 bool conn_hold_for_write(struct conn *c)
 {
     enum hold hold = try_hold(c);
     if (likely(hold == HELD))
         return true;
-    if (hold == GIVEN_UP)
-        return false;
+    if (hold == BUSY)
+        hold = hold_late(c);
+    if (hold != BUSY)
+        return hold == HELD;
     atomic_store(&c->doomed, 1);
     diag_drop(DROP_CONTENDED, 1);
+    return false;
+}
+
+bool conn_hold_again(struct conn *c, uint32_t generation)
+{
+    while (conn_generation(c) == generation) {
+        enum hold hold = try_hold(c);
+        if (hold == HELD && conn_generation(c) == generation)
+            return true;
+        if (hold == HELD)
+            conn_let_go(c);
+        if (hold != BUSY)
+            return false;
+        sched_yield();
+    }
     return false;
 }
 
@@ -509,9 +538,9 @@ struct conn *conn_still(struct conn *c, uint32_t generation)
 /* Another thread may be at it, or this one, under the signal handler that ends the process. */
 static void tell_open(struct conn *c)
 {
-    enum hold hold = BUSY;
-    for (unsigned i = 0; i < CONN_END_YIELDS && (hold = try_hold(c)) == BUSY; i++)
-        sched_yield();
+    enum hold hold = try_hold(c);
+    if (hold == BUSY)
+        hold = hold_late(c);
     if (hold == BUSY)
         diag_drop(DROP_CONTENDED, 1);
     if (hold != HELD)

@@ -28,7 +28,8 @@
  *
  * Threads. One fd may be used by several threads. A connection's state is held
  * by one at a time for some hundred instructions, never across a system call of
- * the program; who finds it held looks again CONN_HOLD_TRIES times, then the
+ * the program; who finds it held looks again CONN_HOLD_TRIES times, gives way
+ * CONN_HOLD_YIELDS times to a holder that has lost its processor, then the
  * connection is given up (its spans end, it is ignored from then on), counted.
  *
  * Forks. A child has a copy of everything. Requests that were open at the fork
@@ -48,7 +49,7 @@
 #define CONN_MAX_DETACHED 4096u /* TLS sessions over memory buffers */
 #define CONN_HOLD_TRIES 128u    /* looks at a connection that another thread holds */
 #define CONN_TWIN_FDS 16        /* fds that may be one socket since before the program began */
-#define CONN_END_YIELDS 4u      /* times that an ending process lets that thread run */
+#define CONN_HOLD_YIELDS 16u    /* then times that it is let run, with as many looks */
 #define CONN_MAX_PIPELINED 16u  /* requests of one connection that wait for answers */
 #define CONN_MAX_IOV 24u        /* entries of a writev that our header can join */
 #define CONN_EDIT_PIECES 6u     /* texts that one edit puts in */
@@ -157,6 +158,7 @@ void conn_fd_read_ended(int fd, int error);
 struct conn_write {
     struct conn *conn;
     uint32_t generation; /* of the connection */
+    uint8_t told;        /* as the connection's: another number, and this write's end is told */
     bool edited;         /* send conn_write_pieces() instead of the program's bytes */
     uint8_t nr_pieces;
     uint8_t text_from; /* where pieces[0] lies in text; CONN_EDIT_TEXT: elsewhere */

@@ -60,8 +60,8 @@ struct conn {
     uint32_t stream;             /* number of its struct stream, 0 = nothing is under way */
     uint32_t begun_for;          /* server request that was current when it was connected */
     struct peer peer;
-    uint8_t tls_version; /* number of a text, see conn_text */
-    uint8_t tls_next;
+    uint16_t tls_version : 6, tls_next : 6; /* numbers of texts, see conn_text */
+    uint16_t told : 4;  /* writes whose end was told by the next one, modulo 16 */
     atomic_ushort refs; /* descriptors that point here */
     int32_t fd;         /* one of them, for getsockopt */
     uint32_t number;    /* its own */
@@ -71,6 +71,7 @@ _Static_assert(sizeof(struct conn) + sizeof(uint32_t) + 1 <= 64, "64 bytes an id
 /* Our bytes in the program's stream that are not all out yet. */
 struct edit {
     uint8_t kind;      /* enum edit_kind */
+    bool is_answered;  /* its exchange is over, and kept until these bytes are out */
     uint16_t skip;     /* program bytes that give way, still to come: no more than ours */
     uint16_t done;     /* bytes of ours that went out */
     uint16_t exchange; /* whose context it is */
@@ -181,6 +182,9 @@ static inline struct exchange *exchange_of(const struct stream *s, uint32_t numb
  */
 bool conn_hold(struct conn *c);
 bool conn_hold_for_write(struct conn *c);
+/* The same for a thread that had it before: waits as long as it takes, and gives nothing up. False: the
+ * connection is another one by now, or was given up. */
+bool conn_hold_again(struct conn *c, uint32_t generation);
 /* The same for the connection behind an fd, which it then certainly is. NULL: false. */
 struct conn *conn_hold_fd(int fd);
 struct conn *conn_hold_fd_for_write(int fd);
@@ -199,6 +203,8 @@ const char *conn_text(uint8_t number);
 struct stream *stream_get(struct conn *c);
 /* Gives the stream back when nothing is under way. */
 void stream_settle(struct conn *c);
+/* No more of the edit goes out: all of it has, or the rest never will. */
+void stream_end_edit(struct stream *s);
 /* The same behind what may stand ahead of HTTP. */
 void stream_feed_http1(struct conn *c, enum proto_side side, const char *bytes, size_t len);
 /* Bytes of one direction; `bytes` NULL: unseen. */

@@ -6,6 +6,7 @@
 
 /* Texts of TLS versions and protocols, by number; filled by any thread, never emptied. */
 #define CONN_MAX_TEXTS 32u
+#define CONN_TEXT_MASK 63u /* what struct conn has room for */
 static _Atomic(const char *) texts[CONN_MAX_TEXTS];
 
 struct conn *conn_begin_tls(int fd, enum conn_role role)
@@ -64,7 +65,7 @@ void conn_set_tls(struct conn *c, const char *protocol_version, const char *next
 {
     if (!conn_hold(c))
         return;
-    c->tls_version = text_number(protocol_version);
-    c->tls_next = text_number(next_protocol);
+    c->tls_version = text_number(protocol_version) & CONN_TEXT_MASK;
+    c->tls_next = text_number(next_protocol) & CONN_TEXT_MASK;
     conn_let_go(c);
 }

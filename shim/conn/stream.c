@@ -78,9 +78,32 @@ static struct exchange *pop(struct stream *s)
     s->responses.store = NULL;
     s->oldest = e->next;
     s->nr_exchanges--;
-    if (s->edit.exchange == e->number)
-        s->edit.kind = EDIT_NONE;
     return e;
+}
+
+void stream_end_edit(struct stream *s)
+{
+    if (s->edit.is_answered)
+        exchange_give(s, exchange_of(s, s->edit.exchange));
+    s->edit.is_answered = false;
+    s->edit.kind = EDIT_NONE;
+}
+
+/*
+ * One that is over goes back. It can be over before its head is out: one thread reads the answer
+ * while the one that wrote is still on its way back from the kernel, and a server may answer to half
+ * a head. Then bytes that the kernel has, or will get, are this exchange's, and it stays for them.
+ */
+static void give(struct conn *c, struct stream *s, struct exchange *e)
+{
+    if (unlikely(s->edit.kind != EDIT_NONE) && s->edit.exchange == e->number) {
+        if ((c->flags & CONN_WRITING) || s->edit.done > 0) {
+            s->edit.is_answered = true;
+            return;
+        }
+        s->edit.kind = EDIT_NONE;
+    }
+    exchange_give(s, e);
 }
 
 static void pop_newest(struct stream *s)
@@ -101,7 +124,7 @@ static void complete(struct conn *c, struct stream *s, const char *error)
 {
     struct exchange *e = pop(s);
     exchange_end(c, e, error);
-    exchange_give(s, e);
+    give(c, s, e);
     if (s->oldest != 0)
         exchange_becomes_parent(c, exchange_of(s, s->oldest));
 }
@@ -125,6 +148,7 @@ void stream_drop(struct conn *c)
         exchange_abandon(exchange_of(s, s->prepared));
         exchange_give(s, exchange_of(s, s->prepared));
     }
+    stream_end_edit(s);
     give_stream(c);
 }
 

@@ -7,6 +7,7 @@
  * our place (edit.at), or bytes of ours (edit.done); the next write goes on with it.
  */
 #include "conn/conn_internal.h"
+#include "diag.h"
 #include "mem/readable.h"
 
 #include <fcntl.h>
@@ -146,12 +147,30 @@ static const struct iovec *first_with_bytes(const struct iovec *iov)
     return iov;
 }
 
+/*
+ * `c` is held, and a write has not ended. If that was a head, which is answered, it is out, and its thread
+ * on the way back from the kernel, perhaps for long: it wrote, another thread read, and a third one writes.
+ * Its end is told now. Else two threads write at once, or one was left in the middle: false.
+ */
+static bool tell_end_of_other(struct conn *c)
+{
+    struct stream *s = stream_of(c);
+    if (s == NULL || s->oldest != 0 || !http1_at_message_end(&s->requests))
+        return false;
+    c->told++;
+    c->flags &= (uint8_t)~CONN_WRITING;
+    stream_end_edit(s);
+    stream_feed(c, PROTO_REQUESTS, "", 0);
+    return true;
+}
+
 /* `c` is held; let go afterwards. */
 static bool begin(struct conn_write *w, struct conn *c, const struct iovec *iov, int nr_iov,
                   size_t total, bool may_inject)
 {
-    if (c->flags & CONN_WRITING) { /* two threads write at once, or one left in the middle */
+    if (unlikely(c->flags & CONN_WRITING) && !tell_end_of_other(c)) {
         atomic_store(&c->doomed, 1);
+        diag_drop(DROP_CONTENDED, 1);
         conn_let_go(c);
         return false;
     }
@@ -164,6 +183,7 @@ static bool begin(struct conn_write *w, struct conn *c, const struct iovec *iov,
     }
     w->conn = c;
     w->generation = conn_generation(c);
+    w->told = c->told;
     w->edited = false;
     w->nr_pieces = 0;
     w->iov = iov;
@@ -253,7 +273,9 @@ static void wrote(struct conn *c, const struct conn_write *w, size_t taken)
 {
     if (w->fed > 0 && taken >= w->fed && !(c->flags & CONN_SPOKEN))
         proxy_ahead_passed(c);
-    if (taken < w->fed) {
+    if (taken < w->fed && stream_of(c)->newest == 0) {
+        conn_give_up(c); /* answered before its head was out: what is whose is unknown now */
+    } else if (taken < w->fed) {
         stream_unread_head(c, true);
         feed_range(c, w->iov, w->nr_iov, 0, taken);
     } else if (taken > w->fed) {
@@ -273,15 +295,22 @@ static void failed(struct conn *c, const struct conn_write *w, int error)
 {
     if (is_for_now(error)) {
         if (w->fed > 0) {
-            stream_of(c)->edit.kind = EDIT_NONE;
+            stream_end_edit(stream_of(c));
             stream_unread_head(c, false); /* it comes again, or never */
         }
         return;
     }
     struct stream *s = stream_of(c);
     if (s != NULL)
-        s->edit.kind = EDIT_NONE;
+        stream_end_edit(s);
     stream_finish(c, side_out(c), error);
+}
+
+/* Nobody is told of the write any more, and nobody is owed anything. */
+static ssize_t passed(const struct conn_write *w, ssize_t sent)
+{
+    struct edit left = { 0 };
+    return sent > 0 && w->edited ? (ssize_t)program_bytes(w, (size_t)sent, &left) : sent;
 }
 
 /* A non-blocking descriptor is told to come again, a blocking one was interrupted. */
@@ -291,26 +320,17 @@ static int error_of_owed(const struct conn *c)
     return flags >= 0 && !(flags & O_NONBLOCK) ? EINTR : EAGAIN;
 }
 
-/* The end of a write must be told, however long another thread is at it; that is some
- * hundred instructions, and only the thread that has it can free it. */
-static bool hold_for_end(const struct conn_write *w)
-{
-    while (conn_generation(w->conn) == w->generation) {
-        if (conn_hold_for_write(w->conn))
-            return true;
-        if (w->conn->flags & CONN_GIVEN_UP)
-            return false;
-        sched_yield();
-    }
-    return false;
-}
-
 ssize_t conn_write_end(struct conn_write *w, ssize_t sent, int *error)
 {
     struct conn *c = w->conn;
     struct edit left = { 0 };
-    if (!hold_for_end(w)) /* closed meanwhile: nobody is owed anything */
-        return sent > 0 && w->edited ? (ssize_t)program_bytes(w, (size_t)sent, &left) : sent;
+    /* However long another thread is at it: that is some hundred instructions, and only this one can free it. */
+    if (!conn_hold_again(c, w->generation))
+        return passed(w, sent); /* closed meanwhile */
+    if (unlikely(w->told != c->told)) {
+        conn_let_go(c);
+        return passed(w, sent);
+    }
     c->flags &= (uint8_t)~CONN_WRITING;
     struct stream *s = stream_of(c);
     if (sent < 0) {
@@ -324,6 +344,8 @@ ssize_t conn_write_end(struct conn_write *w, ssize_t sent, int *error)
             else
                 left.at -= (uint32_t)taken;
             s->edit = left;
+            if (left.kind == EDIT_NONE || (left.is_answered && left.done == 0))
+                stream_end_edit(s);
         }
         if (taken > 0)
             wrote(c, w, taken);

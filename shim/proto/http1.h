@@ -221,6 +221,11 @@ static inline bool http1_begin(struct http1 *p, char next)
     p->state = HTTP1_AT_BEGIN;
     return true;
 }
+/* All of a message is here, and its end not told yet. */
+static inline bool http1_at_message_end(const struct http1 *p)
+{
+    return p->state == HTTP1_AT_END;
+}
 /* Whether bytes of a body, or of a chunk's data, are missing: without any there is nothing to
  * tell. */
 static inline bool http1_awaits_body(const struct http1 *p)

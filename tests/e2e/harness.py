@@ -284,6 +284,8 @@ class Run:
             self.dropped += dropped
             for reason, count in re.findall(r"(\w+)=(\d+)", m[6]):
                 self.reasons[reason] = self.reasons.get(reason, 0) + int(count)
+                if reason == "contended":  # connections that were left alone: no span was made
+                    self.dropped -= int(count)
 
     def read_reports(self):
         """What ThreadSanitizer has to say of any process of the run under the shim."""

@@ -73,9 +73,10 @@ struct wire {
     unsigned again; /* EAGAIN that only our remainder could be the reason of */
 };
 
-/* One write, of which the kernel takes at most `piece` bytes: what the program sees. */
-static inline ssize_t write_once(struct conn *c, struct wire *wire, const char *text, size_t len,
-                                 size_t piece)
+/* One write, of which the kernel takes at most `piece` bytes: what the program sees. Before the thread is
+ * back, another one reads `meanwhile`, unless that is NULL. */
+static inline ssize_t write_and_read(struct conn *c, struct wire *wire, const char *text,
+                                     size_t len, size_t piece, const char *meanwhile)
 {
     struct iovec iov = { (char *)(uintptr_t)text, len };
     struct iovec out[1 + CONN_EDIT_PIECES + 1];
@@ -93,11 +94,19 @@ static inline ssize_t write_once(struct conn *c, struct wire *wire, const char *
         wire->len += n;
         taken += n;
     }
+    if (meanwhile != NULL)
+        reads(c, meanwhile);
     int error = 0;
     ssize_t n = told ? conn_write_end(&w, (ssize_t)taken, &error) : (ssize_t)taken;
     cr_assert(n > 0 || error == EAGAIN || error == EINTR);
     cr_assert(n <= (ssize_t)len);
     return n;
+}
+
+static inline ssize_t write_once(struct conn *c, struct wire *wire, const char *text, size_t len,
+                                 size_t piece)
+{
+    return write_and_read(c, wire, text, len, piece, NULL);
 }
 
 static inline void write_pieces(struct conn *c, struct wire *wire, const char *text, size_t len,

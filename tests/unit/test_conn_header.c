@@ -43,6 +43,81 @@ Test(conn_header, requests_after_the_first_get_headers_of_their_own)
     }
 }
 
+Test(conn_header, an_answer_that_is_read_before_the_writer_is_back_changes_nothing)
+{
+    static struct wire wire;
+    struct conn *c = client();
+    for (unsigned i = 0; i < 3; i++) {
+        wire.len = 0;
+        cr_assert_eq(write_and_read(c, &wire, GET, sizeof GET - 1, SIZE_MAX, OK), sizeof GET - 1);
+        expect_inserted(&wire, GET, sizeof GET - 1, ANY_HEADER);
+        cr_assert_not_null(next_span());
+    }
+}
+
+/* A third thread writes the next request before the first one is back. */
+Test(conn_header, a_write_that_overtakes_the_end_of_an_answered_one_has_its_own_header)
+{
+    static struct wire wire;
+    struct conn *c = client();
+    struct iovec iov = { (char[]){ GET }, sizeof GET - 1 };
+    const ssize_t sent = sizeof GET - 1 + sizeof ANY_HEADER - 1;
+    struct conn_write first, next;
+    int error = 0;
+    for (unsigned i = 0; i < 40; i++) {
+        cr_assert(conn_write_begin(&first, c, &iov, 1, true) && first.edited);
+        reads(c, OK);
+        cr_assert_not_null(next_span());
+        cr_assert(conn_write_begin(&next, c, &iov, 1, true) && next.edited);
+        if (i % 2 == 0)
+            cr_assert_eq(conn_write_end(&first, sent, &error), sizeof GET - 1);
+        cr_assert_eq(conn_write_end(&next, sent, &error), sizeof GET - 1);
+        if (i % 2 != 0)
+            cr_assert_eq(conn_write_end(&first, sent, &error), sizeof GET - 1);
+        reads(c, OK);
+        cr_assert_not_null(next_span());
+    }
+    wire.len = 0;
+    write_pieces(c, &wire, GET, sizeof GET - 1, SIZE_MAX);
+    expect_inserted(&wire, GET, sizeof GET - 1, ANY_HEADER);
+}
+
+/* Nothing says that the first one is out: what is whose cannot be told. */
+Test(conn_header, two_writes_at_once_are_left_alone)
+{
+    struct conn *c = client();
+    struct iovec iov = { (char[]){ GET }, sizeof GET - 1 };
+    struct conn_write first, next;
+    int error = 0;
+    cr_assert(conn_write_begin(&first, c, &iov, 1, true) && first.edited);
+    cr_assert_not(conn_write_begin(&next, c, &iov, 1, true));
+    cr_assert_eq(conn_write_end(&first, sizeof GET - 1 + sizeof ANY_HEADER - 1, &error),
+                 sizeof GET - 1);
+    cr_assert_not(conn_write_begin(&next, c, &iov, 1, true));
+}
+
+/* Cut before our header, in it and behind it. */
+Test(conn_header, an_answer_to_half_a_head_leaves_what_was_begun_whole)
+{
+    static struct wire wire;
+    const size_t line = strlen("GET /a?b=c HTTP/1.1\r\n"), len = sizeof GET - 1;
+    for (size_t piece = 1; piece < len + strlen(ANY_HEADER); piece++) {
+        struct conn *c = client();
+        wire.len = 0;
+        ssize_t n = write_and_read(c, &wire, GET, len, piece, OK);
+        cr_assert_not_null(next_span());
+        write_pieces(c, &wire, &GET[n > 0 ? n : 0], len - (size_t)(n > 0 ? n : 0), 7);
+        if (piece > line) {
+            expect_inserted(&wire, GET, len, ANY_HEADER);
+        } else {
+            cr_assert_eq(wire.len, len);
+            cr_assert_arr_eq(wire.bytes, GET, len);
+        }
+        reads(c, OK);
+        cr_assert_null(next_span(), "pieces of %zu", piece);
+    }
+}
+
 Test(conn_header, a_body_is_never_touched)
 {
     static struct wire wire;

@@ -5,11 +5,12 @@ prints what it prints bare.
 """
 import re
 
-from harness import Failure, case
+from harness import FULL, Failure, case
 from http_case import asked, called, process
 
 NO_CURL = {"OTEL_SHIM_DISABLED_INSTRUMENTATIONS": "curl"}
 NO_DNS = {"OTEL_SHIM_DISABLED_INSTRUMENTATIONS": "dns"}
+BIG_QUEUE = {"OTEL_BSP_MAX_QUEUE_SIZE": "30000"}
 
 
 # ---------------------------------------------------------------- commands
@@ -69,6 +70,20 @@ case("socket_ab_keeps_alive", AB + ["-k", "$NGINX/hello"], web="nginx", stdout="
 # wrk leaves its last requests without an answer; they are told as they are.
 case("socket_wrk", ["wrk", "-t", "2", "-c", "4", "-d", "1s", "$WEB/hello"], needs=["wrk"], stdout="requests in",
      compare=False, injects=False, shim_env=NO_DNS, golden=None, check=each_request_told)
+
+ROUNDS = 5000 if FULL else 400
+
+
+def those_with_spans_carry_them(run):
+    """Where threads lose their processor at a bad moment a connection is left alone, which is counted."""
+    carried = sorted(tuple(parent.split("-")[1:3]) for _, parent in run.web.seen() if parent)
+    told = sorted((s["trace_id"], s["span_id"]) for s in run.spans if s["kind"] == "CLIENT")
+    if carried != told or (len(told) < 4 * ROUNDS and "contended" not in run.reasons) or len(told) < ROUNDS:
+        raise Failure(f"{len(told)} spans of {4 * ROUNDS} requests, {len(carried)} with a header")
+
+
+case("socket_crossed_threads", ["$PROGRAMS/http_crossed", "$WEB_PORT", "4", str(ROUNDS)], stdout=f"answers={4 * ROUNDS} odd=0",
+     shim_env=BIG_QUEUE, golden=None, injects=False, long=True, timeout=120, check=those_with_spans_carry_them)
 
 # ---------------------------------------------------------------- languages
 URLLIB = """
