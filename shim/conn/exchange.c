@@ -247,15 +247,34 @@ static bool is_remote(const struct span_context *carried)
     return (flags & PROCESS_SERVER) && !request_has_trace(carried->trace_id);
 }
 
+/*
+ * The request for which the connection was begun, for its first message. A pool may begin one for a
+ * request that then has another's, just come free, and give the new one to whoever comes next (hyper's does):
+ * where any connection has carried a second message it is no evidence any more. But in programs that
+ * dispatch inline: there a request waits for its own.
+ */
+static uint32_t begun_for(struct conn *c)
+{
+    PER_REQUEST_ZERO static atomic_bool pooled;
+    uint32_t request = c->begun_for;
+    c->begun_for = 0;
+    if (request_inline_dispatch)
+        return request;
+    if (atomic_load_explicit(&pooled, memory_order_relaxed))
+        return 0;
+    if (c->flags & CONN_SPOKEN)
+        atomic_store_explicit(&pooled, true, memory_order_relaxed);
+    return request;
+}
+
 static void start_client(struct conn *c, struct exchange *e)
 {
     struct thread_state *t = &thread_state;
     struct span_context carried, parent;
     bool has_carried = exchange_caller(e, &carried);
-    uint32_t found = 0;
+    uint32_t found = 0, begun = begun_for(c);
     if (!is_current(t->current))
-        found = request_for_outgoing(t, has_carried ? &carried : NULL, c->begun_for, target_of(e));
-    c->begun_for = 0;
+        found = request_for_outgoing(t, has_carried ? &carried : NULL, begun, target_of(e));
     bool has_parent = found != 0 && request_context(found, &parent);
     if (has_carried) {
         bool forwarded = has_parent && request_came_with(found, &carried);
@@ -333,14 +352,15 @@ static void forget_span(struct exchange *e)
 
 void exchange_abandon(struct exchange *e)
 {
-    request_close(e->flags & EXCHANGE_SERVER ? e->request : 0);
+    request_close(e->flags & EXCHANGE_SERVER ? e->request : 0, false);
     take_notes(e);
     forget_span(e);
 }
 
 void exchange_end(struct conn *c, struct exchange *e, const char *error)
 {
-    request_close(e->flags & EXCHANGE_SERVER ? e->request : 0);
+    request_close(e->flags & EXCHANGE_SERVER ? e->request : 0,
+                  (e->flags & EXCHANGE_ANSWERED) && error == NULL);
     exchange_tell(c, e, error);
 }
 

@@ -30,6 +30,11 @@ static _Atomic uint64_t made_inside;
 #define SEVERAL UINT32_MAX
 
 PER_REQUEST_ZERO bool request_inline_dispatch;
+/* Requests wander from thread to thread here: seen once, and true from then on. */
+PER_REQUEST_ZERO static atomic_bool wandering;
+/* Who has answered what a thread had read, by its id: as above. Bits of enum answerer. */
+PER_REQUEST_TABLE static atomic_uchar answerers[COUNTERS];
+enum answerer { BY_ITSELF = 1, BY_ANOTHER = 2 };
 
 static uint32_t opens_of(uint64_t both)
 {
@@ -95,7 +100,27 @@ void request_unopened(void)
     atomic_fetch_add_explicit(&requests, ONE_OPENED, memory_order_relaxed);
 }
 
-void request_close(uint32_t handle)
+static bool has_own_open(const struct thread_state *t)
+{
+    return request_is_open(t->last_request) &&
+           atomic_load_explicit(&request_at(t->last_request)->thread, memory_order_relaxed) ==
+               t->id;
+}
+
+static __attribute__((noinline)) void answered_by(struct thread_state *t, uint32_t reader)
+{
+    atomic_uchar *by = &answerers[reader % COUNTERS];
+    if (reader == t->id) {
+        t->answers = 1;
+        atomic_fetch_or_explicit(by, BY_ITSELF, memory_order_relaxed);
+        return;
+    }
+    unsigned before = atomic_fetch_or_explicit(by, BY_ANOTHER, memory_order_relaxed);
+    if (has_own_open(t) || (t->answers != 0 && (before & BY_ITSELF)))
+        atomic_store_explicit(&wandering, true, memory_order_relaxed);
+}
+
+void request_close(uint32_t handle, bool answered)
 {
     if (handle == 0)
         return;
@@ -103,9 +128,19 @@ void request_close(uint32_t handle)
     if (atomic_load_explicit(&r->handle, memory_order_relaxed) != handle)
         return; /* of a parent process */
     atomic_store_explicit(&r->handle, 0, memory_order_release);
-    uint32_t thread = atomic_load_explicit(&r->thread, memory_order_relaxed);
-    atomic_fetch_sub_explicit(counter_of(thread), 1, memory_order_relaxed);
+    uint32_t reader = atomic_load_explicit(&r->thread, memory_order_relaxed);
+    struct thread_state *t = &thread_state;
+    if (answered && unlikely(reader != t->id || t->answers == 0))
+        answered_by(t, reader);
+    atomic_fetch_sub_explicit(counter_of(reader), 1, memory_order_relaxed);
     atomic_fetch_sub_explicit(&requests, 1, memory_order_relaxed);
+}
+
+/* Whether a request that this thread has read is what it is at, though others are open elsewhere. */
+static inline bool is_settled(const struct thread_state *t)
+{
+    return !atomic_load_explicit(&wandering, memory_order_relaxed) &&
+           !(atomic_load_explicit(&answerers[t->id % COUNTERS], memory_order_relaxed) & BY_ANOTHER);
 }
 
 bool request_context(uint32_t handle, struct span_context *out)
@@ -235,9 +270,13 @@ uint32_t request_by_caller(const struct span_context *carried)
     return only_open(&(struct wanted){ .carried = carried });
 }
 
-/* The one that is open on this thread; 0: none or several. */
+/* The one that is open on this thread; 0: none or several. Where requests wander, one that another
+ * thread has read may be what this one is at: then none but this may be open. */
 static uint32_t only_of_thread(const struct thread_state *t)
 {
+    if (unlikely(!is_settled(t)) &&
+        (uint32_t)atomic_load_explicit(&requests, memory_order_acquire) != 1)
+        return 0;
     uint32_t count = atomic_load_explicit(counter_of(t->id), memory_order_relaxed);
     if (count == 1 && request_is_open(t->last_request) &&
         atomic_load_explicit(&request_at(t->last_request)->thread, memory_order_relaxed) == t->id)
@@ -254,6 +293,12 @@ uint32_t request_current(const struct thread_state *t)
     return only_of_thread(t);
 }
 
+/* Whose requests this thread may work for; 0: all. */
+static uint32_t reader_of_candidates(const struct thread_state *t)
+{
+    return is_settled(t) ? t->id : 0;
+}
+
 uint32_t request_for_outgoing(const struct thread_state *t, const struct span_context *carried,
                               uint32_t begun_for, uint64_t target)
 {
@@ -267,7 +312,7 @@ uint32_t request_for_outgoing(const struct thread_state *t, const struct span_co
     found = only_of_thread(t);
     if (found != 0)
         return found;
-    found = only_open(&(struct wanted){ .thread = t->id, .target = &target });
+    found = only_open(&(struct wanted){ .thread = reader_of_candidates(t), .target = &target });
     return found != 0 ? found : request_current(t);
 }
 
@@ -294,7 +339,7 @@ static unsigned keep_newest(uint32_t found[], unsigned n, unsigned max, uint32_t
 
 unsigned request_candidates(const struct thread_state *t, struct record_link links[], unsigned max)
 {
-    struct wanted w = { .thread = t->id };
+    struct wanted w = { .thread = reader_of_candidates(t) };
     uint32_t found[REQUEST_MAX_LINKS], handle;
     unsigned nr_found = 0, n = 0;
     if (max == 0 || (uint32_t)atomic_load_explicit(&requests, memory_order_relaxed) == 0)

@@ -12,6 +12,9 @@
  *   - programs that dispatch inline: the one whose bytes, or whose upstream's bytes,
  *     this thread has read last in this turn of its loop.
  *
+ * "Open on this thread" says nothing where requests wander from thread to thread, and of a thread whose requests
+ * others answer; see request_close.
+ *
  * A thread that reads no connection, but was made inside a request, works for that
  * one, or is of a pool that any request gives work to. Nothing on our side tells a task
  * of one request from a task of another, so it must be impossible that there is another:
@@ -58,8 +61,14 @@ uint32_t request_open(uint32_t slot, const struct span_context *context,
 /* The program has the head of a request that is not open yet (it is behind another one on
  * its connection), or never will be (no memory): it may give work to threads. */
 void request_unopened(void);
-/* Its response is complete, or never will be. One thread at a time for one handle. */
-void request_close(uint32_t handle);
+/*
+ * It is over; `answered`: by this thread. A thread that reads requests and answers them, and now has answered what
+ * another such thread had read, or has one of its own open meanwhile, shows that requests wander between
+ * threads (Tokio's tasks do): from then on "open on this thread" says nothing, unless no other is open. A pool whose
+ * requests are read by an acceptor is none of these: the acceptor answers nothing. One thread at a time
+ * for one handle.
+ */
+void request_close(uint32_t handle, bool answered);
 /* False when it is closed, or excluded: opened with an invalid context. */
 bool request_context(uint32_t handle, struct span_context *out);
 /*

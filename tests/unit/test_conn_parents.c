@@ -1,4 +1,6 @@
 /* Whose request is it: several that are open on one thread. */
+#include <pthread.h>
+
 #include "conn_case.h"
 
 static void setup(void)
@@ -72,4 +74,123 @@ Test(conn_parents, inline_dispatch_follows_the_last_read_of_the_turn)
     cr_assert_eq(request_current(&thread_state), 0);
     reads(c, OK); /* /2's upstream has answered: /2 goes on */
     cr_assert_eq(request_current(&thread_state), second);
+}
+
+/* ---- several threads ---- */
+
+#define ASKED "GET /%c HTTP/1.1\r\nHost: a\r\n\r\n"
+
+static struct conn *asked[4]; /* server connections, each with a request */
+
+static void read_request(unsigned i)
+{
+    int pair[2];
+    char text[64];
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    conn_accepted(pair[0], NULL, 0);
+    asked[i] = conn_of_fd(pair[0]);
+    snprintf(text, sizeof text, ASKED, '0' + (int)i);
+    reads(asked[i], text);
+}
+
+static void answer(unsigned i)
+{
+    writes(asked[i], OK);
+    next_span();
+}
+
+/* Another thread does one thing after the other, each when it is told to. */
+static struct {
+    pthread_t thread;
+    pthread_barrier_t step;
+    void (*what)(unsigned);
+    unsigned of;
+} other;
+
+static void *be_other(void *unused)
+{
+    for (;;) {
+        pthread_barrier_wait(&other.step);
+        if (other.what == NULL)
+            return unused;
+        other.what(other.of);
+        pthread_barrier_wait(&other.step);
+    }
+}
+
+static void let_other(void (*what)(unsigned), unsigned of)
+{
+    if (other.thread == 0) {
+        pthread_barrier_init(&other.step, NULL, 2);
+        cr_assert_eq(pthread_create(&other.thread, NULL, be_other, NULL), 0);
+    }
+    other.what = what;
+    other.of = of;
+    pthread_barrier_wait(&other.step);
+    if (what != NULL)
+        pthread_barrier_wait(&other.step);
+    else
+        pthread_join(other.thread, NULL);
+}
+
+static uint32_t others_current;
+static void ask_current(unsigned unused)
+{
+    (void)unused;
+    others_current = request_current(&thread_state);
+}
+
+Test(conn_parents, where_threads_answer_each_others_requests_only_one_that_is_alone_is_a_parent)
+{
+    read_request(0);
+    let_other(read_request, 1);
+    cr_assert_neq(request_current(&thread_state), 0, "a thread for each, as far as is known");
+    let_other(answer, 0); /* with one of its own open */
+    read_request(2);
+    cr_assert_eq(request_current(&thread_state), 0);
+    let_other(ask_current, 0);
+    cr_assert_eq(others_current, 0);
+    answer(1);
+    cr_assert_neq(request_current(&thread_state), 0, "no other is open");
+    struct conn *c = client();
+    writes(c, GET);
+    reads(c, OK);
+    const struct record *r = next_span();
+    cr_assert_neq(r->flags & RECORD_HAS_PARENT, 0);
+    let_other(NULL, 0);
+}
+
+Test(conn_parents, threads_that_answer_their_own_stay_parents_beside_an_acceptor)
+{
+    read_request(0);
+    answer(0);
+    let_other(read_request, 1); /* the acceptor */
+    answer(1);
+    let_other(read_request, 2);
+    read_request(3);
+    cr_assert_neq(request_current(&thread_state), 0);
+    let_other(ask_current, 0);
+    cr_assert_eq(others_current, 0, "what an acceptor has read is not what it is at");
+    let_other(NULL, 0);
+}
+
+Test(conn_parents, where_connections_are_pooled_a_new_one_may_be_anothers)
+{
+    struct conn *pooled = client();
+    writes(pooled, GET);
+    reads(pooled, OK);
+    next_span();
+    read_request(0);
+    int pair[2];
+    struct sockaddr_un name = { .sun_family = AF_UNIX };
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    conn_socket_made(pair[1], AF_UNIX, SOCK_STREAM);
+    conn_connecting(pair[1], (struct sockaddr *)(void *)&name, sizeof name); /* for /0 */
+    writes(pooled, GET); /* which has this one */
+    reads(pooled, OK);
+    cr_assert_neq(next_span()->flags & RECORD_HAS_PARENT, 0);
+    read_request(1);
+    writes(conn_of_fd(pair[1]), GET);
+    reads(conn_of_fd(pair[1]), OK);
+    cr_assert_eq(next_span()->flags & RECORD_HAS_PARENT, 0);
 }

@@ -32,7 +32,7 @@ Test(request, a_thread_made_inside_the_only_request_works_for_it)
     cr_assert_eq(request_inherited(&second), a);
     struct thread_state of_first = made(request_claim(&t));
     cr_assert_eq(request_inherited(&of_first), a, "a helper's helper");
-    request_close(a);
+    request_close(a, true);
     cr_assert_eq(request_inherited(&t), 0);
 }
 
@@ -42,7 +42,7 @@ Test(request, another_request_ends_what_a_thread_was_made_for)
     struct thread_state t = made(request_claim(&thread_state));
     uint32_t b = opened(2);
     cr_assert_eq(request_inherited(&t), 0);
-    request_close(b);
+    request_close(b, true);
     cr_assert_eq(request_inherited(&t), 0, "it may have left a task behind");
     cr_assert(request_is_open(a));
 }
@@ -68,7 +68,7 @@ Test(request, threads_of_an_earlier_request_must_have_ended)
 {
     uint32_t a = opened(1);
     made(request_claim(&thread_state));
-    request_close(a);
+    request_close(a, true);
     uint32_t b = opened(2);
     struct thread_state early = made(request_claim(&thread_state));
     cr_assert_eq(request_inherited(&early), 0, "a thread of the first one lives");
@@ -106,11 +106,11 @@ Test(request, candidates_are_the_newest_of_the_process_for_a_thread_that_reads_n
 Test(request, a_slot_that_is_used_again_gives_another_handle)
 {
     uint32_t first = opened(9), second;
-    request_close(first);
+    request_close(first, true);
     second = opened(9);
     cr_assert_neq(first, second);
     cr_assert(!request_is_open(first));
-    request_close(first);
+    request_close(first, true);
     cr_assert(request_is_open(second), "closed is closed");
     uint32_t last = request_open(REQUEST_MAX_OPEN, &(struct span_context){ 0 }, NULL, 0);
     cr_assert(request_is_open(last));
