@@ -248,23 +248,22 @@ static bool is_remote(const struct span_context *carried)
 }
 
 /*
- * The request for which the connection was begun, for its first message. A pool may begin one for a
- * request that then has another's, just come free, and give the new one to whoever comes next (hyper's does):
- * where any connection has carried a second message it is no evidence any more. But in programs that
- * dispatch inline: there a request waits for its own.
+ * A pool may begin a connection for a request that then has another's, just come free, and give the new
+ * one to whoever comes next (hyper's does): where any connection has carried a second message, that it was begun for
+ * a request is no evidence any more. But in programs that dispatch inline: there a request waits for its own.
  */
-static uint32_t begun_for(struct conn *c)
+static struct request_begun how_begun(struct conn *c)
 {
     PER_REQUEST_ZERO static atomic_bool pooled;
-    uint32_t request = c->begun_for;
+    struct request_begun begun = { c->begun_for, !(c->flags & CONN_SPOKEN) };
     c->begun_for = 0;
     if (request_inline_dispatch)
-        return request;
+        return begun;
     if (atomic_load_explicit(&pooled, memory_order_relaxed))
-        return 0;
-    if (c->flags & CONN_SPOKEN)
+        begun.request = 0;
+    else if (!begun.is_first)
         atomic_store_explicit(&pooled, true, memory_order_relaxed);
-    return request;
+    return begun;
 }
 
 static void start_client(struct conn *c, struct exchange *e)
@@ -272,9 +271,13 @@ static void start_client(struct conn *c, struct exchange *e)
     struct thread_state *t = &thread_state;
     struct span_context carried, parent;
     bool has_carried = exchange_caller(e, &carried);
-    uint32_t found = 0, begun = begun_for(c);
-    if (!is_current(t->current))
+    uint32_t found = 0;
+    struct request_begun begun = how_begun(c);
+    if (!is_current(t->current)) {
         found = request_for_outgoing(t, has_carried ? &carried : NULL, begun, target_of(e));
+        if (request_inline_dispatch)
+            request_turn(t, found); /* that is what the thread is at now, or nobody knows */
+    }
     bool has_parent = found != 0 && request_context(found, &parent);
     if (has_carried) {
         bool forwarded = has_parent && request_came_with(found, &carried);

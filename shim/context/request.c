@@ -30,6 +30,10 @@ static _Atomic uint64_t made_inside;
 #define SEVERAL UINT32_MAX
 
 PER_REQUEST_ZERO bool request_inline_dispatch;
+static struct ticks_base pace;
+/* By so much a loop's clock may be ahead of ours: a tick of the kernel's coarse clock, which nginx reads, and
+ * the millisecond that it is cut to. */
+#define CLOCK_GRAIN_NS 12000000u
 /* Requests wander from thread to thread here: seen once, and true from then on. */
 PER_REQUEST_ZERO static atomic_bool wandering;
 /* Who has answered what a thread had read, by its id: as above. Bits of enum answerer. */
@@ -284,11 +288,27 @@ static uint32_t only_of_thread(const struct thread_state *t)
     return count == 0 ? 0 : only_open(&(struct wanted){ .thread = t->id });
 }
 
+/* The loop knows the time as it was when the turn before began, its timer is due `turn_timeout_ms` later. */
+static bool may_run_timers(const struct thread_state *t)
+{
+    uint64_t due_ns = (uint64_t)t->turn_timeout_ms * 1000000u;
+    if (t->turn_timeout_ms < 0 || t->turn_was == 0)
+        return t->turn_timeout_ms >= 0;
+    uint64_t took_ns = ticks_to_ns(&pace, t->turn_at - t->turn_was, clock_mono_ns());
+    return took_ns == 0 || took_ns + CLOCK_GRAIN_NS >= due_ns;
+}
+
+void request_dispatch_inline(void)
+{
+    request_inline_dispatch = true;
+    ticks_begin(&pace);
+}
+
 uint32_t request_current(const struct thread_state *t)
 {
     if (t->id == 0)
         return 0;
-    if (request_inline_dispatch && request_is_open(t->turn_request))
+    if (request_inline_dispatch && request_is_open(t->turn_request) && !may_run_timers(t))
         return t->turn_request;
     return only_of_thread(t);
 }
@@ -300,20 +320,20 @@ static uint32_t reader_of_candidates(const struct thread_state *t)
 }
 
 uint32_t request_for_outgoing(const struct thread_state *t, const struct span_context *carried,
-                              uint32_t begun_for, uint64_t target)
+                              struct request_begun begun, uint64_t target)
 {
     uint32_t found = carried != NULL ? request_by_caller(carried) : 0;
     if (found != 0)
         return found;
-    if (request_is_open(begun_for))
-        return begun_for;
+    if (request_is_open(begun.request))
+        return begun.request;
     if (t->id == 0)
         return 0;
     found = only_of_thread(t);
     if (found != 0)
         return found;
     found = only_open(&(struct wanted){ .thread = reader_of_candidates(t), .target = &target });
-    return found != 0 ? found : request_current(t);
+    return found != 0 || begun.is_first ? found : request_current(t);
 }
 
 /* Keeps `found`, sorted by age, the newest first; at most `max`. Returns their number. */

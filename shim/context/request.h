@@ -45,6 +45,7 @@
 
 #include "call.h"
 #include "conn/pool.h"
+#include "sdk/ticks.h"
 
 /* Bounds, rows in docs/LIMITS.md. */
 #define REQUEST_MAX_OPEN 32768u /* as many as connections with anything under way */
@@ -84,13 +85,18 @@ uint64_t request_target(const char *method, size_t method_len, const char *targe
 
 /* What this thread does now is done for it; 0: none, or not known. */
 uint32_t request_current(const struct thread_state *t);
+/* What is known of a connection's beginning. */
+struct request_begun {
+    uint32_t request; /* what was current then, 0 = not known, or no matter any more */
+    bool is_first;    /* no message has gone out on it yet */
+};
 /*
  * The same for an outgoing request, which brings evidence of its own: `carried`, the
- * traceparent in its head (NULL: none), `begun_for`, what was current when its
- * connection was begun (0: not known), `target`.
+ * traceparent in its head (NULL: none), how its connection was begun, `target`. What was read last in this turn is
+ * none for a connection's first message: that goes out when the connection is there, in whatever turn.
  */
 uint32_t request_for_outgoing(const struct thread_state *t, const struct span_context *carried,
-                              uint32_t begun_for, uint64_t target);
+                              struct request_begun begun, uint64_t target);
 /* The open request that came in with exactly this context; 0: none or several. */
 uint32_t request_by_caller(const struct span_context *carried);
 /* Whether an open request came in with a context of this trace. */
@@ -104,12 +110,24 @@ bool request_came_with(uint32_t handle, const struct span_context *carried);
 unsigned request_candidates(const struct thread_state *t, struct record_link links[], unsigned max);
 
 /* The program handles a request in the call chain that read it. Constructor only. */
+void request_dispatch_inline(void);
 extern bool request_inline_dispatch __attribute__((visibility("hidden")));
-/* Inline dispatch: this thread has read bytes that belong to the request (0: to none);
- * its loop has come round. */
+/* Inline dispatch: this thread has read bytes that belong to the request (0: to none). */
 static inline void request_turn(struct thread_state *t, uint32_t handle)
 {
     t->turn_request = handle;
+}
+/*
+ * Its loop has come round, from a wait of at most `timeout_ms` (below 0: without end). That is when its next timer is due:
+ * where it can be due now, what is done after a read may be a timer's (nginx: a request that limit_req
+ * has held back), and the read says nothing.
+ */
+static inline void request_new_turn(struct thread_state *t, int timeout_ms)
+{
+    t->turn_request = 0;
+    t->turn_was = t->turn_at;
+    t->turn_at = ticks_now();
+    t->turn_timeout_ms = timeout_ms;
 }
 
 /* ---- threads that are made inside requests ---- */

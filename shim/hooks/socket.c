@@ -28,7 +28,8 @@ static bool dispatches_inline(void)
 
 AT_START static void socket_init(void)
 {
-    request_inline_dispatch = dispatches_inline();
+    if (dispatches_inline())
+        request_dispatch_inline();
     if (config_instrumentation_enabled(config, instr_http.name))
         conn_init(&instr_http);
 }

@@ -4,6 +4,17 @@
  */
 #include "hooks/socket.h"
 
+#include "context/request.h"
+
+/* What is no connection of ours has been read: an inline dispatcher is at something else now, which we
+ * do not know (nginx: a name server's answer, a FastCGI upstream's). */
+static inline ssize_t unwatched(ssize_t n)
+{
+    if (unlikely(request_inline_dispatch) && n > 0)
+        request_turn(&thread_state, 0);
+    return n;
+}
+
 /* One read of the program, as it went. */
 struct incoming {
     const struct iovec *iov;
@@ -51,53 +62,53 @@ static __attribute__((noinline)) ssize_t after_plain(int fd, void *buf, size_t l
 EXPORT ssize_t read(int fd, void *buf, size_t len)
 {
     ssize_t n = LIBC(read)(fd, buf, len);
-    return conn_is_watched(fd) ? after_plain(fd, buf, len, 0, n) : n;
+    return conn_is_watched(fd) ? after_plain(fd, buf, len, 0, n) : unwatched(n);
 }
 
 EXPORT ssize_t __read(int fd, void *buf, size_t len)
 {
     ssize_t n = LIBC(__read)(fd, buf, len);
-    return conn_is_watched(fd) ? after_plain(fd, buf, len, 0, n) : n;
+    return conn_is_watched(fd) ? after_plain(fd, buf, len, 0, n) : unwatched(n);
 }
 
 EXPORT ssize_t __read_chk(int fd, void *buf, size_t len, size_t room)
 {
     ssize_t n = LIBC(__read_chk)(fd, buf, len, room);
-    return conn_is_watched(fd) ? after_plain(fd, buf, len, 0, n) : n;
+    return conn_is_watched(fd) ? after_plain(fd, buf, len, 0, n) : unwatched(n);
 }
 
 EXPORT ssize_t readv(int fd, const struct iovec *iov, int nr_iov)
 {
     ssize_t n = LIBC(readv)(fd, iov, nr_iov);
     if (!conn_is_watched(fd))
-        return n;
+        return unwatched(n);
     return after_read(fd, &(struct incoming){ iov, nr_iov, 0, n, nr_iov > 0 });
 }
 
 EXPORT ssize_t recv(int fd, void *buf, size_t len, int flags)
 {
     ssize_t n = LIBC(recv)(fd, buf, len, flags);
-    return conn_is_watched(fd) ? after_plain(fd, buf, len, flags, n) : n;
+    return conn_is_watched(fd) ? after_plain(fd, buf, len, flags, n) : unwatched(n);
 }
 
 EXPORT ssize_t __recv_chk(int fd, void *buf, size_t len, size_t room, int flags)
 {
     ssize_t n = LIBC(__recv_chk)(fd, buf, len, room, flags);
-    return conn_is_watched(fd) ? after_plain(fd, buf, len, flags, n) : n;
+    return conn_is_watched(fd) ? after_plain(fd, buf, len, flags, n) : unwatched(n);
 }
 
 EXPORT ssize_t recvfrom(int fd, void *restrict buf, size_t len, int flags, __SOCKADDR_ARG address,
                         socklen_t *restrict address_len)
 {
     ssize_t n = LIBC(recvfrom)(fd, buf, len, flags, address, address_len);
-    return conn_is_watched(fd) ? after_plain(fd, buf, len, flags, n) : n;
+    return conn_is_watched(fd) ? after_plain(fd, buf, len, flags, n) : unwatched(n);
 }
 
 EXPORT ssize_t __recvfrom_chk(int fd, void *restrict buf, size_t len, size_t room, int flags,
                               __SOCKADDR_ARG address, socklen_t *restrict address_len)
 {
     ssize_t n = LIBC(__recvfrom_chk)(fd, buf, len, room, flags, address, address_len);
-    return conn_is_watched(fd) ? after_plain(fd, buf, len, flags, n) : n;
+    return conn_is_watched(fd) ? after_plain(fd, buf, len, flags, n) : unwatched(n);
 }
 
 /* Descriptors that came along: nobody knows what they are. */
@@ -133,7 +144,7 @@ EXPORT ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
     if (n >= 0)
         look_for_passed(msg);
     if (!conn_is_watched(fd))
-        return n;
+        return unwatched(n);
     return after_read(fd, &(struct incoming){ n >= 0 ? msg->msg_iov : NULL,
                                               n >= 0 ? (int)msg->msg_iovlen : 0, flags, n,
                                               n >= 0 && msg->msg_iovlen > 0 });
@@ -157,5 +168,5 @@ EXPORT int recvmmsg(int fd, struct mmsghdr *msgs, unsigned nr, int flags, struct
     int n = LIBC(recvmmsg)(fd, msgs, nr, flags, timeout);
     for (int i = 0; i < n; i++)
         look_for_passed(&msgs[i].msg_hdr);
-    return n;
+    return (int)unwatched(n);
 }

@@ -61,7 +61,8 @@ Test(conn_parents, inline_dispatch_follows_the_last_read_of_the_turn)
 {
     int more[2];
     cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, more), 0);
-    request_inline_dispatch = true;
+    request_dispatch_inline();
+    request_new_turn(&thread_state, -1);
     reads(server(), "GET /1 HTTP/1.1\r\nHost: a\r\n\r\n");
     uint32_t first = request_current(&thread_state);
     conn_accepted(more[0], NULL, 0);
@@ -74,6 +75,56 @@ Test(conn_parents, inline_dispatch_follows_the_last_read_of_the_turn)
     cr_assert_eq(request_current(&thread_state), 0);
     reads(c, OK); /* /2's upstream has answered: /2 goes on */
     cr_assert_eq(request_current(&thread_state), second);
+}
+
+/* ---- inline dispatch ---- */
+
+static struct conn *second_server(const char *text)
+{
+    int more[2];
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, more), 0);
+    conn_accepted(more[0], NULL, 0);
+    reads(conn_of_fd(more[0]), text);
+    return conn_of_fd(more[0]);
+}
+
+Test(conn_parents, a_turn_in_which_a_timer_may_be_due_says_nothing)
+{
+    request_dispatch_inline();
+    usleep(2000); /* the pace is to be known */
+    request_new_turn(&thread_state, -1);
+    reads(server(), "GET /1 HTTP/1.1\r\nHost: a\r\n\r\n");
+    request_new_turn(&thread_state, 60000); /* it came round at once */
+    second_server("GET /2 HTTP/1.1\r\nHost: a\r\n\r\n");
+    cr_assert_neq(request_current(&thread_state), 0);
+    usleep(30000);
+    request_new_turn(&thread_state, 35);
+    second_server("GET /3 HTTP/1.1\r\nHost: a\r\n\r\n");
+    cr_assert_eq(request_current(&thread_state), 0);
+    request_new_turn(&thread_state, 0);
+    second_server("GET /4 HTTP/1.1\r\nHost: a\r\n\r\n");
+    cr_assert_eq(request_current(&thread_state), 0);
+    request_new_turn(&thread_state, 60000);
+    second_server("GET /5 HTTP/1.1\r\nHost: a\r\n\r\n");
+    cr_assert_neq(request_current(&thread_state), 0);
+}
+
+/* It was begun on a timer, or when a name server had answered; then it is there, in another's turn. */
+Test(conn_parents, a_first_message_goes_out_in_anybodys_turn)
+{
+    request_dispatch_inline();
+    request_new_turn(&thread_state, -1);
+    reads(server(), "GET /1 HTTP/1.1\r\nHost: a\r\n\r\n");
+    struct conn *s = second_server("GET /2 HTTP/1.1\r\nHost: a\r\n\r\n");
+    request_turn(&thread_state, 0);
+    struct conn *c = client();
+    second_server("GET /3 HTTP/1.1\r\nHost: a\r\n\r\n");
+    cr_assert_neq(request_current(&thread_state), 0);
+    writes(c, GET);
+    cr_assert_eq(request_current(&thread_state), 0);
+    reads(c, OK);
+    cr_assert_eq(next_span()->flags & RECORD_HAS_PARENT, 0);
+    writes(s, OK);
 }
 
 /* ---- several threads ---- */

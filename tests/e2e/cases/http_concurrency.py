@@ -90,6 +90,10 @@ HAPROXY = ("frontend f\n    bind 127.0.0.1:$PORT1\n    http-request set-path /ch
 APACHE = "Listen 127.0.0.1:$PORT1\nProxyPass /front http://127.0.0.1:$PORT2/chain\nStartServers 70\n"
 
 crowd("crowd_nginx_threads_upstream", nginx_to("chain"), app(THREADS), 0.999, MANY)
+# Requests that nginx holds back go on by a timer, behind what was read in the same turn: roots with links.
+HELD_BACK = FRONT.replace("{ proxy_pass", "{ limit_req zone=z burst=20000; proxy_pass")
+crowd("crowd_nginx_held_back", quiet(nginx("limit_req_zone $$server_addr zone=z:1m rate=1000r/s; " + site(HELD_BACK, False, "chain"),
+                                           connections=2048)), app(THREADS), 0.6)
 # TLS on each of the three ways.
 crowd("crowd_nginx_threads_upstream_tls", nginx_to("chain", True), app(THREADS, "$CERT", "$KEY", "$CA"), 0.999,
       MANY, tls=True)
