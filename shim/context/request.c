@@ -292,8 +292,10 @@ static uint32_t only_of_thread(const struct thread_state *t)
 static bool may_run_timers(const struct thread_state *t)
 {
     uint64_t due_ns = (uint64_t)t->turn_timeout_ms * 1000000u;
-    if (t->turn_timeout_ms < 0 || t->turn_was == 0)
-        return t->turn_timeout_ms >= 0;
+    if (t->turn_timeout_ms < 0 || t->turn_at == 0)
+        return false; /* it waits without end, or has no loop */
+    if (t->turn_was == 0)
+        return true;
     uint64_t took_ns = ticks_to_ns(&pace, t->turn_at - t->turn_was, clock_mono_ns());
     return took_ns == 0 || took_ns + CLOCK_GRAIN_NS >= due_ns;
 }

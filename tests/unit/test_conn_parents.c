@@ -92,8 +92,10 @@ Test(conn_parents, a_turn_in_which_a_timer_may_be_due_says_nothing)
 {
     request_dispatch_inline();
     usleep(2000); /* the pace is to be known */
-    request_new_turn(&thread_state, -1);
     reads(server(), "GET /1 HTTP/1.1\r\nHost: a\r\n\r\n");
+    second_server("GET /0 HTTP/1.1\r\nHost: a\r\n\r\n");
+    cr_assert_neq(request_current(&thread_state), 0, "no loop, no timers");
+    request_new_turn(&thread_state, -1);
     request_new_turn(&thread_state, 60000); /* it came round at once */
     second_server("GET /2 HTTP/1.1\r\nHost: a\r\n\r\n");
     cr_assert_neq(request_current(&thread_state), 0);
