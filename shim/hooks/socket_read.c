@@ -6,8 +6,8 @@
 
 #include "context/request.h"
 
-/* What is no connection of ours has been read: an inline dispatcher is at something else now, which we
- * do not know (nginx: a name server's answer, a FastCGI upstream's). */
+/* A socket that is no connection of ours has brought something: an inline dispatcher is at something else
+ * now, which we do not know (nginx: a name server's answer, a FastCGI upstream's). read() is of files, too. */
 static inline ssize_t unwatched(ssize_t n)
 {
     if (unlikely(request_inline_dispatch) && n > 0)
@@ -62,26 +62,26 @@ static __attribute__((noinline)) ssize_t after_plain(int fd, void *buf, size_t l
 EXPORT ssize_t read(int fd, void *buf, size_t len)
 {
     ssize_t n = LIBC(read)(fd, buf, len);
-    return conn_is_watched(fd) ? after_plain(fd, buf, len, 0, n) : unwatched(n);
+    return conn_is_watched(fd) ? after_plain(fd, buf, len, 0, n) : n;
 }
 
 EXPORT ssize_t __read(int fd, void *buf, size_t len)
 {
     ssize_t n = LIBC(__read)(fd, buf, len);
-    return conn_is_watched(fd) ? after_plain(fd, buf, len, 0, n) : unwatched(n);
+    return conn_is_watched(fd) ? after_plain(fd, buf, len, 0, n) : n;
 }
 
 EXPORT ssize_t __read_chk(int fd, void *buf, size_t len, size_t room)
 {
     ssize_t n = LIBC(__read_chk)(fd, buf, len, room);
-    return conn_is_watched(fd) ? after_plain(fd, buf, len, 0, n) : unwatched(n);
+    return conn_is_watched(fd) ? after_plain(fd, buf, len, 0, n) : n;
 }
 
 EXPORT ssize_t readv(int fd, const struct iovec *iov, int nr_iov)
 {
     ssize_t n = LIBC(readv)(fd, iov, nr_iov);
     if (!conn_is_watched(fd))
-        return unwatched(n);
+        return n;
     return after_read(fd, &(struct incoming){ iov, nr_iov, 0, n, nr_iov > 0 });
 }
 
