@@ -104,7 +104,7 @@ void request_unopened(void)
     atomic_fetch_add_explicit(&requests, ONE_OPENED, memory_order_relaxed);
 }
 
-static bool has_own_open(const struct thread_state *t)
+static inline bool has_own_open(const struct thread_state *t)
 {
     return request_is_open(t->last_request) &&
            atomic_load_explicit(&request_at(t->last_request)->thread, memory_order_relaxed) ==
@@ -282,8 +282,7 @@ static uint32_t only_of_thread(const struct thread_state *t)
         (uint32_t)atomic_load_explicit(&requests, memory_order_acquire) != 1)
         return 0;
     uint32_t count = atomic_load_explicit(counter_of(t->id), memory_order_relaxed);
-    if (count == 1 && request_is_open(t->last_request) &&
-        atomic_load_explicit(&request_at(t->last_request)->thread, memory_order_relaxed) == t->id)
+    if (count == 1 && has_own_open(t))
         return t->last_request;
     return count == 0 ? 0 : only_open(&(struct wanted){ .thread = t->id });
 }

@@ -83,6 +83,7 @@ class Case:
         self.slack = take("slack", 3.0)           # seconds the run under the shim may take longer
         self.sanitized = take("sanitized", True)  # False: cannot work with a sanitizer's run-time
         self.needs = take("needs", [])            # commands that must be there
+        self.contends = take("contends", False)   # connections may be left alone, which is counted
         self.skip = take("skip", None)            # skip(): reason or None
         self.secrets = take("secrets", [])
         self.sdk_parents = take("sdk_parents", [])  # span ids of the program's own SDK: not remote
@@ -284,7 +285,7 @@ class Run:
             self.dropped += dropped
             for reason, count in re.findall(r"(\w+)=(\d+)", m[6]):
                 self.reasons[reason] = self.reasons.get(reason, 0) + int(count)
-                if reason == "contended":  # connections that were left alone: no span was made
+                if reason == "contended" and self.case.contends:  # left alone: no span was made
                     self.dropped -= int(count)
 
     def read_reports(self):

@@ -83,7 +83,7 @@ def those_with_spans_carry_them(run):
 
 
 case("socket_crossed_threads", ["$PROGRAMS/http_crossed", "$WEB_PORT", "4", str(ROUNDS)], stdout=f"answers={4 * ROUNDS} odd=0",
-     shim_env=BIG_QUEUE, golden=None, injects=False, long=True, timeout=120, check=those_with_spans_carry_them)
+     shim_env=BIG_QUEUE, golden=None, injects=False, long=True, timeout=120, contends=True, check=those_with_spans_carry_them)
 
 # ---------------------------------------------------------------- languages
 URLLIB = """
