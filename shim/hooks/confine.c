@@ -55,7 +55,7 @@ static void tell_what_is_open(void)
         if ((call_enabled_mask & registry[i]->bit) && registry[i]->process_ends != NULL)
             registry[i]->process_ends();
     }
-    process_span_end(-1);
+    process_span_end(-1, 0);
 }
 
 /* Returns what was enabled, for unseal; 0: nothing was done. */

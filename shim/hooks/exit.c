@@ -9,8 +9,11 @@
  * sends what came since and parks the worker. Ends that only libc sees (err(3),
  * the last thread's end) reach a handler that was registered as main began.
  *
- * _exit and quick_exit run no such handlers: one step.
+ * _exit and quick_exit run no such handlers: one step. So does a program that ends itself by a
+ * signal, as one does that has caught it and is done cleaning up (Python, Ruby, shells, uvicorn).
+ * What others send it is seen by nobody: its spool (spool/spool.h) tells of it.
  */
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -26,7 +29,7 @@ typedef int main_fn(int argc, char **argv, char **envp);
 int __libc_start_main(main_fn *main, int argc, char **argv, void (*init)(void), void (*fini)(void),
                       void (*rtld_fini)(void), void *stack_end);
 
-#define EXIT_HOOKS(X) X(exit) X(_exit) X(_Exit) X(quick_exit) X(__libc_start_main)
+#define EXIT_HOOKS(X) X(exit) X(_exit) X(_Exit) X(quick_exit) X(__libc_start_main) X(kill) X(raise)
 HOOK_LIST(exit_hooks, EXIT_HOOKS);
 #define HOOK_TABLE exit_hooks
 
@@ -42,20 +45,20 @@ static bool this_process_ends(void)
 }
 
 /* The process span last: it may be the others' parent. */
-AT_START static void tell_what_is_open(int status)
+AT_START static void tell_what_is_open(int status, int signal)
 {
     for (unsigned i = 0; i < registry_count; i++) {
         if ((call_enabled_mask & registry[i]->bit) && registry[i]->process_ends != NULL)
             registry[i]->process_ends();
     }
-    process_span_end(status & 0xff);
+    process_span_end(status & 0xff, signal);
 }
 
 static void before_handlers(int status)
 {
     int saved_errno = errno;
     if (this_process_ends()) {
-        tell_what_is_open(status);
+        tell_what_is_open(status, 0);
         worker_flush();
     }
     errno = saved_errno;
@@ -65,7 +68,7 @@ AT_START static void end_of_process(int status)
 {
     int saved_errno = errno;
     if (this_process_ends()) {
-        tell_what_is_open(status);
+        tell_what_is_open(status, 0);
         worker_end_of_process();
     }
     errno = saved_errno;
@@ -95,7 +98,7 @@ void worker_exit_handlers(void)
 
 void worker_process_ends(int exit_code)
 {
-    tell_what_is_open(exit_code);
+    tell_what_is_open(exit_code, 0);
 }
 
 /* The program's own main; written before it runs, by the only thread. */
@@ -143,4 +146,62 @@ EXPORT void quick_exit(int status)
     end_of_process(status);
     REAL(quick_exit)(status);
     __builtin_unreachable();
+}
+
+/* Signals by which a program asks itself to end. Not the ones of a crash, and not SIGKILL: who wants
+ * the end at once gets it at once. */
+#define END_SIGNALS (1u << SIGHUP | 1u << SIGINT | 1u << SIGQUIT | 1u << SIGTERM)
+#define MORE_END_SIGNALS (1u << SIGPIPE | 1u << SIGALRM | 1u << SIGUSR1 | 1u << SIGUSR2)
+
+static bool is_of(int signal, uint32_t signals)
+{
+    return signal > 0 && signal < 32 && (signals >> signal & 1);
+}
+
+/* Nothing catches it. The first process of a container is spared by the kernel, and goes on. */
+static bool is_deadly(int signal)
+{
+    struct sigaction action;
+    return process_state->pid != 1 && sigaction(signal, NULL, &action) == 0 &&
+           action.sa_handler == SIG_DFL;
+}
+
+static bool is_blocked(int signal)
+{
+    sigset_t blocked;
+    return pthread_sigmask(SIG_BLOCK, NULL, &blocked) != 0 || sigismember(&blocked, signal);
+}
+
+/*
+ * The program is about to send itself this signal; `pid` as kill has it, known to be this process or
+ * its group once core_is_on has looked. Where the signal is blocked, its own handler has raised it again
+ * and ends with it as soon as it returns, or a thread waits for it by sigwait and ends in order:
+ * what is recorded goes out, what is open stays open.
+ */
+static void before_signal(pid_t pid, int signal)
+{
+    int saved_errno = errno;
+    if (this_process_ends() && (pid == 0 || pid == process_state->pid) && is_deadly(signal)) {
+        if (!is_blocked(signal)) {
+            tell_what_is_open(0, signal);
+            worker_end_of_process();
+        } else if (is_of(signal, END_SIGNALS)) {
+            worker_flush();
+        }
+    }
+    errno = saved_errno;
+}
+
+EXPORT int kill(pid_t pid, int signal)
+{
+    if (is_of(signal, END_SIGNALS | MORE_END_SIGNALS))
+        before_signal(pid, signal);
+    return REAL(kill)(pid, signal);
+}
+
+EXPORT int raise(int signal)
+{
+    if (is_of(signal, END_SIGNALS | MORE_END_SIGNALS))
+        before_signal(0, signal);
+    return REAL(raise)(signal);
 }

@@ -129,7 +129,7 @@ EXPORT int daemon(int nochdir, int noclose)
     int saved_errno = errno;
     if (core_is_on(&instr_fork)) {
         process_span_parent_forked();
-        process_span_end(0);
+        process_span_end(0, 0);
         worker_before_exec(); /* the program goes on, if not this process: as with exec */
     }
     errno = saved_errno;

@@ -66,9 +66,9 @@ AT_START static void read_executable_name(void)
 
 /*
  * Writes the span's record, once. `exit_code` below 0: not known (the process
- * goes on as a server, or becomes another program).
+ * goes on as a server, or becomes another program); `signal` not 0: none, it ends by that.
  */
-static void tell(int exit_code)
+static void tell(int exit_code, int signal)
 {
     struct process_context *p = &process_context;
     unsigned before = atomic_fetch_or_explicit(&p->flags, PROCESS_TOLD, memory_order_acq_rel);
@@ -85,10 +85,12 @@ static void tell(int exit_code)
     span_string(&w, ATTR_PROCESS_EXECUTABLE_NAME, executable_name, len, RECORD_MAX_VALUE);
     span_int(&w, ATTR_PROCESS_PID, process_state->pid);
     span_int(&w, ATTR_PROCESS_PARENT_PID, parent_pid);
-    if (exit_code >= 0)
+    char type[PROCESS_CODE_TEXT];
+    if (exit_code >= 0 && signal == 0)
         span_int(&w, ATTR_PROCESS_EXIT_CODE, exit_code);
-    if (exit_code > 0) {
-        char type[PROCESS_CODE_TEXT];
+    if (signal != 0) {
+        span_error(&w, process_signal_text(signal, type));
+    } else if (exit_code > 0) {
         process_code_text(exit_code, type);
         span_error(&w, type);
     }
@@ -97,12 +99,12 @@ static void tell(int exit_code)
 
 static void tell_unfinished(void)
 {
-    tell(-1);
+    tell(-1, 0);
 }
 
 void process_span_before_exec(void)
 {
-    tell(-1);
+    tell(-1, 0);
 }
 
 /* Whether we run in a vforked child: its memory is the parent's. */
@@ -111,7 +113,7 @@ static bool memory_is_borrowed(void)
     return (int)syscall(SYS_getpid) != process_state->pid;
 }
 
-AT_START void process_span_end(int exit_code)
+AT_START void process_span_end(int exit_code, int signal)
 {
     if (!(call_enabled_mask & instr_process.bit) || memory_is_borrowed())
         return;
@@ -122,7 +124,7 @@ AT_START void process_span_end(int exit_code)
     bool wanted =
         flags & PROCESS_FORKED ? flags & PROCESS_USED : flags & (PROCESS_USED | PROCESS_PARENT);
     if (!p->may_end || (wanted && !(flags & PROCESS_SERVER)))
-        tell(exit_code < 0 ? -1 : exit_code & 0xff);
+        tell(exit_code < 0 ? -1 : exit_code & 0xff, signal);
     errno = saved_errno;
 }
 

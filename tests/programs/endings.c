@@ -28,6 +28,26 @@ static void *outlives_main(void *arg)
     return NULL;
 }
 
+/* As the manual of glibc has it: the signal is held up until the handler has returned. */
+static void again(int number)
+{
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+/* It asks itself to end, waits for that, and ends in order: nothing may be told before. */
+static int waits_for_its_own_signal(void)
+{
+    sigset_t set;
+    int number = 0;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    kill(getpid(), SIGTERM);
+    sigwait(&set, &number);
+    return number == SIGTERM ? 12 : 96;
+}
+
 static void raw_exit(int code)
 {
 #if defined(__x86_64__)
@@ -76,8 +96,22 @@ int main(int argc, char **argv)
         abort();
     if (!strcmp(how, "segv"))
         raise(SIGSEGV);
-    if (!strcmp(how, "term"))
+    if (!strcmp(how, "raise"))
         raise(SIGTERM);
+    if (!strcmp(how, "kill_itself"))
+        kill(getpid(), SIGHUP);
+    if (!strcmp(how, "kill_group") && (getpgrp() == getpid() || setpgid(0, 0) == 0))
+        kill(0, SIGINT);
+    if (!strcmp(how, "handler")) {
+        signal(SIGTERM, again);
+        raise(SIGTERM);
+    }
+    if (!strcmp(how, "ignored")) {
+        signal(SIGTERM, SIG_IGN);
+        return raise(SIGTERM) == 0 ? 13 : 95;
+    }
+    if (!strcmp(how, "sigwait"))
+        return waits_for_its_own_signal();
     if (!strcmp(how, "kill"))
         raise(SIGKILL);
     if (!strcmp(how, "exec"))

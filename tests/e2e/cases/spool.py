@@ -242,7 +242,7 @@ def has(spans, **names):
     return check
 
 
-for how in ("sys_exit", "raw_exit", "exit_group", "abort", "segv", "term", "kill"):
+for how in ("sys_exit", "raw_exit", "exit_group", "abort", "segv", "handler", "kill"):
     then_recovered(f"spool_end_by_{how}_is_recovered", f"$PROGRAMS/endings {how}", has(2, dns_lookup=1, endings=1))
 for how in ("strict", "filter", "tsync"):
     then_recovered(f"spool_keeps_what_was_before_{how}", f"$PROGRAMS/sandboxed {how}", has(11), **BUSY)
