@@ -16,7 +16,7 @@ build='gcc binutils libc6-dev make
     libprotobuf-c-dev protobuf-c-compiler libpcre2-dev libyaml-dev libsqlite3-dev zlib1g-dev
     libnghttp2-dev libnghttp2-14'
 demo='curl sqlite3 python3 openssl nginx-light|nginx-core|nginx-full|nginx'
-test='g++ libcriterion-dev protobuf-compiler curl sqlite3 python3 python3-grpcio nginx-light|nginx-core|nginx-full|nginx
+test='g++ libasio-dev libcriterion-dev protobuf-compiler curl sqlite3 python3 python3-grpcio nginx-light|nginx-core|nginx-full|nginx
     libnginx-mod-stream apache2-bin apache2-utils lighttpd lighttpd-mod-openssl haproxy tinyproxy systemd gunicorn wget wrk nodejs
     ruby ruby-webrick socat openbsd-inetd
     default-jdk-headless|openjdk-17-jdk-headless|openjdk-21-jdk-headless

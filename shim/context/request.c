@@ -19,7 +19,7 @@ PER_REQUEST_TABLE static _Atomic uint32_t open_of_thread[COUNTERS];
 /* By slot: taken by number (pool_reach). Any thread; emptied in a forked child. */
 REQUEST_POOL(request_pool, sizeof(struct request), REQUEST_CHUNK, REQUEST_MAX_OPEN);
 /* The last thread id given out. */
-static _Atomic uint32_t last_thread;
+PER_REQUEST_ZERO static _Atomic uint32_t last_thread;
 /* Of the whole process, in one word so that both are of one moment: requests opened so
  * far (upper half), open now (lower half). Any thread. */
 PER_REQUEST_ZERO static _Atomic uint64_t requests;
@@ -39,6 +39,12 @@ PER_REQUEST_ZERO static atomic_bool wandering;
 /* Who has answered what a thread had read, by its id: as above. Bits of enum answerer. */
 PER_REQUEST_TABLE static atomic_uchar answerers[COUNTERS];
 enum answerer { BY_ITSELF = 1, BY_ANOTHER = 2 };
+/* An event loop reads requests here; true from then on. */
+PER_REQUEST_ZERO static atomic_bool loops_read;
+/* Requests that were answered by the thread that had read them, while others were open: so many, and requests
+ * stay where they are, unless one is ever seen to wander. Counted where several threads read. */
+#define STAYS_PROVEN 256u
+PER_REQUEST_ZERO static _Atomic uint32_t stayed;
 
 static uint32_t opens_of(uint64_t both)
 {
@@ -90,6 +96,8 @@ uint32_t request_open(uint32_t slot, const struct span_context *context,
     r->generation += r->generation == 0;
     uint32_t handle = r->generation << REQUEST_INDEX_BITS | (slot - 1);
     atomic_store_explicit(&r->notes, (uint64_t)handle << 32, memory_order_relaxed);
+    if (unlikely(t->is_loop) && !atomic_load_explicit(&loops_read, memory_order_relaxed))
+        atomic_store_explicit(&loops_read, true, memory_order_relaxed);
     atomic_fetch_add_explicit(counter_of(t->id), 1, memory_order_relaxed);
     uint64_t before = atomic_fetch_add_explicit(&requests, ONE_OPENED + 1, memory_order_relaxed);
     atomic_store_explicit(&r->opened, opens_of(before) + 1, memory_order_relaxed);
@@ -111,12 +119,22 @@ static inline bool has_own_open(const struct thread_state *t)
                t->id;
 }
 
+/* Whether it is to be counted still who answers what. */
+static inline bool is_unproven(void)
+{
+    return atomic_load_explicit(&last_thread, memory_order_relaxed) > 1 &&
+           atomic_load_explicit(&stayed, memory_order_relaxed) < STAYS_PROVEN;
+}
+
+/* It counts as open still. */
 static __attribute__((noinline)) void answered_by(struct thread_state *t, uint32_t reader)
 {
     atomic_uchar *by = &answerers[reader % COUNTERS];
     if (reader == t->id) {
         t->answers = 1;
         atomic_fetch_or_explicit(by, BY_ITSELF, memory_order_relaxed);
+        if (is_unproven() && (uint32_t)atomic_load_explicit(&requests, memory_order_relaxed) > 1)
+            atomic_fetch_add_explicit(&stayed, 1, memory_order_relaxed);
         return;
     }
     unsigned before = atomic_fetch_or_explicit(by, BY_ANOTHER, memory_order_relaxed);
@@ -134,7 +152,7 @@ void request_close(uint32_t handle, bool answered)
     atomic_store_explicit(&r->handle, 0, memory_order_release);
     uint32_t reader = atomic_load_explicit(&r->thread, memory_order_relaxed);
     struct thread_state *t = &thread_state;
-    if (answered && unlikely(reader != t->id || t->answers == 0))
+    if (answered && unlikely(reader != t->id || t->answers == 0 || is_unproven()))
         answered_by(t, reader);
     atomic_fetch_sub_explicit(counter_of(reader), 1, memory_order_relaxed);
     atomic_fetch_sub_explicit(&requests, 1, memory_order_relaxed);
@@ -144,6 +162,7 @@ void request_close(uint32_t handle, bool answered)
 static inline bool is_settled(const struct thread_state *t)
 {
     return !atomic_load_explicit(&wandering, memory_order_relaxed) &&
+           !(atomic_load_explicit(&loops_read, memory_order_relaxed) && unlikely(is_unproven())) &&
            !(atomic_load_explicit(&answerers[t->id % COUNTERS], memory_order_relaxed) & BY_ANOTHER);
 }
 

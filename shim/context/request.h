@@ -13,7 +13,9 @@
  *     this thread has read last in this turn of its loop.
  *
  * "Open on this thread" says nothing where requests wander from thread to thread, and of a thread whose requests
- * others answer; see request_close.
+ * others answer; see request_close. Where event loops read requests on several threads (a thread that waits for many
+ * descriptors reads, and is not alone) any of them may take up a task of another's next: there it counts
+ * only once a number of requests were answered where they had been read while others were open.
  *
  * A thread that reads no connection, but was made inside a request, works for that
  * one, or is of a pool that any request gives work to. Nothing on our side tells a task

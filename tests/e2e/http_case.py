@@ -279,4 +279,5 @@ def haproxy(conf, threads=1, ports=("$PORT1",)):
 
 THREADS = ["/usr/bin/python3", "$ROOT/tests/programs/http_threads.py"]
 ASYNCIO = ["/usr/bin/python3", "$ROOT/tests/programs/http_asyncio.py"]
+ASIO = ["$PROGRAMS/http_asio"]
 NODE = ["node", "$ROOT/tests/programs/http_node.js"]

@@ -227,6 +227,58 @@ Test(conn_parents, threads_that_answer_their_own_stay_parents_beside_an_acceptor
     let_other(NULL, 0);
 }
 
+/* Any task may be the next one that a loop's thread does, until requests are seen to stay. */
+Test(conn_parents, several_loops_have_no_parent_beside_others_until_requests_are_seen_to_stay)
+{
+    thread_state.is_loop = 1;
+    read_request(0);
+    let_other(read_request, 1);
+    cr_assert_eq(request_current(&thread_state), 0);
+    let_other(ask_current, 0);
+    cr_assert_eq(others_current, 0, "nor has a thread that has not waited yet");
+    answer(0);
+    for (unsigned i = 1; i < 256; i++) {
+        read_request(0);
+        cr_assert_eq(request_current(&thread_state), 0);
+        answer(0);
+    }
+    read_request(0);
+    cr_assert_neq(request_current(&thread_state), 0);
+    let_other(ask_current, 0);
+    cr_assert_neq(others_current, 0);
+    let_other(answer, 0); /* not so, after all */
+    read_request(0);
+    cr_assert_eq(request_current(&thread_state), 0);
+    let_other(NULL, 0);
+}
+
+Test(conn_parents, the_only_loop_has_a_parent)
+{
+    thread_state.is_loop = 1;
+    read_request(0);
+    cr_assert_neq(request_current(&thread_state), 0);
+    answer(0);
+    read_request(1);
+    cr_assert_neq(request_current(&thread_state), 0);
+}
+
+/* Requests that one after the other are answered where they were read say nothing of a crowd. */
+Test(conn_parents, what_is_alone_is_no_proof)
+{
+    thread_state.is_loop = 1;
+    let_other(read_request, 1);
+    let_other(answer, 1);
+    for (unsigned i = 0; i < 300; i++) {
+        read_request(0);
+        cr_assert_neq(request_current(&thread_state), 0, "no other is open");
+        answer(0);
+    }
+    read_request(0);
+    let_other(read_request, 1);
+    cr_assert_eq(request_current(&thread_state), 0);
+    let_other(NULL, 0);
+}
+
 Test(conn_parents, where_connections_are_pooled_a_new_one_may_be_anothers)
 {
     struct conn *pooled = client();

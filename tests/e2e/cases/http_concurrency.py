@@ -8,7 +8,7 @@ of what may be orphaned; one after the other, they are always as many.
 """
 import parents
 from harness import FULL, Failure
-from http_case import ASYNCIO, NODE, THREADS, apache, haproxy, nginx, program, serve
+from http_case import ASIO, ASYNCIO, NODE, THREADS, apache, haproxy, nginx, program, serve
 
 CONNECTIONS = 64
 # Twice as many: with and without a caller's traceparent.
@@ -112,4 +112,6 @@ crowd("alone_nginx_node_timers", nginx_to("chain"), app(NODE), 0.999, requests=F
 crowd("crowd_nginx_asyncio_timers", nginx_to("chain"), app(ASYNCIO), 0)
 crowd("crowd_nginx_asyncio_executor", nginx_to("executor"), app(ASYNCIO), 0)
 crowd("crowd_nginx_asyncio_both", nginx_to("mixed"), app(ASYNCIO), 0)
+# Eight threads run one loop, and any of them does the next step of a request.
+crowd("crowd_nginx_asio_threads", nginx_to("chain"), app(ASIO), 0)
 crowd("crowd_nginx_node_timers", nginx_to("chain"), app(NODE), 0, needs=["node"], sanitized=False)
