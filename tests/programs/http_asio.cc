@@ -25,7 +25,9 @@ struct request : std::enable_shared_from_this<request> {
     std::shared_ptr<tcp::socket> upstream;
     std::string in, out, query;
 
-    explicit request(tcp::socket s) : client(std::move(s)) {}
+    explicit request(tcp::socket s) : client(std::move(s))
+    {
+    }
 
     template <typename Step> auto then(Step step)
     {
@@ -63,12 +65,16 @@ struct request : std::enable_shared_from_this<request> {
                                 });
     }
 
-    void send() { asio::async_write(*upstream, asio::buffer(out), then(&request::wait)); }
+    void send()
+    {
+        asio::async_write(*upstream, asio::buffer(out), then(&request::wait));
+    }
 
     void wait()
     {
         in.clear(); /* the upstream's answer is a line, and the query the line */
-        asio::async_read_until(*upstream, asio::dynamic_buffer(in), query + "\n", then(&request::answer));
+        asio::async_read_until(*upstream, asio::dynamic_buffer(in), query + "\n",
+                               then(&request::answer));
     }
 
     void answer()
@@ -79,7 +85,8 @@ struct request : std::enable_shared_from_this<request> {
         }
         upstream.reset();
         query += '\n';
-        out = "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(query.size()) + "\r\n\r\n" + query;
+        out = "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(query.size()) + "\r\n\r\n" +
+              query;
         asio::async_write(client, asio::buffer(out), then(&request::read));
     }
 };
