@@ -150,8 +150,9 @@ EXPORT void quick_exit(int status)
 
 /* Signals by which a program asks itself to end. Not the ones of a crash, and not SIGKILL: who wants
  * the end at once gets it at once. */
-#define END_SIGNALS (1u << SIGHUP | 1u << SIGINT | 1u << SIGQUIT | 1u << SIGTERM)
-#define MORE_END_SIGNALS (1u << SIGPIPE | 1u << SIGALRM | 1u << SIGUSR1 | 1u << SIGUSR2)
+#define END_SIGNALS (1u << SIGINT | 1u << SIGQUIT | 1u << SIGTERM)
+#define MORE_END_SIGNALS \
+    (1u << SIGHUP | 1u << SIGPIPE | 1u << SIGALRM | 1u << SIGUSR1 | 1u << SIGUSR2)
 
 static bool is_of(int signal, uint32_t signals)
 {
@@ -176,7 +177,8 @@ static bool is_blocked(int signal)
  * The program is about to send itself this signal; `pid` as kill has it, known to be this process or
  * its group once core_is_on has looked. Where the signal is blocked, its own handler has raised it again
  * and ends with it as soon as it returns, or a thread waits for it by sigwait and ends in order:
- * what is recorded goes out, what is open stays open.
+ * what is recorded goes out, what is open stays open. Not at SIGHUP and the like, which mean
+ * other things where they are waited for.
  */
 static void before_signal(pid_t pid, int signal)
 {

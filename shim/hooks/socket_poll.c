@@ -7,10 +7,11 @@
 
 #include "context/request.h"
 
-/* `nr`: how many descriptors it has waited for, where that is known. */
+/* `nr`: how many descriptors it has waited for, where that is known. What waits inside a call that we
+ * know (libcurl's) is no loop of the program's. */
 static inline int turned(int n, uint64_t nr, int timeout_ms)
 {
-    if (nr > 1 && thread_has_tls())
+    if (nr > 1 && thread_has_tls() && thread_state.suppressed == 0)
         thread_state.is_loop = 1;
     if (unlikely(request_inline_dispatch))
         request_new_turn(&thread_state, timeout_ms);
