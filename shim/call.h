@@ -46,7 +46,7 @@ struct thread_state {
     uint32_t made_inside;       /* it counts among the threads that were made inside requests */
     uint32_t used_below;        /* fd + 1 that a library used below our sight, see conn.h */
     uint16_t answers;           /* 1: it has answered a request that it read, see request.c */
-    uint16_t is_loop;           /* 1: it has waited for several descriptors at once */
+    uint8_t is_loop;            /* 1: it has waited for several descriptors at once */
     uint64_t turn_at, turn_was; /* inline dispatch: ticks when this turn and the one before began */
     int32_t turn_timeout_ms;    /* that its loop would have waited at most; below 0: for ever */
     uintptr_t frame;            /* of the innermost call that is on the stack, 0 = none */
