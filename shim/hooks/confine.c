@@ -48,23 +48,13 @@ static void open_and_stop(void)
     worker_stop();
 }
 
-/* As at the process's end: it goes on, but nothing of it will be seen. */
-static void tell_what_is_open(void)
-{
-    for (unsigned i = 0; i < registry_count; i++) {
-        if ((call_enabled_mask & registry[i]->bit) && registry[i]->process_ends != NULL)
-            registry[i]->process_ends();
-    }
-    process_span_end(-1, 0);
-}
-
 /* Returns what was enabled, for unseal; 0: nothing was done. */
 static uint32_t seal(void)
 {
     uint32_t enabled = 0;
     int saved_errno = errno;
     if (core_is_on(&instr_confine)) {
-        tell_what_is_open();
+        process_tell_what_is_open(-1, 0); /* it goes on, but nothing of it will be seen */
         enabled = call_enabled_mask;
         call_enabled_mask = 0;
         worker_seal();

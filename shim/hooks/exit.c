@@ -44,21 +44,20 @@ static bool this_process_ends(void)
     return core_is_on(&instr_exit) && (int)syscall(SYS_getpid) == process_state->pid;
 }
 
-/* The process span last: it may be the others' parent. */
-AT_START static void tell_what_is_open(int status, int signal)
+AT_START void process_tell_what_is_open(int exit_code, int signal)
 {
     for (unsigned i = 0; i < registry_count; i++) {
         if ((call_enabled_mask & registry[i]->bit) && registry[i]->process_ends != NULL)
             registry[i]->process_ends();
     }
-    process_span_end(status & 0xff, signal);
+    process_span_end(exit_code, signal);
 }
 
 static void before_handlers(int status)
 {
     int saved_errno = errno;
     if (this_process_ends()) {
-        tell_what_is_open(status, 0);
+        process_tell_what_is_open(status & 0xff, 0);
         worker_flush();
     }
     errno = saved_errno;
@@ -68,7 +67,7 @@ AT_START static void end_of_process(int status)
 {
     int saved_errno = errno;
     if (this_process_ends()) {
-        tell_what_is_open(status, 0);
+        process_tell_what_is_open(status & 0xff, 0);
         worker_end_of_process();
     }
     errno = saved_errno;
@@ -98,7 +97,7 @@ void worker_exit_handlers(void)
 
 void worker_process_ends(int exit_code)
 {
-    tell_what_is_open(exit_code, 0);
+    process_tell_what_is_open(exit_code & 0xff, 0);
 }
 
 /* The program's own main; written before it runs, by the only thread. */
@@ -185,7 +184,7 @@ static void before_signal(pid_t pid, int signal)
     int saved_errno = errno;
     if (this_process_ends() && (pid == 0 || pid == process_state->pid) && is_deadly(signal)) {
         if (!is_blocked(signal)) {
-            tell_what_is_open(0, signal);
+            process_tell_what_is_open(-1, signal);
             worker_end_of_process();
         } else if (is_of(signal, END_SIGNALS)) {
             worker_flush();

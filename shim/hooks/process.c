@@ -66,7 +66,7 @@ AT_START static void read_executable_name(void)
 
 /*
  * Writes the span's record, once. `exit_code` below 0: not known (the process
- * goes on as a server, or becomes another program); `signal` not 0: none, it ends by that.
+ * goes on as a server, or becomes another program); `signal`: the one that it ends by, 0 = none.
  */
 static void tell(int exit_code, int signal)
 {
@@ -86,7 +86,7 @@ static void tell(int exit_code, int signal)
     span_int(&w, ATTR_PROCESS_PID, process_state->pid);
     span_int(&w, ATTR_PROCESS_PARENT_PID, parent_pid);
     char type[PROCESS_CODE_TEXT];
-    if (exit_code >= 0 && signal == 0)
+    if (exit_code >= 0)
         span_int(&w, ATTR_PROCESS_EXIT_CODE, exit_code);
     if (signal != 0) {
         span_error(&w, process_signal_text(signal, type));

@@ -23,11 +23,14 @@ void process_span_fork_child(const struct span_context *at_fork);
 void process_span_before_vfork(void);
 
 /*
- * The program ends with this exit code (0..255; -1: it goes on unseen), or by this signal (0: by none):
+ * The program ends with this exit code (0..255; -1: it has none), or by this signal (0: by none):
  * writes the process span, and what is open of spawned children, into the ring. For exit, _exit, quick_exit,
  * return from main and a signal of its own, before the flush. Only the first call counts; nothing
  * happens in a vforked child.
  */
 void process_span_end(int exit_code, int signal);
+/* The same after all else that is open: every instrumentation's process_ends (hook.h) first, as the
+ * process span may be the others' parent. exit.c */
+void process_tell_what_is_open(int exit_code, int signal);
 
 #endif

@@ -38,7 +38,6 @@ for how, code, name in (("raise", -15, "SIGTERM"), ("kill_itself", -1, "SIGHUP")
     ending(how, code, golden="endings_by_signal", vars={"TYPE": name})
 for how, code in (("sigwait", 12), ("ignored", 13)):
     ending(how, code, **failing(code))
-# Raised again by its handler: held up until that returns, so only what had ended goes out before.
 
 
 def lookup_alone(run):
@@ -48,6 +47,7 @@ def lookup_alone(run):
     ended_in_time(run)
 
 
+# Raised again by its handler: held up until that returns, so only what had ended goes out before.
 ending("handler", -15, golden=None, lost=None, orphans=True, check=lookup_alone)
 
 
