@@ -19,14 +19,17 @@
 #include "worker.h"
 
 /*
- * The region: a page of our own (struct spool), the spool file's header, and the rings. One
- * ring's memory: header page and data, which lie in the file, and scratch, which does not:
+ * The region: a page of our own (struct spool); the spool file's header and the rings, each a
+ * header page and data, all of which lie in the file; and the rings' scratch, which does not:
  * it holds what has not been redacted yet.
  */
-#define SLOT_BYTES (SPOOL_RING_BYTES + RING_SCRATCH_BYTES)
 #define CONTROL_BYTES 4096u
-#define SLOTS_AT (CONTROL_BYTES + SPOOL_HEADER_BYTES)
-#define REGION_BYTES (SLOTS_AT + (size_t)RING_COUNT * SLOT_BYTES)
+#define FILE_AT CONTROL_BYTES
+#define RINGS_AT (FILE_AT + SPOOL_RINGS_AT)
+#define RINGS_BYTES (SPOOL_MAPPED_BYTES - SPOOL_RINGS_AT)
+#define SCRATCH_AT (RINGS_AT + RINGS_BYTES)
+#define SCRATCH_BYTES (RING_COUNT * RING_SCRATCH_BYTES)
+#define REGION_BYTES (SCRATCH_AT + SCRATCH_BYTES)
 
 _Static_assert((RING_DATA_BYTES & RING_MASK) == 0, "a power of two");
 _Static_assert(sizeof(struct spool) <= CONTROL_BYTES, "it fits its page");
@@ -47,23 +50,34 @@ static atomic_bool ring_wanted;
 
 #define REGION_FAILED ((unsigned char *)1)
 
+static bool scratch_map(void *memory)
+{
+    int flags = MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
+    void *made = mmap(memory, SCRATCH_BYTES, PROT_NONE, flags, -1, 0);
+    return made != MAP_FAILED && mprotect(made, SCRATCH_BYTES, PROT_READ | PROT_WRITE) == 0;
+}
+
 /*
- * The one place that ring memory comes from. Reserved without access, so that
- * neither overcommit nor mlockall(MCL_FUTURE) charges for rings never used.
+ * The one place that ring memory comes from, all of it at once: a later mapping would wait for
+ * whoever changes the address space just then, and while the worker loads libcurl that is always
+ * somebody. Shared, and mapped without access at first, so that neither overcommit nor
+ * mlockall(MCL_FUTURE) charges for what is never used.
  */
 static unsigned char *ring_memory_reserve(void)
 {
-    void *p =
-        mmap(NULL, REGION_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    unsigned char *p = mmap(NULL, REGION_BYTES, PROT_NONE, flags, -1, 0);
     if (p == MAP_FAILED)
         return NULL;
+    bool usable =
+        scratch_map(p + SCRATCH_AT) && mprotect(p, CONTROL_BYTES, PROT_READ | PROT_WRITE) == 0;
     madvise(p, REGION_BYTES, MADV_DONTFORK);
     madvise(p, REGION_BYTES, MADV_NOHUGEPAGE); /* a touched page must not cost 2 MB */
-    if (mprotect(p, CONTROL_BYTES, PROT_READ | PROT_WRITE) != 0) {
+    if (!usable) {
         munmap(p, REGION_BYTES);
         return NULL;
     }
-    spool_create(p, config, (unsigned char *)p + CONTROL_BYTES, (unsigned char *)p + SLOTS_AT);
+    spool_create((struct spool *)(void *)p, config, p + FILE_AT);
     return p;
 }
 
@@ -101,12 +115,14 @@ static unsigned char *region_get(void)
 
 static struct ring *ring_of_slot(unsigned char *base, unsigned index)
 {
-    return (struct ring *)(void *)(base + SLOTS_AT + (size_t)index * SLOT_BYTES);
+    return (struct ring *)(void *)(base + RINGS_AT + (size_t)index * SPOOL_RING_BYTES);
 }
 
 void *ring_scratch(struct ring *ring)
 {
-    return (unsigned char *)ring + SPOOL_RING_BYTES;
+    /* Ring 0's lies behind all rings; each next one is nearer to its ring. */
+    return (unsigned char *)ring + RINGS_BYTES -
+           (size_t)ring->slot * (SPOOL_RING_BYTES - RING_SCRATCH_BYTES);
 }
 
 AT_START struct ring *ring_at(unsigned index)
@@ -123,42 +139,48 @@ static bool is_drained(struct ring *ring)
            atomic_load_explicit(&ring->head, memory_order_relaxed);
 }
 
-/* Makes a slot accessible, in the file if there is one; the first one's ring lies there. */
+/* Gives a ring memory: the file's, if there is one; the first one has it since the file was made. */
 static bool slot_make(unsigned char *base, unsigned index)
 {
     const struct spool *spool = (const struct spool *)(const void *)base;
     struct ring *ring = ring_of_slot(base, index);
-    if (mprotect(ring, SLOT_BYTES, PROT_READ | PROT_WRITE) != 0)
-        return false;
-    int saved_errno = errno;
-    bool in_file = spool->header == NULL || index == 0 || spool_map_ring(spool, index, ring);
-    errno = saved_errno;
+    if (spool->header == NULL)
+        return mprotect(ring, SPOOL_RING_BYTES, PROT_READ | PROT_WRITE) == 0;
+    if (index == 0 || spool_grow_ring(spool, index))
+        return true;
     /* An exporter process reads only what lies in the file. */
-    return in_file || !worker_is_remote();
+    return !worker_is_remote() && spool_leave_ring(ring);
 }
 
-/* Makes a slot that was never used. False: it was, or it cannot be made. No handler of the
- * program's may leave it half made by siglongjmp. */
-static bool slot_begin(unsigned char *base, unsigned index, enum slot_state then)
+/* Makes a slot that was never used. False: it was, or it cannot be made, or (unless `waits`)
+ * another is in the making. No handler of the program's may leave it half made by siglongjmp. */
+static bool slot_begin(unsigned char *base, unsigned index, enum slot_state then, bool waits)
 {
     uint32_t state = SLOT_FREE;
+    int saved_errno = errno;
     uint64_t signals = fork_lock_hold_signals();
     bool usable = false;
-    if (atomic_compare_exchange_strong(&slots[index], &state, SLOT_CLAIMED)) {
-        usable = slot_make(base, index);
-        atomic_store_explicit(&slots[index], usable ? then : SLOT_FREE, memory_order_release);
+    if (spool_grow_begin(waits)) {
+        if (atomic_compare_exchange_strong(&slots[index], &state, SLOT_CLAIMED)) {
+            usable = slot_make(base, index);
+            atomic_store_explicit(&slots[index], usable ? then : SLOT_FREE, memory_order_release);
+        }
+        spool_grow_end();
     }
     fork_lock_release_signals(signals);
+    errno = saved_errno;
     return usable;
 }
 
 /* Takes slot `index` if it was never used, or its thread ended and it is drained. */
-static struct ring *claim_slot(unsigned char *base, unsigned index)
+static struct ring *claim_slot(unsigned char *base, unsigned index, bool waits)
 {
     uint32_t state = atomic_load_explicit(&slots[index], memory_order_acquire);
     struct ring *ring = ring_of_slot(base, index);
+    if (state == SLOT_FREE && !waits && spool_is_growing())
+        return NULL;
     if (state == SLOT_FREE)
-        return slot_begin(base, index, SLOT_OWNED) ? ring : NULL;
+        return slot_begin(base, index, SLOT_OWNED, waits) ? ring : NULL;
     if (state == SLOT_ORPHANED && is_drained(ring) &&
         atomic_compare_exchange_strong(&slots[index], &state, SLOT_OWNED))
         return ring;
@@ -198,7 +220,7 @@ static void make_common(unsigned char *base, unsigned n)
 {
     unsigned index = RING_THREAD_COUNT + n;
     if (atomic_load_explicit(&slots[index], memory_order_relaxed) == SLOT_FREE)
-        slot_begin(base, index, SLOT_ORPHANED);
+        slot_begin(base, index, SLOT_ORPHANED, true);
 }
 
 struct ring *ring_of_thread_slow(void)
@@ -206,7 +228,7 @@ struct ring *ring_of_thread_slow(void)
     struct thread_state *t = &thread_state;
     unsigned char *base = region_get();
     for (unsigned i = 0; base != NULL && i < RING_THREAD_COUNT; i++) {
-        struct ring *ring = claim_slot(base, i);
+        struct ring *ring = claim_slot(base, i, true);
         if (ring == NULL)
             continue;
         own(ring, i, (uint32_t)syscall(SYS_gettid));
@@ -252,7 +274,7 @@ static struct ring *take_common(unsigned char *base, unsigned index)
     uint32_t state = SLOT_ORPHANED;
     if (atomic_compare_exchange_strong(&slots[index], &state, SLOT_OWNED))
         return ring_of_slot(base, index);
-    return state == SLOT_FREE ? claim_slot(base, index) : NULL;
+    return state == SLOT_FREE ? claim_slot(base, index, true) : NULL;
 }
 
 struct ring *ring_borrow(void)
@@ -298,6 +320,7 @@ void ring_fork_child(void)
 {
     atomic_store(&region, NULL);
     atomic_store(&ring_wanted, false);
+    spool_fork_child();
     for (unsigned i = 0; i < RING_COUNT; i++)
         atomic_store_explicit(&slots[i], SLOT_FREE, memory_order_relaxed);
 }
@@ -363,7 +386,7 @@ void *ring_reserve_spill(struct ring **ring, uint32_t max)
         release_spill(home);
         unsigned first = RING_THREAD_COUNT - RING_SPILL_COUNT;
         for (unsigned i = first; base != NULL && i < RING_THREAD_COUNT && room == NULL; i++) {
-            struct ring *spill = claim_slot(base, i);
+            struct ring *spill = claim_slot(base, i, false);
             if (spill == NULL)
                 continue;
             own(spill, i, home->owner_tid);

@@ -19,14 +19,21 @@
 #include "spool_file.h"
 #include "spool.h"
 
+/* Threads that let this process's file grow: spool_grow_begin. */
+static _Atomic uint32_t growing;
+
 /* Names that are tried: more than there are processors that can be at it at once. */
 #define NAME_TRIES 64u
 
-/* Over memory that is there already, and not for forked children. */
-static bool map_over(int fd, uint64_t at, size_t bytes, void *memory)
+/*
+ * Over memory that is there already, and not for forked children. Without access at first: under
+ * mlockall(MCL_FUTURE) all of it would get blocks.
+ */
+static bool map_over(int fd, void *memory)
 {
-    void *p = mmap(memory, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, (off_t)at);
-    return p != MAP_FAILED && madvise(p, bytes, MADV_DONTFORK) == 0;
+    void *p = mmap(memory, SPOOL_MAPPED_BYTES, PROT_NONE, MAP_SHARED | MAP_FIXED, fd, 0);
+    return p != MAP_FAILED && madvise(p, SPOOL_MAPPED_BYTES, MADV_DONTFORK) == 0 &&
+           mprotect(p, SPOOL_MAPPED_BYTES, PROT_READ | PROT_WRITE) == 0;
 }
 
 static const char *scope_name(unsigned scope)
@@ -120,16 +127,15 @@ static int make_file(struct spool *spool, int directory, const char *name)
     return -1;
 }
 
-/* A mapping half made over the rings' memory is made anonymous again. */
-static void map_nothing(void *memory, size_t bytes, int protection)
+/* What was mapped over the rings' memory is made anonymous again. */
+static bool map_nothing(void *memory, size_t bytes, int protection)
 {
     int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
-    const void *made = mmap(memory, bytes, protection, flags, -1, 0);
-    if (made == memory)
-        madvise(memory, bytes, MADV_DONTFORK);
+    void *made = mmap(memory, bytes, protection, flags, -1, 0);
+    return made != MAP_FAILED && madvise(made, bytes, MADV_DONTFORK) == 0;
 }
 
-bool spool_create(struct spool *spool, const struct config *c, void *header, void *ring)
+bool spool_create(struct spool *spool, const struct config *c, void *memory)
 {
     char *path = spool->path;
     *spool = (struct spool){ 0 };
@@ -153,24 +159,46 @@ bool spool_create(struct spool *spool, const struct config *c, void *header, voi
     }
     if (fd < 0)
         return false;
-    bool mapped = map_over(fd, 0, SPOOL_HEADER_BYTES, header) &&
-                  map_over(fd, SPOOL_RINGS_AT, SPOOL_RING_BYTES, ring);
+    bool mapped = map_over(fd, memory);
+    spool->error = errno;
     syscall(SYS_close, fd);
     if (!mapped) {
         spool->fault = "it cannot be mapped";
-        spool->error = errno;
-        map_nothing(header, SPOOL_HEADER_BYTES, PROT_NONE);
-        map_nothing(ring, SPOOL_RING_BYTES, PROT_NONE);
+        map_nothing(memory, SPOOL_MAPPED_BYTES, PROT_NONE);
         syscall(SYS_unlinkat, AT_FDCWD, path, 0);
         return false;
     }
-    spool->header = header;
+    spool->header = memory;
     spool->fault = NULL;
-    fill(header, c, pid, boot_ns);
+    fill(memory, c, pid, boot_ns);
     return true;
 }
 
-bool spool_map_ring(const struct spool *spool, unsigned index, void *ring)
+bool spool_is_growing(void)
+{
+    return atomic_load_explicit(&growing, memory_order_relaxed) != 0;
+}
+
+bool spool_grow_begin(bool waits)
+{
+    uint32_t nobody = 0;
+    if (!waits)
+        return atomic_compare_exchange_strong(&growing, &nobody, 1);
+    atomic_fetch_add(&growing, 1);
+    return true;
+}
+
+void spool_grow_end(void)
+{
+    atomic_fetch_sub(&growing, 1);
+}
+
+void spool_fork_child(void)
+{
+    atomic_store(&growing, 0); /* who was at it is not here */
+}
+
+bool spool_grow_ring(const struct spool *spool, unsigned index)
 {
     struct stat is;
     int fd = (int)syscall(SYS_openat, AT_FDCWD, spool->path, O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0);
@@ -179,14 +207,14 @@ bool spool_map_ring(const struct spool *spool, unsigned index, void *ring)
         return false;
     bool ours = syscall(SYS_newfstatat, fd, "", &is, AT_EMPTY_PATH) == 0 &&
                 is.st_dev == spool->device && is.st_ino == spool->inode;
-    bool mapped = false;
-    if (ours && place_allocate(fd, at, SPOOL_RING_BYTES)) {
-        mapped = map_over(fd, at, SPOOL_RING_BYTES, ring);
-        if (!mapped)
-            map_nothing(ring, SPOOL_RING_BYTES, PROT_READ | PROT_WRITE);
-    }
+    bool grown = ours && place_allocate(fd, at, SPOOL_RING_BYTES);
     syscall(SYS_close, fd);
-    return mapped;
+    return grown;
+}
+
+bool spool_leave_ring(void *ring)
+{
+    return map_nothing(ring, SPOOL_RING_BYTES, PROT_READ | PROT_WRITE);
 }
 
 void spool_remove(struct spool *spool)

@@ -44,10 +44,12 @@ static void publish(void)
 
 static bool allocate(uint32_t capacity)
 {
-    if (!place_allocate(journal.fd, SPOOL_JOURNAL_AT, capacity))
-        return false;
-    journal.capacity = capacity;
-    return true;
+    spool_grow_begin(true);
+    bool grown = place_allocate(journal.fd, SPOOL_JOURNAL_AT, capacity);
+    spool_grow_end();
+    if (grown)
+        journal.capacity = capacity;
+    return grown;
 }
 
 /* What an earlier worker of this process had given to its exporter is lost with that one's

@@ -38,12 +38,24 @@ struct spool {
 const char *spool_program_name(void);
 
 /*
- * Makes this process's file and maps its header and its first ring over the memory at
- * `header` and `ring`. False: nothing was changed there. Any thread; keeps no descriptor.
+ * Makes this process's file, with blocks for its header and first ring, and maps
+ * SPOOL_MAPPED_BYTES of it over `memory`. False: nothing was changed there. Any thread; keeps no
+ * descriptor.
  */
-bool spool_create(struct spool *spool, const struct config *c, void *header, void *ring);
-/* Maps ring `index` over the memory at `ring`. False: it stays what it is. Any thread. */
-bool spool_map_ring(const struct spool *spool, unsigned index, void *ring);
+bool spool_create(struct spool *spool, const struct config *c, void *memory);
+/*
+ * Letting the file grow takes the kernel's lock of it: around it the caller says so. False, unless
+ * it `waits`: another thread is at it, and would be waited for. Any thread, no signal handler.
+ */
+bool spool_grow_begin(bool waits);
+void spool_grow_end(void);
+bool spool_is_growing(void);
+/* Gives ring `index` its blocks. False: there are none, its memory must not be touched. Any thread,
+ * between the two. */
+bool spool_grow_ring(const struct spool *spool, unsigned index);
+/* Instead: takes the ring's memory out of the file. False: it must not be touched. Any thread. */
+bool spool_leave_ring(void *ring);
+void spool_fork_child(void);
 /* The process context's flags have changed, or the file is new: a crash goes by them. Any thread. */
 void spool_process_flags(struct spool *spool);
 /* Removes the file; the mapping stays. Any thread. */

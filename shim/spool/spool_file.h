@@ -33,6 +33,7 @@
 #define SPOOL_RING_BYTES (RING_HEADER_BYTES + RING_DATA_BYTES)
 #define SPOOL_RINGS_AT SPOOL_HEADER_BYTES
 #define SPOOL_JOURNAL_AT (SPOOL_RINGS_AT + RING_COUNT * SPOOL_RING_BYTES)
+#define SPOOL_MAPPED_BYTES SPOOL_JOURNAL_AT        /* by its process, from the first record on */
 #define SPOOL_JOURNAL_FIRST_BYTES (512u * 1024)    /* of it at first; doubled as needed */
 #define SPOOL_JOURNAL_MAX_BYTES (8u * 1024 * 1024) /* bound */
 #define SPOOL_MAX_BYTES (SPOOL_JOURNAL_AT + SPOOL_JOURNAL_MAX_BYTES)

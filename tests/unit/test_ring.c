@@ -9,6 +9,7 @@
 #include "diag.h"
 #include "no_hooks.h"
 #include "ring.h"
+#include "spool/spool.h"
 
 TestSuite(ring, .init = become_program, .timeout = 30);
 
@@ -256,6 +257,33 @@ Test(ring, a_full_one_spills_into_others_and_leaves_most_of_them_alone)
     uint32_t all = drain_all();
     cr_assert_gt(spilled, (RING_SPILL_COUNT - 1) * (all / (RING_SPILL_COUNT + 1)));
     cr_assert_eq(ring_used(ring), 0);
+}
+
+static struct ring *spill_of(struct ring *ring)
+{
+    struct ring *spill = ring;
+    return ring_reserve_spill(&spill, 256) != NULL ? spill : NULL;
+}
+
+/* The kernel would let it wait until the other one has its memory. */
+Test(ring, a_full_one_does_not_wait_for_another_in_the_making)
+{
+    struct ring *ring = ring_of_thread(), *made = NULL;
+    pthread_t thread;
+    spool_grow_begin(true);
+    cr_assert_null(spill_of(ring));
+    cr_assert_not(spool_grow_begin(false), "one at a time");
+    pthread_create(&thread, NULL, hold, &made);
+    pthread_join(thread, NULL);
+    cr_assert_not_null(made, "a thread's own is made all the same");
+    spool_grow_end();
+    cr_assert_not_null(spill_of(ring));
+    cr_assert_not(spool_is_growing());
+    cr_assert(push(ring, 0, 256));
+    cr_assert_null(ring->spill, "given back");
+    spool_grow_begin(true);
+    cr_assert_not_null(spill_of(ring), "one that is there is taken");
+    spool_grow_end();
 }
 
 Test(ring, what_was_spilled_into_is_free_again_once_drained)
