@@ -47,6 +47,10 @@ enum slot_state { SLOT_FREE, SLOT_CLAIMED, SLOT_OWNED, SLOT_ORPHANED };
 PER_REQUEST_ZERO static _Atomic uint32_t slots[RING_COUNT];
 /* A thread found no slot: the worker shall look for threads that ended unseen. */
 static atomic_bool ring_wanted;
+/* A slot could not be made: so many more looks at one until that is tried again, each of which
+ * would take six system calls. */
+#define LOOKS_UNTIL_TRIED_AGAIN 4096u
+static _Atomic uint32_t looks_left;
 
 #define REGION_FAILED ((unsigned char *)1)
 
@@ -163,6 +167,8 @@ static bool slot_begin(unsigned char *base, unsigned index, enum slot_state then
     if (spool_grow_begin(waits)) {
         if (atomic_compare_exchange_strong(&slots[index], &state, SLOT_CLAIMED)) {
             usable = slot_make(base, index);
+            if (!usable)
+                atomic_store(&looks_left, LOOKS_UNTIL_TRIED_AGAIN);
             atomic_store_explicit(&slots[index], usable ? then : SLOT_FREE, memory_order_release);
         }
         spool_grow_end();
@@ -172,15 +178,22 @@ static bool slot_begin(unsigned char *base, unsigned index, enum slot_state then
     return usable;
 }
 
+/* Whether a slot may be made now. Threads that count down at once may lose a look: no matter. */
+static bool may_begin(bool waits)
+{
+    uint32_t looks = atomic_load_explicit(&looks_left, memory_order_relaxed);
+    if (looks > 0)
+        atomic_store_explicit(&looks_left, looks - 1, memory_order_relaxed);
+    return looks == 0 && (waits || !spool_is_growing());
+}
+
 /* Takes slot `index` if it was never used, or its thread ended and it is drained. */
 static struct ring *claim_slot(unsigned char *base, unsigned index, bool waits)
 {
     uint32_t state = atomic_load_explicit(&slots[index], memory_order_acquire);
     struct ring *ring = ring_of_slot(base, index);
-    if (state == SLOT_FREE && !waits && spool_is_growing())
-        return NULL;
     if (state == SLOT_FREE)
-        return slot_begin(base, index, SLOT_OWNED, waits) ? ring : NULL;
+        return may_begin(waits) && slot_begin(base, index, SLOT_OWNED, waits) ? ring : NULL;
     if (state == SLOT_ORPHANED && is_drained(ring) &&
         atomic_compare_exchange_strong(&slots[index], &state, SLOT_OWNED))
         return ring;
@@ -320,6 +333,7 @@ void ring_fork_child(void)
 {
     atomic_store(&region, NULL);
     atomic_store(&ring_wanted, false);
+    atomic_store(&looks_left, 0);
     spool_fork_child();
     for (unsigned i = 0; i < RING_COUNT; i++)
         atomic_store_explicit(&slots[i], SLOT_FREE, memory_order_relaxed);

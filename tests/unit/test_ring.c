@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -284,6 +285,23 @@ Test(ring, a_full_one_does_not_wait_for_another_in_the_making)
     spool_grow_begin(true);
     cr_assert_not_null(spill_of(ring), "one that is there is taken");
     spool_grow_end();
+}
+
+Test(ring, one_that_cannot_be_made_is_tried_again_now_and_then)
+{
+    struct ring *ring = ring_of_thread();
+    struct rlimit unlimited, none;
+    getrlimit(RLIMIT_DATA, &unlimited);
+    none = (struct rlimit){ 4096, unlimited.rlim_max };
+    setrlimit(RLIMIT_DATA, &none);
+    struct ring *in_vain = spill_of(ring);
+    setrlimit(RLIMIT_DATA, &unlimited);
+    cr_assert_null(in_vain);
+    unsigned looks = 0;
+    while (spill_of(ring) == NULL)
+        looks++;
+    cr_assert_gt(looks, 100, "not for each record");
+    cr_assert_lt(looks, 4096);
 }
 
 Test(ring, what_was_spilled_into_is_free_again_once_drained)
