@@ -11,11 +11,11 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -23,8 +23,10 @@
 #define MAX_CONNECTIONS 256
 #define SECOND 1000000000u
 
-static struct pollfd fds[MAX_CONNECTIONS];
-static uint64_t due[MAX_CONNECTIONS]; /* of the question under way; 0: idle */
+static int fds[MAX_CONNECTIONS];
+static uint64_t due[MAX_CONNECTIONS];  /* of the question under way */
+static unsigned idle[MAX_CONNECTIONS]; /* connections without one */
+static unsigned nr_idle;
 static char question[512];
 static int question_len;
 static uint64_t *took;
@@ -43,28 +45,21 @@ static int compare(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static void take_answers(int count)
+static void take_answers(const struct epoll_event *events, int count)
 {
     char text[8192];
     for (int i = 0; i < count; i++) {
-        if (!(fds[i].revents & (POLLIN | POLLHUP)))
-            continue;
-        if (recv(fds[i].fd, text, sizeof text, 0) <= 0) {
+        unsigned c = events[i].data.u32;
+        if (recv(fds[c], text, sizeof text, 0) <= 0) {
             fprintf(stderr, "paced: the server closed\n");
             exit(1);
         }
-        if (due[i] != 0) /* answers are smaller than a segment */
-            took[nr_took++] = now_ns() - due[i];
-        due[i] = 0;
+        if (due[c] == 0) /* answers are smaller than a segment */
+            continue;
+        took[nr_took++] = now_ns() - due[c];
+        due[c] = 0;
+        idle[nr_idle++] = c;
     }
-}
-
-static int idle_connection(int count)
-{
-    for (int i = 0; i < count; i++)
-        if (due[i] == 0)
-            return i;
-    return -1;
 }
 
 int main(int argc, char **argv)
@@ -80,30 +75,33 @@ int main(int argc, char **argv)
     question_len =
         snprintf(question, sizeof question, "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", argv[5]);
     took = calloc(total, sizeof *took);
-    for (int i = 0; i < count && i < MAX_CONNECTIONS; i++) {
-        fds[i] = (struct pollfd){ .fd = socket(AF_INET, SOCK_STREAM, 0), .events = POLLIN };
-        if (connect(fds[i].fd, (struct sockaddr *)&to, sizeof to) != 0)
+    int all = epoll_create1(0);
+    for (unsigned i = 0; i < (unsigned)count && i < MAX_CONNECTIONS; i++) {
+        struct epoll_event answer = { .events = EPOLLIN, .data.u32 = i };
+        fds[i] = socket(AF_INET, SOCK_STREAM, 0);
+        if (connect(fds[i], (struct sockaddr *)&to, sizeof to) != 0 ||
+            epoll_ctl(all, EPOLL_CTL_ADD, fds[i], &answer) != 0)
             return 1;
-        setsockopt(fds[i].fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        setsockopt(fds[i], IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        idle[nr_idle++] = i;
     }
+    struct epoll_event events[MAX_CONNECTIONS];
     uint64_t next = now_ns() + distance;
     while (nr_took < total) {
         uint64_t now = now_ns();
-        int i;
-        while (asked < total && next <= now && (i = idle_connection(count)) >= 0) {
-            due[i] = next;
+        while (asked < total && next <= now && nr_idle > 0) {
+            unsigned c = idle[--nr_idle];
+            due[c] = next;
             next += distance;
             asked++;
-            if (send(fds[i].fd, question, (size_t)question_len, MSG_NOSIGNAL) != question_len)
+            if (send(fds[c], question, (size_t)question_len, MSG_NOSIGNAL) != question_len)
                 return 1;
         }
-        /* Sleeps to within a microsecond's reach of the next question. */
-        struct timespec wait = { .tv_nsec =
-                                     next > now && asked < total ? (long)(next - now) : 100000000 };
-        if (wait.tv_nsec > 100000000)
-            wait.tv_nsec = 100000000;
-        if (ppoll(fds, (nfds_t)count, &wait, NULL) > 0)
-            take_answers(count);
+        /* To the next question; with none to come, or no connection for it, to an answer. */
+        struct timespec wait = { .tv_nsec = 100000000 };
+        if (asked < total && nr_idle > 0 && next < now + 100000000)
+            wait.tv_nsec = next > now ? (long)(next - now) : 0;
+        take_answers(events, epoll_pwait2(all, events, MAX_CONNECTIONS, &wait, NULL));
     }
     qsort(took, nr_took, sizeof *took, compare);
     printf("%zu %llu %llu %llu\n", nr_took, (unsigned long long)took[nr_took / 2],
