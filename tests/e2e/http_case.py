@@ -26,6 +26,20 @@ PARENT_ID = "00f067aa0ba902b7"
 
 # ---------------------------------------------------------------- what a case consists of
 
+claims = []  # of this case's process, until it ends
+
+
+def is_ours(port):
+    """Whether no other case has chosen it: that one's server may not be up yet, or be down between two runs."""
+    claim = socket.socket(socket.AF_UNIX)
+    try:
+        claim.bind(f"\0otelshim-test-port-{port}")
+    except OSError:
+        return False
+    claims.append(claim)
+    return True
+
+
 def choose_ports(run):
     """Before the first run: ports for both."""
     if "PORT1" in run.case.vars:
@@ -38,7 +52,7 @@ def choose_ports(run):
                 s.bind(("127.0.0.1", port))
             except OSError:
                 continue
-        if port not in chosen:
+        if is_ours(port):
             chosen.append(port)
     run.case.vars.update({f"PORT{n}": port for n, port in enumerate(chosen, 1)})
     run.case.vars.update(CERT=run.shared["cert"], KEY=run.shared["key"])
