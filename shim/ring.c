@@ -221,7 +221,7 @@ static void own(struct ring *ring, unsigned slot, uint32_t tid)
     ring->owner_tid = tid;
     ring->slot = slot;
     ring->unkicked = 0;
-    ring->spill = NULL;
+    ring->spill = ring->spare = NULL;
     ring->cached_tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
 }
 
@@ -268,16 +268,17 @@ static void orphan(struct ring *ring)
     atomic_store_explicit(&slots[ring->slot], SLOT_ORPHANED, memory_order_release);
 }
 
-static void release_spill(struct ring *ring)
+static void give_back(struct ring **ring)
 {
-    if (ring->spill != NULL)
-        orphan(ring->spill);
-    ring->spill = NULL;
+    if (*ring != NULL)
+        orphan(*ring);
+    *ring = NULL;
 }
 
 void ring_release(struct ring *ring)
 {
-    release_spill(ring);
+    give_back(&ring->spill);
+    give_back(&ring->spare);
     orphan(ring);
 }
 
@@ -355,8 +356,9 @@ void *ring_reserve(struct ring *ring, uint32_t max)
         r->size = pad;
         r->type = RECORD_PAD;
     }
-    if (ring->spill != NULL)
-        release_spill(ring); /* others may need it */
+    give_back(&ring->spill); /* others may need it */
+    if (head - ring->cached_tail <= RING_DATA_BYTES / 2)
+        give_back(&ring->spare);
     ring->reserved_at = head + pad;
     return ring_data(ring) + (ring->reserved_at & RING_MASK);
 }
@@ -391,22 +393,39 @@ void ring_consume(struct ring *ring, const struct record *record)
     atomic_store_explicit(&ring->tail, tail + record->size, memory_order_release);
 }
 
+/* One that is free, for `home` to spill into. */
+static struct ring *claim_spill(const struct ring *home)
+{
+    unsigned char *base = region_get();
+    for (unsigned i = RING_THREAD_COUNT - RING_SPILL_COUNT; base != NULL && i < RING_THREAD_COUNT;
+         i++) {
+        struct ring *ring = claim_slot(base, i, false);
+        if (ring != NULL) {
+            own(ring, i, home->owner_tid);
+            return ring;
+        }
+    }
+    return NULL;
+}
+
+void ring_look_ahead(struct ring *ring)
+{
+    struct ring *home = thread_state.ring;
+    if (ring->borrowed || home->spare != NULL ||
+        ring->head - ring->cached_tail <= RING_DATA_BYTES / 4 * 3)
+        return;
+    home->spare = claim_spill(home);
+}
+
 void *ring_reserve_spill(struct ring **ring, uint32_t max)
 {
     struct ring *home = *ring;
     void *room = home->spill != NULL ? ring_reserve(home->spill, max) : NULL;
     if (room == NULL) {
-        unsigned char *base = region_get();
-        release_spill(home);
-        unsigned first = RING_THREAD_COUNT - RING_SPILL_COUNT;
-        for (unsigned i = first; base != NULL && i < RING_THREAD_COUNT && room == NULL; i++) {
-            struct ring *spill = claim_slot(base, i, false);
-            if (spill == NULL)
-                continue;
-            own(spill, i, home->owner_tid);
-            home->spill = spill;
-            room = ring_reserve(spill, max);
-        }
+        give_back(&home->spill);
+        home->spill = home->spare != NULL ? home->spare : claim_spill(home);
+        home->spare = NULL;
+        room = home->spill != NULL ? ring_reserve(home->spill, max) : NULL;
     }
     if (room != NULL)
         *ring = home->spill;

@@ -46,9 +46,10 @@ struct ring {
     uint32_t owner_tid;
     uint32_t slot;
     struct ring *spill; /* where the owner writes while this one is full, or NULL */
+    struct ring *spare; /* where it will, when that one is full, too, or NULL */
     bool borrowed;      /* a common ring, in somebody's hands */
     uint8_t next_mark;  /* where the owner looks for a free mark first */
-    unsigned char pad1[22];
+    unsigned char pad1[14];
     /* Worker's cache line. */
     _Atomic uint32_t tail;
     unsigned char pad2[60];
@@ -75,6 +76,9 @@ void *ring_reserve(struct ring *ring, uint32_t max);
 /* When *ring, the thread's own, is full: the same in a ring that it spills into, which
  * *ring becomes; NULL when there is none. */
 void *ring_reserve_spill(struct ring **ring, uint32_t max);
+/* After a record in `ring`, where the worker is behind: sees to it that the thread has one to spill
+ * into. Takes memory at most now and then, waits for nobody. */
+void ring_look_ahead(struct ring *ring);
 /* The same as ring_reserve without a look at the worker's side; NULL also when only that would tell,
  * or at the ring's end. */
 static inline void *ring_reserve_here(struct ring *ring, uint32_t max)

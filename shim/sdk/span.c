@@ -438,12 +438,14 @@ void span_commit(struct span_writer *w)
     r->size = (size + RECORD_ALIGN - 1) & ~(RECORD_ALIGN - 1);
     ring->made++;
     ring_commit(ring, r->size);
+    bool urgent = ++ring->unkicked >= WAKE_RECORDS || ring_is_half_full(ring);
+    if (unlikely(urgent)) {
+        ring->unkicked = 0;
+        ring_look_ahead(ring);
+    }
     atomic_signal_fence(memory_order_seq_cst);
     thread_state.writing = 0;
 
-    bool urgent = ++ring->unkicked >= WAKE_RECORDS || ring_is_half_full(ring);
-    if (unlikely(urgent))
-        ring->unkicked = 0;
     ring_return(ring);
     worker_notify(urgent);
 }

@@ -287,6 +287,48 @@ Test(ring, a_full_one_does_not_wait_for_another_in_the_making)
     spool_grow_end();
 }
 
+/* So that another one in the making when it is full is no loss. */
+Test(ring, one_that_is_nearly_full_has_another_one_ready)
+{
+    struct ring *ring = ring_of_thread();
+    while (ring_used(ring) <= RING_DATA_BYTES / 4 * 3) {
+        ring_look_ahead(ring);
+        cr_assert_null(ring->spare);
+        cr_assert(push(ring, 0, 256));
+    }
+    spool_grow_begin(true);
+    ring_look_ahead(ring);
+    cr_assert_null(ring->spare, "it waits for nobody");
+    spool_grow_end();
+    ring_look_ahead(ring);
+    struct ring *spare = ring->spare;
+    cr_assert_not_null(spare);
+    while (push(ring, 0, 256))
+        ring_look_ahead(ring);
+    cr_assert_eq(ring->spare, spare, "one is enough");
+    spool_grow_begin(true);
+    cr_assert_not_null(spill_of(ring));
+    spool_grow_end();
+    cr_assert_eq(ring->spill, spare);
+    cr_assert_null(ring->spare);
+    drain_all();
+    cr_assert(push(ring, 0, 256));
+    cr_assert_null(ring->spill, "given back");
+}
+
+Test(ring, one_ready_is_given_back_unused)
+{
+    struct ring *ring = ring_of_thread();
+    while (push(ring, 0, 256))
+        ring_look_ahead(ring);
+    unsigned slot = ring->spare->slot;
+    drain_all();
+    cr_assert(push(ring, 0, 256));
+    cr_assert_null(ring->spare);
+    cr_assert_not_null(spill_of(ring));
+    cr_assert_eq(ring->spill->slot, slot, "anybody may have it");
+}
+
 Test(ring, one_that_cannot_be_made_is_tried_again_now_and_then)
 {
     struct ring *ring = ring_of_thread();
