@@ -8,7 +8,7 @@
  * the address is made of the pointer to itself that libc keeps at the thread pointer. So a hook
  * looks at nothing of the thread before it has asked thread_has_tls(), and passes through without.
  *
- * Async-signal-safe; two instructions.
+ * Async-signal-safe; three instructions.
  */
 #ifndef OTELSHIM_THREAD_TLS_H
 #define OTELSHIM_THREAD_TLS_H
