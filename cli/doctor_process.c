@@ -20,6 +20,8 @@
 
 #define MAX_PROC_BYTES (1u << 20) /* of one file in /proc */
 
+#define ADVICE_RIGHTS "Start it as the user that it changes to, or give it ambient capabilities."
+
 struct process {
     pid_t pid;
     char executable[PATH_MAX];
@@ -148,7 +150,7 @@ static void print_why_absent(const struct process *p, const struct target *targe
     } else if (p->secure) {
         report_row("why", "it was started with more rights than its user has (set-user-ID, file "
                           "capabilities): the loader ignored LD_PRELOAD");
-        report_advise("Start it as the user that it changes to, or give it ambient capabilities.");
+        report_advise(ADVICE_RIGHTS);
     } else if (p->environment == NULL) {
         report_row("why", "its environment cannot be read by this user");
         report_advise("Ask again as root, or as the process's user.");
@@ -184,7 +186,13 @@ static void print_confinement(const struct process *p)
                    "set: programs that it starts gain no rights, so set-user-ID ones "
                    "take LD_PRELOAD, too");
     if (p->secure)
-        report_row("rights", "AT_SECURE is set: its loader ignores LD_PRELOAD");
+        report_row("rights", "%s",
+                   p->shim != NULL ? "AT_SECURE is set: libotelshim.so, which /etc/ld.so.preload "
+                                     "names, does nothing in it, for its environment is that of a "
+                                     "user with fewer rights"
+                                   : "AT_SECURE is set: its loader ignores LD_PRELOAD");
+    if (p->secure && p->shim != NULL)
+        report_advise(ADVICE_RIGHTS);
 }
 
 static void print_root(const struct process *p)
@@ -272,5 +280,5 @@ int doctor_process(pid_t pid)
     if (target.preload == PRELOAD_TAKEN)
         doctor_sight(&objects, p.shim);
     report_print_advice();
-    return inside ? 0 : 1;
+    return inside && !p.secure ? 0 : 1;
 }

@@ -6,6 +6,7 @@
  */
 #include <link.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "call.h"
@@ -72,6 +73,16 @@ static bool is_watched(void)
 #endif
 }
 
+/*
+ * A program with more rights than whoever started it (set-user-ID, set-group-ID, file capabilities): the
+ * environment is that one's, and ours would have the program write to files and load plugins of his choice.
+ * The loader ignores LD_PRELOAD there, but not /etc/ld.so.preload. What it starts is traced.
+ */
+static bool has_more_rights_than_its_user(void)
+{
+    return getauxval(AT_SECURE) != 0;
+}
+
 static bool is_wanted(const struct instrumentation *instr)
 {
     return instr->core || config_instrumentation_enabled(config, instr->name);
@@ -81,7 +92,7 @@ AT_START __attribute__((constructor)) static void init(void)
 {
     int saved_errno = errno;
     real_init();
-    if (is_watched())
+    if (is_watched() || has_more_rights_than_its_user())
         return;
     registry_init();
     if (!is_second_copy() && (config = config_load(environ)) != NULL && !config->disabled &&

@@ -1,0 +1,70 @@
+"""
+/etc/ld.so.preload: every program of a machine, and so those that have more rights than whoever starts
+them. The environment is that one's: it must not move such a program to do anything. What it starts is traced.
+"""
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+
+from harness import Failure, cannot_unshare, case, readable_by_all
+
+# An /etc of the case's own, in which the file is written under the shim only.
+PRELOAD = """
+mkdir over && mount -t tmpfs none over && mkdir over/up over/work &&
+mount -t overlay overlay -o lowerdir=/etc,upperdir=over/up,workdir=over/work /etc || exit 9
+[ -z "$$PRELOADED" ] || echo $$PRELOADED >/etc/ld.so.preload
+"""
+SCRIPT = PRELOAD + """
+exec setpriv --reuid 65534 --regid 65534 --clear-groups sh -c 'umask 0
+OTEL_SHIM_LOG_FILE=$TMP/by-it OTEL_TRACES_EXPORTER=otlp_file OTEL_SHIM_FILE_PATH=$TMP/spans-by-it $TMP/privileged; ls by-it spans-by-it; $TMP/plain'
+"""
+
+
+def cannot(rights):
+    """Why a program cannot be given such rights here."""
+    if os.getuid() != 0:
+        return "needs root to give a program rights"
+    if os.statvfs(tempfile.gettempdir()).f_flag & os.ST_NOSUID:
+        return "the directory of temporary files is mounted nosuid"
+    with tempfile.NamedTemporaryFile() as f:
+        given = subprocess.run([*rights, f.name], capture_output=True, text=True)
+    return given.stderr.strip() if given.returncode else cannot_unshare("-m")
+
+
+def privileged(rights):
+    def prepare(run):
+        readable_by_all(run)
+        os.chmod(run.tmp, 0o777)
+        for name in ("plain", "privileged"):
+            shutil.copy(run.fill("$PROGRAMS/exit_in_flight"), os.path.join(run.tmp, name))
+        subprocess.run([*rights, os.path.join(run.tmp, "privileged")], check=True)
+    return prepare
+
+
+def only_the_plain_one(run):
+    names = {s["attributes"]["process.executable.name"] for s in run.spans if s["scope"] == "otelshim.process"}
+    looked_up = sum(s["scope"] == "otelshim.dns" for s in run.spans)
+    if "plain" not in names or "privileged" in names or looked_up != 1:
+        raise Failure(f"spans of {names}, {looked_up} names looked up")
+
+
+def doctor_says(run):
+    text = re.sub(r"\n {8,}(?=\S)", " ", run.shim.out.decode())
+    for line in (r"  otelshim +\S+/libotelshim.so is in it, .*", "  rights +AT_SECURE is set: libotelshim.so, .* does nothing in it, .*",
+                 r"  \d\. +Start it as the user that it changes to, .*", "exit 1"):
+        if not re.search(f"^{line}$", text, re.M):
+            raise Failure(f"no line {line!r} in\n{text}")
+
+
+DOCTOR = PRELOAD + """
+setpriv --reuid 65534 --regid 65534 --clear-groups $TMP/privileged 1500000 & sleep 0.7; LD_PRELOAD= $OTELSHIM doctor $$!; echo exit $$?; wait
+"""
+for name, rights in (("set_user_id", ["chmod", "u+s"]), ("set_group_id", ["chmod", "g+s"]),
+                     ("capabilities", ["setcap", "cap_net_raw+ep"])):
+    options = {"preload": False, "golden": None, "shim_env": {"PRELOADED": "$SHIM_FOR_ALL"}, "prepare": privileged(rights),
+               "skip": lambda rights=rights: cannot(rights), "sanitized": False, "needs": ["setpriv", rights[0]], "run_ids": 2}
+    case(f"system_wide_{name}_is_left_alone", ["unshare", "-m", "sh", "-c", SCRIPT], stdout="lookup 0\nlookup 0",
+         check=only_the_plain_one, **options)
+    case(f"system_wide_{name}_and_doctor_says_so", ["unshare", "-m", "sh", "-c", DOCTOR], compare=False, check=doctor_says, **options)
