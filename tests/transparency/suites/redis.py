@@ -4,6 +4,7 @@ Lua, crash reports; the driver and its clients are Tcl. Left out, for their time
 those of data types and of replication that wait for timeouts or for megabytes. Of the
 commands that the driver starts by the thousand (cat, ps, grep) only redis's own are traced.
 """
+import os
 import re
 
 from harness import FAIL, PASS, SKIP, suite
@@ -18,6 +19,8 @@ UNITS = ("acl acl-v2 aofrw client-eviction cluster cluster/links cluster/misc cl
 INTEGRATION = ("aof aof-multi-part convert-ziplist-hash-on-load convert-zipmap-hash-on-load failover logging "
                "psync2-reg rdb redis-benchmark redis-cli replication-2 replication-3 shutdown").split()
 WORST = (PASS, SKIP, FAIL)
+# The driver listens at one of the 32 ports below its first one and does not see that another driver does.
+FIRST_PORT = 21111 + os.getpid() % 100 * 32
 
 
 def directory():
@@ -39,7 +42,7 @@ def results(run):
 
 def units(name, files, least, **options):
     named = [word for file in files for word in ("--single", file)]
-    suite(name, ["./runtest", "--clients", "4", "--durable", "--tags", "-slow", *named], results, setup=directory,
+    suite(name, ["./runtest", "--clients", "4", "--durable", "--tags", "-slow", "--baseport", str(FIRST_PORT), *named], results, setup=directory,
           least=least, env={"OTEL_SHIM_INCLUDE_EXECUTABLES": "redis-*,tclsh*"}, **options)
 
 
