@@ -21,7 +21,7 @@ test='g++ libasio-dev libcriterion-dev protobuf-compiler curl sqlite3 python3 py
     ruby ruby-webrick socat openbsd-inetd
     default-jdk-headless|openjdk-17-jdk-headless|openjdk-21-jdk-headless
     openssl libssl-dev libgnutls28-dev php-cli php-sqlite3 perl libdbd-sqlite3-perl redis-server git bash
-    findutils util-linux libcap2-bin procps gdb strace faketime binutils musl-tools fzf mandoc
+    findutils util-linux procps gdb strace faketime binutils musl-tools fzf mandoc
     libjemalloc2 libmimalloc2.0 libfaketime clang libclang-rt-14-dev' # clang's: programs with its sanitizers
 # Other people's test suites, and what fetches and builds their sources; the first line is what make test runs.
 suites='libpython3.11-testsuite bash dpkg-dev ca-certificates debian-archive-keyring tcl redis-server redis-tools'

@@ -69,9 +69,14 @@ def of_this_user(run):
     os.chmod(copy_of("/usr/bin/id", run), 0o4755)
 
 
+def give_capability(path):
+    """It may bind low ports: CAP_NET_BIND_SERVICE in the form of the kernel's version 2."""
+    os.setxattr(path, "security.capability", struct.pack("<5I", 0x02000001, 1 << 10, 0, 0, 0))
+
+
 def capable(run):
-    """cat(1) that may bind low ports: CAP_NET_BIND_SERVICE in the form of the kernel's version 2."""
-    os.setxattr(copy_of("/usr/bin/cat", run), "security.capability", struct.pack("<5I", 0x02000001, 1 << 10, 0, 0, 0))
+    """cat(1) with a capability."""
+    give_capability(copy_of("/usr/bin/cat", run))
 
 
 def script_of_static(run):

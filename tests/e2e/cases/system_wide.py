@@ -5,10 +5,10 @@ them. The environment is that one's: it must not move such a program to do anyth
 import os
 import re
 import shutil
-import subprocess
 import tempfile
 
 from harness import Failure, cannot_unshare, case, readable_by_all
+from kinds import give_capability, needs_root
 
 # An /etc of the case's own, in which the file is written under the shim only.
 PRELOAD = """
@@ -22,24 +22,19 @@ OTEL_SHIM_LOG_FILE=$TMP/by-it OTEL_TRACES_EXPORTER=otlp_file OTEL_SHIM_FILE_PATH
 """
 
 
-def cannot(rights):
-    """Why a program cannot be given such rights here."""
-    if os.getuid() != 0:
-        return "needs root to give a program rights"
+def cannot():
     if os.statvfs(tempfile.gettempdir()).f_flag & os.ST_NOSUID:
         return "the directory of temporary files is mounted nosuid"
-    with tempfile.NamedTemporaryFile() as f:
-        given = subprocess.run([*rights, f.name], capture_output=True, text=True)
-    return given.stderr.strip() if given.returncode else cannot_unshare("-m")
+    return needs_root() or cannot_unshare("-m")
 
 
-def privileged(rights):
+def privileged(give_rights):
     def prepare(run):
         readable_by_all(run)
         os.chmod(run.tmp, 0o777)
         for name in ("plain", "privileged"):
             shutil.copy(run.fill("$PROGRAMS/exit_in_flight"), os.path.join(run.tmp, name))
-        subprocess.run([*rights, os.path.join(run.tmp, "privileged")], check=True)
+        give_rights(os.path.join(run.tmp, "privileged"))
     return prepare
 
 
@@ -59,12 +54,13 @@ def doctor_says(run):
 
 
 DOCTOR = PRELOAD + """
-setpriv --reuid 65534 --regid 65534 --clear-groups $TMP/privileged 1500000 & sleep 0.7; LD_PRELOAD= $OTELSHIM doctor $$!; echo exit $$?; wait
+setpriv --reuid 65534 --regid 65534 --clear-groups $TMP/privileged 1500000 & sleep 0.7; $OTELSHIM doctor $$!; echo exit $$?; wait
 """
-for name, rights in (("set_user_id", ["chmod", "u+s"]), ("set_group_id", ["chmod", "g+s"]),
-                     ("capabilities", ["setcap", "cap_net_raw+ep"])):
-    options = {"preload": False, "golden": None, "shim_env": {"PRELOADED": "$SHIM_FOR_ALL"}, "prepare": privileged(rights),
-               "skip": lambda rights=rights: cannot(rights), "sanitized": False, "needs": ["setpriv", rights[0]], "run_ids": 2}
+ALL = {"preload": False, "golden": None, "shim_env": {"PRELOADED": "$SHIM_FOR_ALL"}, "skip": cannot, "sanitized": False, "run_ids": 2}
+RIGHTS = {"set_user_id": lambda path: os.chmod(path, 0o4755), "set_group_id": lambda path: os.chmod(path, 0o2755),
+          "capabilities": give_capability}
+for name, give_rights in RIGHTS.items():
     case(f"system_wide_{name}_is_left_alone", ["unshare", "-m", "sh", "-c", SCRIPT], stdout="lookup 0\nlookup 0",
-         check=only_the_plain_one, **options)
-    case(f"system_wide_{name}_and_doctor_says_so", ["unshare", "-m", "sh", "-c", DOCTOR], compare=False, check=doctor_says, **options)
+         prepare=privileged(give_rights), check=only_the_plain_one, **ALL)
+case("system_wide_doctor_says_so", ["unshare", "-m", "sh", "-c", DOCTOR], compare=False,
+     prepare=privileged(RIGHTS["set_user_id"]), check=doctor_says, **ALL)
