@@ -44,15 +44,24 @@ int main(void)
     return 0;
 }
 """
+# The second write comes after the first, without an order that ThreadSanitizer would know: of two writes at the same
+# moment it misses some (8 of 1,500 runs).
 RACES = r"""
 #include <pthread.h>
-#include <unistd.h>
-static int shared;
-static void *work(void *arg) { shared++; return arg; }
+#include <sched.h>
+static int shared, written;
+static void *work(void *arg)
+{
+    shared++;
+    __atomic_store_n(&written, 1, __ATOMIC_RELAXED);
+    return arg;
+}
 int main(void)
 {
     pthread_t thread;
     pthread_create(&thread, NULL, work, NULL);
+    while (!__atomic_load_n(&written, __ATOMIC_RELAXED))
+        sched_yield();
     shared++;
     pthread_join(thread, NULL);
     return 0;
