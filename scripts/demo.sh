@@ -99,8 +99,11 @@ signal.signal(signal.SIGTERM, lambda *_: sys.exit())
 print("ready", flush=True)
 server.serve_forever()
 PYTHON
-free_port() { /usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
-shop_port=$(free_port) tls_port=$(free_port)
+read -r shop_port tls_port <<PORTS
+$(/usr/bin/python3 -c 'import socket
+held = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+print(*(s.getsockname()[1] for s in held))')
+PORTS
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost \
     -addext subjectAltName=DNS:localhost -keyout "$work/key.pem" -out "$work/cert.pem" 2>/dev/null
 cat >"$work/nginx.conf" <<NGINX

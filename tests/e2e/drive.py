@@ -27,6 +27,7 @@ STOP_TIMEOUT_S = 15
 ANSWER_MAX = 1 << 20   # of an answer, so much is read
 QUIET_S = 8            # without a byte for so long: the connection stays open
 BEFORE_SHUT_S = 0.4
+LOOKS = 8              # in that time
 BEFORE_STOP_S = 0.1
 # Apache lists methods in the order of a hash that is new in each process.
 VARYING = re.compile(rb"(?im)^(Date|Expires|Last-Modified|Allow): [^\r\n]+")
@@ -127,7 +128,7 @@ def ask(step):
             writer.start()
             if step.get("tls"):
                 writer.join()
-            how = receive(s, out, step)
+            how = receive(s, out, step, writer)
             writer.join()
     except OSError as error:
         how = f"({type(error).__name__})"
@@ -144,10 +145,11 @@ def encrypted(s, step):
     return ssl.create_default_context(cafile=step["tls"]).wrap_socket(s, server_hostname="localhost")
 
 
-def receive(s, out, step):
-    """`shut`: the server waits for more than it gets. When it is quiet, it is told that there is no more."""
-    shut = step.get("shut")
-    s.settimeout(BEFORE_SHUT_S if shut else QUIET_S)
+def receive(s, out, step, writer):
+    """`shut`: the server waits for more than it gets. When all is written and it has been quiet for some looks (of
+    which one is lost where the machine stops), it is told that there is no more."""
+    shut, quiet = step.get("shut"), 0
+    s.settimeout(BEFORE_SHUT_S / LOOKS if shut else QUIET_S)
     try:
         while len(out) < ANSWER_MAX:
             try:
@@ -155,13 +157,16 @@ def receive(s, out, step):
             except TimeoutError:
                 if not shut:
                     return "(still open)"
-                s.shutdown(socket.SHUT_WR)
-                shut = False
-                s.settimeout(QUIET_S)
+                quiet = 0 if writer.is_alive() else quiet + 1
+                if quiet == LOOKS:
+                    s.shutdown(socket.SHUT_WR)
+                    shut = False
+                    s.settimeout(QUIET_S)
                 continue
             if not piece:
                 return "" if out else "(closed)"
             out += piece
+            quiet = 0
         return "(and so on)"
     except ConnectionResetError:
         # Closed with bytes of ours unread, or not: who is first differs from run to run.

@@ -16,3 +16,9 @@ def expect(holds, text):
 def exporters(run):
     """The exporter processes that there were, by their number."""
     return [re.match(r"otelshim\[(\d+)\]", line)[1] for line in run.log_lines if line.endswith("exporter process begins")]
+
+
+def one_at_a_time(run):
+    """A second exporter process only after the first has ended: the machine may stop for longer than one waits for work."""
+    turns = [m[1] for m in (re.search("exporter process (begins|ends)$", line) for line in run.log_lines) if m]
+    expect(turns and turns in (["begins", "ends"], ["begins", "ends"] * 2), f"exporter processes: {turns}")

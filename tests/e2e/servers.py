@@ -12,10 +12,19 @@ import threading
 import time
 
 
-def free_port():
-    with socket.socket() as s:
+def free_ports(number):
+    """Different ones: each is held until all are chosen."""
+    held = [socket.socket() for _ in range(number)]
+    for s in held:
         s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    ports = [s.getsockname()[1] for s in held]
+    for s in held:
+        s.close()
+    return ports
+
+
+def free_port():
+    return free_ports(1)[0]
 
 
 _kept_closed = []
@@ -140,7 +149,7 @@ class Nginx:
     def __init__(self, directory, shared):
         self.dir = directory
         os.makedirs(os.path.join(directory, "root"), exist_ok=True)
-        self.port, self.tls_port = free_port(), free_port()
+        self.port, self.tls_port = free_ports(2)
         conf = os.path.join(directory, "nginx.conf")
         with open(conf, "w") as f:
             f.write(NGINX_CONF.format(dir=directory, port=self.port, tls_port=self.tls_port,

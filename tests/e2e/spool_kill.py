@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 
+LEAST_WITH_SPANS_MS = 100  # killed later than that: counted from the first span that has ended
 PROGRAM = os.path.join(os.environ["PROGRAMS"], "spool_load")
 
 
@@ -26,6 +27,14 @@ def spool():
         return []
 
 
+def has_begun():
+    try:
+        with open("counts", "rb") as f:
+            return any(f.read())
+    except FileNotFoundError:
+        return False
+
+
 def main():
     kills, threads, least, most = map(int, sys.argv[1:5])
     rng = random.Random(int(os.environ.get("SEED", "1")))
@@ -34,6 +43,8 @@ def main():
         for k in range(kills):
             label = f"k{k}"
             process = subprocess.Popen([PROGRAM, "counts", label, str(threads)], env=env)
+            while least >= LEAST_WITH_SPANS_MS and process.poll() is None and not has_begun():
+                time.sleep(0.005)
             time.sleep(rng.uniform(least, most) / 1000)
             process.send_signal(signal.SIGKILL)
             if process.wait() != -signal.SIGKILL:

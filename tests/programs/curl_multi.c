@@ -17,6 +17,7 @@
  */
 #include <curl/curl.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -145,10 +146,21 @@ static void in_thread(void *(*run)(void *), void *arg)
     pthread_join(thread, NULL);
 }
 
+static bool all_are_sent(void)
+{
+    for (int i = 0; i < nr_transfers; i++) {
+        long size = 0;
+        if (curl_easy_getinfo(transfers[i].easy, CURLINFO_REQUEST_SIZE, &size) != CURLE_OK ||
+            size == 0)
+            return false;
+    }
+    return true;
+}
+
 static void drive_until_sent(void)
 {
     int running;
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 1000 && !all_are_sent(); i++) {
         curl_multi_perform(multi, &running);
         usleep(5000);
     }

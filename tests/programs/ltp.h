@@ -41,12 +41,23 @@ __attribute__((unused)) static const char *ltp_errno(int error)
     return text;
 }
 
+static volatile bool ltp_alarm_is_on;
+
+__attribute__((unused)) static void ltp_alarm_off(void)
+{
+    static const struct itimerval never;
+    setitimer(ITIMER_REAL, &never, NULL);
+    ltp_alarm_is_on = false;
+}
+
 /* One check. `what` is a printf format with its arguments in brackets: ("read %s", name). */
 #define CHECK(call, ...) \
     do { \
         errno = LTP_KEPT; \
         long result_ = (long)(call); \
         int error_ = errno; \
+        if (ltp_alarm_is_on) \
+            ltp_alarm_off(); \
         printf(__VA_ARGS__); \
         printf(": %ld %s\n", result_, ltp_errno(error_)); \
     } while (0)
@@ -205,11 +216,23 @@ __attribute__((unused)) static void ltp_handle(int signo, int flags)
     NEED(sigaction(signo, &action, NULL) == 0);
 }
 
-/* SIGALRM once, so many milliseconds from now. */
-__attribute__((unused)) static void ltp_alarm_in(int ms)
+/* SIGALRM once, so many milliseconds from now: for handlers that leave, wherever the program is by then. */
+__attribute__((unused)) static void ltp_alarm_once_in(int ms)
 {
     struct itimerval once = { .it_value = { ms / 1000, ms % 1000 * 1000 } };
     NEED(setitimer(ITIMER_REAL, &once, NULL) == 0);
+}
+
+/*
+ * SIGALRM for the next CHECK, which is to wait for it. A program that loses its processor between the two has the
+ * first one before its call, which would then wait for ever: so it comes again, until the call has returned.
+ */
+__attribute__((unused)) static void ltp_alarm_in(int ms)
+{
+    struct itimerval again = { .it_value = { ms / 1000, ms % 1000 * 1000 },
+                               .it_interval = { 0, 300000 } };
+    ltp_alarm_is_on = true;
+    NEED(setitimer(ITIMER_REAL, &again, NULL) == 0);
 }
 
 #endif

@@ -209,7 +209,7 @@ static int end(const char *how)
     }
     if (strcmp(how, "handler") == 0) {
         signal(SIGALRM, ends_in_handler);
-        ltp_alarm_in(2);
+        ltp_alarm_once_in(2);
         for (;;)
             pause();
     }

@@ -4,6 +4,7 @@
  */
 #include "ltp.h"
 
+#include <poll.h>
 #include <spawn.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -498,7 +499,8 @@ static void by_pipe(void)
     ltp_handle(SIGPIPE, 0);
     ltp_pipes = 0;
     FILE *f = popen("exec 0<&-; exit 1", "w");
-    usleep(20000);
+    struct pollfd broken = { .fd = fileno(f) };
+    poll(&broken, 1, 5000);
     CHECK(fputs("text\n", f) >= 0, "fputs, nobody reads");
     CHECK(pclose(f), "pclose, nobody reads");
     printf("%d SIGPIPE\n", (int)ltp_pipes);

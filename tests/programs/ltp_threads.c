@@ -239,7 +239,7 @@ static void cancel_each(void)
                 sem_wait(&now.about_to);
                 if (now.mode != BEFORE) {
                     /* Before it has its child, bare system is not safe to be cancelled. */
-                    usleep(strcmp(waits[now.index].name, "system") == 0 ? 20000 : 2000);
+                    usleep(strcmp(waits[now.index].name, "system") == 0 ? 200000 : 2000);
                     pthread_cancel(thread);
                 }
                 NEED(pthread_join(thread, &result) == 0);
@@ -373,7 +373,7 @@ static void jump_out_of_each(void)
                 do {
                     if (writes(name))
                         fill(full[0]);
-                    ltp_alarm_in(3);
+                    ltp_alarm_once_in(3);
                 } while (waits[i].call() > 0 && writes(name));
                 printf("%s: returned\n", name);
             } else {
@@ -543,7 +543,7 @@ static void jump_by_each(void)
         NEED(sigaction(SIGALRM, &action, NULL) == 0);
         for (volatile int turn = 0; turn < 3; turn++) {
             if (sigsetjmp(back, 1) == 0) {
-                ltp_alarm_in(2);
+                ltp_alarm_once_in(2);
                 if (turn == 0)
                     NEED(read(quiet[0], bytes, 10) < 0);
                 else if (turn == 1)

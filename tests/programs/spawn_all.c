@@ -9,6 +9,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
@@ -243,10 +244,37 @@ static void *system_to_be_cancelled(void *unused)
     return (void *)(long)system("exec sleep 5");
 }
 
+/* Until the other end of descriptor 9 is closed. */
 static void *long_system(void *unused)
 {
     (void)unused;
-    return (void *)(long)system("exec sleep 0.3");
+    return (void *)(long)system("exec cat <&9 >/dev/null");
+}
+
+static bool ignores_both(void)
+{
+    return is_ignored(SIGINT) && is_ignored(SIGQUIT);
+}
+
+static bool has_a_child(void)
+{
+    siginfo_t info;
+    return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+/* Of what another thread is about to do. */
+static void await(bool (*is_so)(void))
+{
+    for (int i = 0; i < 5000 && !is_so(); i++)
+        usleep(1000);
+    errno = 0;
+}
+
+/* Nobody reads any more. */
+static void await_broken(FILE *f)
+{
+    struct pollfd pipe = { .fd = fileno(f) };
+    poll(&pipe, 1, 5000);
 }
 
 static void run_system(void)
@@ -272,17 +300,23 @@ static void run_system(void)
 
     pthread_t thread;
     void *result = NULL;
+    int gate[2];
+    if (pipe2(gate, O_CLOEXEC) != 0 || dup2(gate[0], 9) != 9)
+        exit(3);
     pthread_create(&thread, NULL, long_system, NULL);
-    usleep(100000);
-    say("ignores SIGINT meanwhile", is_ignored(SIGINT) && is_ignored(SIGQUIT));
+    await(has_a_child);
+    say("ignores SIGINT meanwhile", ignores_both());
     say("a second one", system("exit 1"));
-    say("still ignored", is_ignored(SIGINT) && is_ignored(SIGQUIT));
+    say("still ignored", ignores_both());
+    close(gate[1]);
     pthread_join(thread, &result);
+    close(gate[0]);
+    close(9);
     say("the first one", (long)result);
     say("no longer ignored", is_ignored(SIGINT) || is_ignored(SIGQUIT));
 
     pthread_create(&thread, NULL, system_to_be_cancelled, NULL);
-    usleep(100000);
+    await(has_a_child);
     pthread_cancel(thread);
     pthread_join(thread, &result);
     say("cancelled", result == PTHREAD_CANCELED);
@@ -333,12 +367,12 @@ static void run_popen(void)
     struct sigaction action = { .sa_handler = on_pipe };
     sigaction(SIGPIPE, &action, NULL);
     f = popen("exit 0", "w");
-    usleep(100000);
+    await_broken(f);
     fputs("nobody reads", f);
     say("broken pipe", pclose(f));
     say("signals", pipes);
     f = popen("exit 9", "w");
-    usleep(100000);
+    await_broken(f);
     fputs("nobody reads", f);
     say("broken pipe and status", pclose(f));
 

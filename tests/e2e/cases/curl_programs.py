@@ -47,7 +47,7 @@ case("curl_multi_open_on_another_thread_at_exit_is_told", [MULTI, "exit_away", "
      golden=[{"name": "curl_multi", "kind": "INTERNAL", "scope": "otelshim.process", "attributes": {
          "process.executable.name": "curl_multi", "process.pid": "$PID", "process.parent_pid": "$PPID", "process.exit.code": 0},
          "children": AWAY}], parallel=True)
-case("curl_multi_cleanup_gives_handles_back", [MULTI, "cleanup", "$WEB/slow/300?0", "$WEB/slow/300?1"],
+case("curl_multi_cleanup_gives_handles_back", [MULTI, "cleanup", "$WEB/slow/800?0", "$WEB/slow/800?1"],
      golden="curl/multi_cleanup", parallel=True)
 case("curl_multi_looks_when_driven", [MULTI, "replace", "$WEB/hello?0", "$WEB/hello?1"],
      golden="curl/multi_replace", parallel=True,

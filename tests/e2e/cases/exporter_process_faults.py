@@ -4,7 +4,7 @@ import re
 import subprocess
 
 import parents
-from exporter_case import PROCESS, STATEMENT, expect, exporters
+from exporter_case import PROCESS, STATEMENT, expect, exporters, one_at_a_time
 from harness import case
 from http_case import nginx, serve
 from kinds import needs_root
@@ -23,7 +23,7 @@ def statements(run):
 
 
 def is_served_by_one(run):
-    expect(len(exporters(run)) == 1, f"exporter processes: {exporters(run)}")
+    one_at_a_time(run)
     left = os.listdir(os.path.join(run.tmp, "spool"))
     expect(not left, f"left in the spool: {left}")
 
@@ -129,7 +129,7 @@ case("exporter_process_no_more_processes", ["$PYTHON", "-c", CROWDED], golden=No
 
 # ---------------------------------------------------------------- a server with workers, asked by many at once
 REQUESTS, CONNECTIONS = 4000, 64
-SITE = "server { listen 127.0.0.1:$PORT1 backlog=1024; location /front { return 200 \"$$args\\n\"; } }"
+SITE = "server { listen 127.0.0.1:$PORT1 backlog=1024 reuseport; location /front { return 200 \"$$args\\n\"; } }"
 
 
 def each_once(run):
@@ -138,7 +138,7 @@ def each_once(run):
     run.notes.append(f"{len(ids)} spans of {len(workers)} workers")
     expect(sorted(ids) == list(range(REQUESTS)), f"{len(ids)} spans of {len(set(ids))} requests, must be {REQUESTS}")
     expect(len(workers) > 1, "one worker did all of it")
-    expect(len(exporters(run)) == 1, f"exporter processes: {exporters(run)}")
+    one_at_a_time(run)
 
 
 one, files = nginx(SITE, top="worker_processes 4;", connections=2048)

@@ -88,9 +88,14 @@ def said(raw):
     return b"\n".join(re.findall(rb"HTTP/1.1 \d+ \w+|hello|KEYUPDATE", raw))
 
 
-ASK = "printf 'GET /hello?%d HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n'; sleep 0.2; "
-BY_HAND = "(" + ASK % 1 + "echo K; sleep 0.2; " + ASK % 2 + "echo k; sleep 0.2; " + ASK % 3 + "echo Q) | " \
-    "openssl s_client -CAfile $CA -connect localhost:$NGINX_TLS_PORT -tls1_3 2>&1"
+BY_HAND = r"""
+until_it_says() { until [ "$$(grep -aoE "$$1" said | wc -l)" -ge "$$2" ]; do sleep 0.02; done; }
+ask() { printf 'GET /hello?%d HTTP/1.1\r\nHost: localhost\r\n\r\n' $$1; until_it_says '^hello' $$1; }
+>said
+(ask 1; echo K; until_it_says KEYUPDATE 1; ask 2; echo k; until_it_says KEYUPDATE 2; ask 3; echo Q) |
+    openssl s_client -CAfile $CA -connect localhost:$NGINX_TLS_PORT -tls1_3 >said 2>&1
+cat said
+"""
 case("tls_key_updates_by_hand", ["sh", "-c", BY_HAND], web="nginx", filter=said,
      stdout="(KEYUPDATE(.|\n)*){2}", shim_env={"OTEL_SHIM_PROCESS_SPAN": "never", "OTEL_SHIM_DISABLED_INSTRUMENTATIONS": "dns"},
      golden=[called("GET", f"https://localhost/hello?{n}", 0, size=6, tls="1.3", host="localhost", more={
