@@ -38,6 +38,10 @@ class Skipped(Exception):
     pass
 
 
+class Paused(Failure):
+    """What a machine that stood still would look like, too. The case is run again: a defect fails each time."""
+
+
 def case(function):
     CASES.append(function)
     return function
@@ -84,6 +88,12 @@ def expect(what, got, wanted):
 def expect_between(what, got, low, high):
     if not low <= got <= high:
         raise Failure(f"{what} is {got}, not {low} to {high}")
+
+
+def expect_short_runs(result, most_us):
+    """Nothing is waited for under the lock; a processor that is lost there comes back the next time."""
+    if result["max_run_us"] > most_us:
+        raise Paused(f"the longest time under the lock is {result['max_run_us']} us, more than {most_us}")
 
 
 def row(made, delivered, reasons, twice):

@@ -16,7 +16,7 @@ import urllib.request
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(ROOT, "tests/e2e"))
-from servers import free_port  # noqa: E402
+from servers import free_port, free_ports  # noqa: E402,F401
 
 BUILD = os.path.abspath(os.environ.get("OTELSHIM_BUILD", os.path.join(ROOT, "build")))
 OUT = os.path.join(BUILD, "interop")
@@ -33,10 +33,19 @@ class Broken(Exception):
     """One that is there, and fails."""
 
 
+class Paused(Broken):
+    """What servers that stood still for 100 ms would look like, too. The case is run again: a defect fails each time."""
+
+
 def build(command, **options):
-    made = subprocess.run(["nice", *command], capture_output=True, text=True, stdin=subprocess.DEVNULL, **options)
-    if made.returncode:
-        raise Broken(f"{' '.join(command)}: exit {made.returncode}\n{(made.stdout + made.stderr)[-3000:]}")
+    """Three times at most: it may load from a registry that does not answer at once."""
+    for pause_s in (3, 10, None):
+        made = subprocess.run(["nice", *command], capture_output=True, text=True, stdin=subprocess.DEVNULL, **options)
+        if made.returncode == 0:
+            return
+        if pause_s:
+            time.sleep(pause_s)
+    raise Broken(f"{' '.join(command)}: exit {made.returncode}\n{(made.stdout + made.stderr)[-3000:]}")
 
 
 def newer(target, *sources):

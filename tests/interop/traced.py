@@ -8,7 +8,7 @@ import re
 import subprocess
 import time
 
-from tools import BUILD, Broken, Server, free_port
+from tools import BUILD, Broken, Paused, Server, free_port
 
 import otlp_json
 
@@ -66,6 +66,8 @@ class Traced:
         sums = {}
         with open(self.log) as f:
             for line in f:
+                if "the program does not wait for it" in line:
+                    raise Paused(f"the shim says: {line}")
                 if re.search(r": (error|warn|config): ", line):
                     raise Broken(f"the shim says: {line}")
                 m = SUMMARY.search(line)

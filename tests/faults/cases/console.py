@@ -11,7 +11,7 @@ import termios
 import threading
 import time
 
-from harness import Failure, account, case, collector, drive, expect, expect_between
+from harness import Failure, account, case, collector, drive, expect, expect_between, expect_short_runs
 
 
 @case
@@ -19,7 +19,7 @@ def the_console_never_blocks_on_a_full_pipe():
     reader, writer = os.pipe()
     try:
         result = drive("", exporters=2, console=writer, pass_fds=(writer,), spans=3000, give_up_ms=500)
-        expect_between("the longest time under the lock, us", result["max_run_us"], 0, 200000)
+        expect_short_runs(result, 200000)
         if result["delivered"] + result["pending"] != 3000 or result["pending"] == 0:
             raise Failure(f"delivered {result['delivered']}, pending {result['pending']}")
         expect_between("bytes in the pipe", len(os.read(reader, 1 << 20)), 50000, 65536)

@@ -2,7 +2,7 @@
 import harness
 from collector import failing_collector
 from harness import Failure, case, expect, expect_between
-from program import otlp, settle, under_faults
+from program import expect_none_dropped, otlp, settle, under_faults
 
 OWN_RINGS = 32  # at least so many threads have one
 
@@ -47,7 +47,7 @@ def a_chain_of_a_hundred_programs_is_one_trace():
         seen = under_faults(["exec_chain", 100], otlp(collector.port, OTEL_SHIM_PROCESS_SPAN="always"), code=3)
     spans = collector.spans()
     settle(seen, spans, 101)
-    expect("dropped", seen.dropped, 0)
+    expect_none_dropped(seen)
     by_parent = {s["parent_span_id"]: s for s in spans}
     at = next(s for s in spans if not s["parent_span_id"])
     length = 1

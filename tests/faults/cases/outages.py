@@ -7,7 +7,7 @@ import tempfile
 import harness
 from collector import failing_collector
 from harness import case, expect, expect_between
-from program import BATCH, otlp, settle, under_faults
+from program import BATCH, expect_none_dropped, otlp, settle, under_faults
 
 LOST = ("retries_exhausted", "ring_full", "exit_timeout")
 SPOOL = os.path.join(tempfile.gettempdir(), f"otelshim-outages-{os.getpid()}")
@@ -30,7 +30,7 @@ def a_collector_is_down_and_comes_back():
     # The next attempt comes at most 6 s (5 s and a fifth) after it is there again.
     expect_between("delivered after it was back", seen.delivered, RATE * (total - down - 7), made)
     if not harness.FULL:  # within what queue and rings hold nothing is lost
-        expect("dropped", seen.dropped, 0)
+        expect_none_dropped(seen)
 
 
 @case

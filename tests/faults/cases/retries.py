@@ -2,7 +2,7 @@
 import socket
 import threading
 
-from harness import Failure, Sink, account, case, collector, drive, expect, expect_between, servers
+from harness import Failure, Sink, account, case, collector, drive, expect, expect_between, expect_short_runs, servers
 
 
 @case
@@ -108,7 +108,7 @@ def a_hanging_collector_costs_the_attempt_timeout():
         result = drive(url, spans=3, timeout_ms=300, export_timeout_ms=900)
         account(result, None, 3, dropped=3)
         expect_between("ms", result["ms"], 290, 1800)
-        expect_between("the longest time under the lock, us", result["max_run_us"], 0, 100000)
+        expect_short_runs(result, 100000)
 
 
 @case
@@ -118,7 +118,7 @@ def a_collector_that_does_not_accept_costs_the_attempt_timeout():
         result = drive(url, spans=3, timeout_ms=300, export_timeout_ms=900)
         account(result, None, 3, dropped=3)
         expect_between("ms", result["ms"], 290, 1800)
-        expect_between("the longest time under the lock, us", result["max_run_us"], 0, 100000)
+        expect_short_runs(result, 100000)
 
 
 @case

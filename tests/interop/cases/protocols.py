@@ -7,7 +7,7 @@ from collections import namedtuple
 
 import golden
 import tools
-from tools import HERE, Broken, free_port
+from tools import HERE, Broken, free_ports
 from traced import Traced, wait_for
 
 Case = namedtuple("Case", "name body")
@@ -20,7 +20,7 @@ class Backend:
     """The Collector that keeps what it gets in files."""
 
     def __init__(self, directory):
-        self.ports = {name: free_port() for name in ("BACKEND_1_GRPC", "BACKEND_1_HTTP", "BACKEND_2_GRPC")}
+        self.ports = dict(zip(("BACKEND_1_GRPC", "BACKEND_1_HTTP", "BACKEND_2_GRPC"), free_ports(3)))
         self.server = tools.run_collector(tools.collector(), "backend", os.path.join(HERE, "backend.yaml"), directory,
                                           self.ports, {"OUT": directory})
         self.traces = os.path.join(directory, "traces_1.jsonl")

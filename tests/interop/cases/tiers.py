@@ -10,7 +10,7 @@ from collections import Counter, namedtuple
 
 import golden
 import tools
-from tools import ROOT, Broken, free_port
+from tools import ROOT, Broken, free_ports
 from traced import Traced, metrics, wait_for
 
 Case = namedtuple("Case", "name body")
@@ -26,7 +26,7 @@ class Tiers:
 
     def __init__(self, directory, keep_percent):
         binary, self.servers, self.directory = tools.collector(), [], directory
-        ports = [free_port() for _ in range(7)]
+        ports = free_ports(7)
         self.http, agent_grpc, gateway_1, gateway_2, backend_1, backend_2, unused = ports
         quick = {"DECISION_WAIT": "2s", "SLOW_MS": str(SLOW_MS), "KEEP_PERCENT": str(keep_percent),
                  "METRICS_FLUSH": "1s", "BATCH_TIMEOUT": "200ms"}
